@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+//
+// The compiler and the machine, named once. Outside this file and os/ nothing is conditional.
+#pragma once
+
+#if !defined(__linux__) || !defined(__LP64__)
+#error "spanheap is for 64-bit Linux"
+#endif
+
+#define SPANHEAP_ALWAYS_INLINE inline __attribute__((always_inline))
+#define SPANHEAP_NOINLINE __attribute__((noinline))
+#define SPANHEAP_COLD __attribute__((noinline, cold))
+
+namespace spanheap {
+
+// What a core of this machine moves at once. Fields written by different threads keep this apart.
+inline constexpr unsigned kCacheLine = 64;
+
+#ifdef SPANHEAP_DEBUG_CHECKS
+inline constexpr bool kDebugChecks = true;
+#else
+inline constexpr bool kDebugChecks = false;
+#endif
+
+}  // namespace spanheap

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// Sleeping on a word, and giving way. Private futexes; no libc lock is involved.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.h"
+
+namespace spanheap::os {
+
+// Sleeps while `word` holds `expected`. May return early; errno is preserved.
+void FutexWait(Atomic<uint32_t>& word, uint32_t expected);
+void FutexWakeOne(Atomic<uint32_t>& word);
+void FutexWakeAll(Atomic<uint32_t>& word);
+
+// Lets other threads run.
+void YieldThread();
+// Tells the core that this is a spin loop.
+inline void SpinHint() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace spanheap::os

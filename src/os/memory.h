@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// os::Memory: the states an address range can be in, and the only calls that change them.
+//
+// Picture.     None --Reserve--> Reserved --MakeReady--> Ready --Release--> Ready, not backed
+//              Ready --MakeInaccessible--> Reserved        any --Unreserve--> None
+// Invariants.  A freshly readied range and a range whose Release returned true read as zero.
+//              Ranges are aligned to the OS page at both ends (checked).
+// Threads.     Any thread, no lock held: every call may be a system call.
+// Fails.       A refused call returns null or false and changes nothing; errno is preserved.
+// Go.          mem.go, mem_linux.go: sysReserve/sysMap/sysUsed/sysUnused/sysFree.
+// Tests.       tests/os; os/fake_memory.h is the model that refuses on demand.
+#pragma once
+
+#include "base/units.h"
+
+namespace spanheap::os {
+
+class Memory {
+ public:
+  // Inaccessible address space that costs no memory, its start a multiple of `alignment` (a power
+  // of two). `name` is shown in the process's maps where the kernel can. Null when refused.
+  virtual Address Reserve(Bytes size, Bytes alignment, const char* name) = 0;
+  // Reserved -> Ready: readable, writable, zero, not yet backed.
+  virtual bool MakeReady(Address start, Bytes size) = 0;
+  // Gives the backing of a Ready range back at once (MADV_DONTNEED): true means it is not resident
+  // and reads as zero; false (locked pages) means that nothing is promised of its content.
+  virtual bool Release(Address start, Bytes size) = 0;
+  // As Release, but lazily (MADV_FREE): the content is undefined afterwards.
+  virtual bool ReleaseLazily(Address start, Bytes size) = 0;
+  // Ready -> Reserved: content and commit charge are dropped.
+  virtual bool MakeInaccessible(Address start, Bytes size) = 0;
+  // Asks for huge pages in a Ready range; to be called before first touch. A refusal is ignored.
+  virtual void AdviseHuge(Address start, Bytes size) = 0;
+  // Changes the size of a Ready range in place, or by moving it to the free Reserved range at
+  // `target` (null: in place only). Returns its new start, or null with nothing changed.
+  virtual Address Resize(Address start, Bytes old_size, Bytes new_size, Address target) = 0;
+  virtual void Unreserve(Address start, Bytes size) = 0;
+
+ protected:
+  ~Memory() = default;
+};
+
+// The kernel's memory. Constant-initialised: usable before any constructor has run.
+Memory& TheMemory();
+
+// Every n-th call that may be refused is refused, to test what happens then; 0 turns it off.
+// `countdown` successful calls go ahead first; then all are refused until it is set again.
+void RefuseMemoryAfterForTest(int64_t countdown);
+
+// The OS page (4 KiB to 64 KiB) and the huge page (0: none usable), read once.
+Bytes PageSize();
+Bytes HugePageSize();
+
+}  // namespace spanheap::os

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+//
+// What a face may ask of the heap. Plain pointers and sizes: this is the border of the units.
+//
+// Threads. Any thread, at any time: before main, in a thread's last destructor, after exit.
+// Fails.   Allocation returns null and leaves errno alone; setting ENOMEM, throwing and calling
+//          new-handlers is the face's business. Misuse of a pointer ends the process (base/fatal.h)
+//          with the name in `call` on the line.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace spanheap {
+struct HeapReport;
+}
+
+namespace spanheap::heap {
+
+// No block is larger: pointers within one must have differences that fit.
+inline constexpr size_t kMaxBlock = PTRDIFF_MAX;
+// Every block's start is a multiple of it.
+inline constexpr size_t kMinAlignment = 16;
+inline constexpr size_t kMaxAlignment = size_t{1} << 30;
+
+// A block of at least n bytes (n = 0: a block of its own all the same).
+void* Allocate(size_t n);
+// The same, all usable bytes zero.
+void* AllocateZeroed(size_t n);
+// `alignment` is a power of two up to kMaxAlignment; above it: null.
+void* AllocateAligned(size_t alignment, size_t n);
+// Grows or shrinks in place where it can, else moves. p is not null, n is not 0.
+// Null on failure: the old block is untouched then.
+void* Reallocate(void* p, size_t n, const char* call);
+
+// p may be null.
+void Free(void* p, const char* call);
+// As Free, but the caller states the size (alignment) it asked for; it is checked where that costs
+// nothing, and always at verify level 2. alignment 0: not stated.
+void FreeSized(void* p, size_t n, size_t alignment, const char* call);
+
+// Bytes the program may use at p: constant for a block's life. 0 for null.
+size_t UsableSize(const void* p, const char* call);
+// The usable size a request of n would get; 0 if n is too large.
+size_t GoodSize(size_t n);
+// True if p lies in memory of this heap (live or not).
+bool Owns(const void* p);
+
+// Gives all free memory beyond `keep` bytes back to the OS; true if any went back.
+bool Trim(size_t keep);
+
+// Counts everything now. Exact when no other thread uses the heap.
+void ReadReport(HeapReport& report);
+// Checks every structure of the heap against itself; the heap must be quiet. Aborts on the first
+// contradiction, returns the number of live blocks otherwise.
+uint64_t Verify();
+
+// Options by name (runtime/options.h lists them). False: no such name, or a bad value.
+bool SetOption(const char* name, const char* value);
+bool GetOption(const char* name, char* value, size_t capacity);
+
+// Fork: between the two calls only the calling thread touches the heap.
+void BeforeFork();
+void AfterForkInParent();
+void AfterForkInChild();
+
+}  // namespace spanheap::heap

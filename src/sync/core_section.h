@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// CoreSection: marks that a thread is inside the heap's slow paths, so that fork (and later a stop
+// signal) can wait until nobody is.
+//
+// Idea.       Each thread has a depth in its ThreadState. Entering sets it and then looks at the
+//             gate; closing the gate sets the gate and then looks at every depth. One of the two
+//             always sees the other (both orders are sequentially consistent).
+// Invariants. While the gate is closed and all depths were seen 0, nothing but the closer touches
+//             the heap's shared structures. Ranked locks are taken inside sections only (debug).
+// Threads.    A ThreadState is written by its owner; the closer only reads it.
+// Cost.       One exchange to enter, one store to leave.
+// Tests.      tests/sync/core_section_test.cc.
+#pragma once
+
+#include "base/annotations.h"
+#include "base/atomic.h"
+#include "base/platform.h"
+
+namespace spanheap {
+
+// The part of a thread's record that this room needs to know.
+struct ThreadState {
+  Atomic<uint32_t> section_depth;  // written by the owner only
+};
+
+class CoreGate {
+ public:
+  // No new section opens from here on; the caller then waits for each thread with AwaitOutside.
+  void Close() { closed_.StoreSequential(1); }
+  void Open();
+  // Returns once `thread` is outside of every section. The gate is closed.
+  void AwaitOutside(const ThreadState& thread) const;
+  bool is_closed() const { return closed_.LoadSequential() != 0; }
+  // Sleeps until the gate is open.
+  SPANHEAP_NOINLINE void AwaitOpen();
+
+ private:
+  Atomic<uint32_t> closed_;  // 0 or 1; a futex word
+};
+
+class CoreSection {
+ public:
+  CoreSection(CoreGate& gate, ThreadState& self) : self_(self) {
+    // Relaxed: only this thread writes its depth.
+    const uint32_t depth = self.section_depth.LoadRelaxed();
+    if (depth == 0) {
+      EnterOutermost(gate);
+    } else {
+      self.section_depth.StoreRelaxed(depth + 1);  // the outermost entry did the ordering
+    }
+  }
+  ~CoreSection() { self_.section_depth.StoreRelease(self_.section_depth.LoadRelaxed() - 1); }
+  CoreSection(const CoreSection&) = delete;
+  CoreSection& operator=(const CoreSection&) = delete;
+
+ private:
+  void EnterOutermost(CoreGate& gate) {
+    self_.section_depth.StoreSequential(1);
+    while (gate.is_closed()) [[unlikely]] {
+      self_.section_depth.StoreSequential(0);
+      gate.AwaitOpen();
+      self_.section_depth.StoreSequential(1);
+    }
+  }
+
+  ThreadState& self_;
+};
+
+}  // namespace spanheap

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+//
+// LockRank: the one order in which locks are taken. A thread may lock only what ranks higher than
+// everything it holds; debug builds check each lock call. Fork takes them in this order, too.
+#pragma once
+
+#include <cstdint>
+
+namespace spanheap {
+
+enum class LockRank : uint8_t {
+  kStartUp,       // one-time initialisation of the runtime
+  kFork,          // held from fork's prepare handler to its parent or child handler
+  kThreads,       // the list of thread blocks: attach, detach, walk
+  kThreadBlock,   // one thread's caches, while somebody else than the owner may look at them
+  kCentralList,   // one size class's lists of partly used spans
+  kLargeBlocks,   // the region of blocks of 32 MiB and more
+  kPageHeap,      // page bitmaps, summaries, growth
+  kPageSpace,     // reservation of address space and the tables beside it
+  kSpanRecords,   // the free list of span records
+  kMetadata,      // bump allocation of what is never freed
+  kLeaf,          // takes no other lock
+};
+
+}  // namespace spanheap

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "sync/mutex.h"
+
+#include "base/check.h"
+#include "os/futex.h"
+
+namespace spanheap {
+namespace {
+
+// Spinning pays while a holder on another core is in a critical section of tens of nanoseconds.
+constexpr int kSpins = 60;
+
+// Ranks held by this thread, a bit each. Debug builds only: release builds keep one TLS word.
+#ifdef SPANHEAP_DEBUG_CHECKS
+constinit thread_local uint32_t held_ranks = 0;
+#else
+constinit uint32_t held_ranks = 0;
+#endif
+
+uint32_t BitOf(LockRank rank) { return uint32_t{1} << static_cast<uint32_t>(rank); }
+
+}  // namespace
+
+void Mutex::LockSlow() {
+  for (int i = 0; i < kSpins; ++i) {
+    // Relaxed: only a hint whether trying is worth it; the exchange below orders.
+    if (word_.LoadRelaxed() == kFree) {
+      uint32_t expected = kFree;
+      if (word_.CompareExchangeStrong(expected, kHeld)) return;
+    }
+    os::SpinHint();
+  }
+  while (word_.Exchange(kHeldWithSleepers) != kFree) {
+    os::FutexWait(word_, kHeldWithSleepers);
+  }
+}
+
+void Mutex::WakeSlow() { os::FutexWakeOne(word_); }
+
+void Mutex::NoteLocking() {
+  SPANHEAP_CHECK(held_ranks < BitOf(rank_) && "locks must be taken in rank order");
+  held_ranks |= BitOf(rank_);
+}
+
+void Mutex::NoteUnlocked() {
+  SPANHEAP_CHECK((held_ranks & BitOf(rank_)) != 0);
+  held_ranks &= ~BitOf(rank_);
+}
+
+}  // namespace spanheap
