@@ -25,7 +25,9 @@ constexpr Address RoundDown(Address a, Bytes power_of_two) {
   return Address(RoundDown(a.value, power_of_two.value));
 }
 constexpr uint64_t DivideUp(uint64_t n, uint64_t by) { return (n + by - 1) / by; }
-constexpr unsigned Log2Floor(uint64_t n) { return 63U - static_cast<unsigned>(std::countl_zero(n)); }
+constexpr unsigned Log2Floor(uint64_t n) {
+  return 63U - static_cast<unsigned>(std::countl_zero(n));
+}
 constexpr unsigned Log2Ceil(uint64_t n) { return n <= 1 ? 0 : Log2Floor(n - 1) + 1; }
 
 // The lowest `n` bits set; n in 0..64.

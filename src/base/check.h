@@ -13,12 +13,12 @@ namespace spanheap {
 
 }  // namespace spanheap
 
-#define SPANHEAP_CHECK(condition)                                                  \
-  do {                                                                             \
-    if (!(condition)) [[unlikely]]                                                 \
-      ::spanheap::FatalInternal(#condition, __FILE_NAME__, __LINE__);              \
+#define SPANHEAP_CHECK(condition)                                     \
+  do {                                                                \
+    if (!(condition)) [[unlikely]]                                    \
+      ::spanheap::FatalInternal(#condition, __FILE_NAME__, __LINE__); \
   } while (false)
-#define SPANHEAP_DCHECK(condition)                                                 \
-  do {                                                                             \
-    if constexpr (::spanheap::kDebugChecks) SPANHEAP_CHECK(condition);             \
+#define SPANHEAP_DCHECK(condition)                                     \
+  do {                                                                 \
+    if constexpr (::spanheap::kDebugChecks) SPANHEAP_CHECK(condition); \
   } while (false)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "base/fatal.h"
 
+#include <unistd.h>
 #include <cerrno>
 #include <cstdlib>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/line_writer.h"

@@ -21,8 +21,14 @@ struct Quantity {
   constexpr Quantity() = default;
   constexpr explicit Quantity(Rep v) : value(v) {}
   constexpr auto operator<=>(const Quantity&) const = default;
-  constexpr Quantity& operator+=(Quantity o) { value += o.value; return *this; }
-  constexpr Quantity& operator-=(Quantity o) { value -= o.value; return *this; }
+  constexpr Quantity& operator+=(Quantity o) {
+    value += o.value;
+    return *this;
+  }
+  constexpr Quantity& operator-=(Quantity o) {
+    value -= o.value;
+    return *this;
+  }
   friend constexpr Quantity operator+(Quantity a, Quantity b) { return a += b; }
   friend constexpr Quantity operator-(Quantity a, Quantity b) { return a -= b; }
   friend constexpr Quantity operator*(Quantity a, Rep times) { return Quantity(a.value * times); }
@@ -36,9 +42,18 @@ struct Ordinal {
   constexpr Ordinal() = default;
   constexpr explicit Ordinal(Rep v) : value(v) {}
   constexpr auto operator<=>(const Ordinal&) const = default;
-  constexpr Ordinal& operator+=(Step s) { value += static_cast<Rep>(s.value); return *this; }
-  constexpr Ordinal& operator-=(Step s) { value -= static_cast<Rep>(s.value); return *this; }
-  constexpr Ordinal& operator++() { ++value; return *this; }
+  constexpr Ordinal& operator+=(Step s) {
+    value += static_cast<Rep>(s.value);
+    return *this;
+  }
+  constexpr Ordinal& operator-=(Step s) {
+    value -= static_cast<Rep>(s.value);
+    return *this;
+  }
+  constexpr Ordinal& operator++() {
+    ++value;
+    return *this;
+  }
   friend constexpr Ordinal operator+(Ordinal a, Step s) { return a += s; }
   friend constexpr Ordinal operator-(Ordinal a, Step s) { return a -= s; }
   friend constexpr Step operator-(Ordinal a, Ordinal b) {
@@ -55,7 +70,7 @@ using PageIndex = Ordinal<struct PageIndexTag, uint32_t, Pages>;
 
 using Count = Quantity<struct CountTag, uint32_t>;  // how many of something
 using ChunkIndex = Ordinal<struct ChunkIndexTag, uint32_t, Count>;  // a group of 512 pages
-using SpanIndex = Ordinal<struct SpanIndexTag, uint32_t, Count>;    // a span record; 0 is no span
+using SpanIndex = Ordinal<struct SpanIndexTag, uint32_t, Count>;  // a span record; 0 is no span
 
 inline constexpr Bytes operator""_B(unsigned long long n) { return Bytes(n); }
 inline constexpr Bytes operator""_KiB(unsigned long long n) { return Bytes(n << 10); }

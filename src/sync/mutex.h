@@ -24,7 +24,8 @@ class CAPABILITY("mutex") Mutex {
   void Lock() ACQUIRE() {
     if constexpr (kDebugChecks) NoteLocking();
     uint32_t expected = kFree;
-    if (!word_.CompareExchangeStrong(expected, kHeld)) [[unlikely]] LockSlow();
+    if (!word_.CompareExchangeStrong(expected, kHeld)) [[unlikely]]
+      LockSlow();
   }
   bool TryLock() TRY_ACQUIRE(true) {
     uint32_t expected = kFree;
@@ -34,7 +35,8 @@ class CAPABILITY("mutex") Mutex {
   }
   void Unlock() RELEASE() {
     if constexpr (kDebugChecks) NoteUnlocked();
-    if (word_.Exchange(kFree) == kHeldWithSleepers) [[unlikely]] WakeSlow();
+    if (word_.Exchange(kFree) == kHeldWithSleepers) [[unlikely]]
+      WakeSlow();
   }
   // In a forked child only: whoever else held or waited is gone.
   void ResetInChild() NO_THREAD_SAFETY_ANALYSIS { word_.StoreRelease(kFree); }

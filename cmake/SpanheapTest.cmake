@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+#
+# One GoogleTest executable per room; each of its tests is a case of ctest.
+
+include(GoogleTest)
+find_package(GTest REQUIRED)
+find_package(Threads REQUIRED)
+
+# spanheap_test(ROOM <room> SOURCES <file>... [NAME <executable>] [LINKS <target>...]
+#               [TIMEOUT <seconds>] [SLOW])
+# Makes <room>_test (or NAME), linked to the room if it exists, and to LINKS. SLOW cases carry the
+# label `slow` and run with ./dev test --slow only.
+function(spanheap_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "SLOW" "ROOM;NAME;TIMEOUT" "SOURCES;LINKS")
+  string(REPLACE "/" "_" room "${arg_ROOM}")
+  if(NOT arg_NAME)
+    set(arg_NAME ${room}_test)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${arg_NAME} ${arg_SOURCES})
+  target_include_directories(${arg_NAME} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  target_compile_options(${arg_NAME} PRIVATE -Wall -Wextra -Wshadow -Werror)
+  target_link_libraries(${arg_NAME} PRIVATE spanheap_headers ${arg_LINKS})
+  if(TARGET spanheap_${room})
+    target_link_libraries(${arg_NAME} PRIVATE spanheap_${room})
+  endif()
+  target_link_libraries(${arg_NAME} PRIVATE GTest::gtest GTest::gtest_main Threads::Threads)
+  set(labels ${room})
+  if(arg_SLOW)
+    list(APPEND labels slow)
+  endif()
+  gtest_discover_tests(
+    ${arg_NAME}
+    TEST_PREFIX "${room}."
+    DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${labels}")
+endfunction()
