@@ -11,9 +11,9 @@ namespace spanheap::os {
 inline constexpr Bytes kUnlimited{~size_t{0}};
 
 struct MemoryLimits {
-  Bytes address_space;  // RLIMIT_AS
-  Bytes data;           // RLIMIT_DATA
-  Bytes locked;         // RLIMIT_MEMLOCK
+  Bytes address_space;             // RLIMIT_AS
+  Bytes data;                      // RLIMIT_DATA
+  Bytes locked;                    // RLIMIT_MEMLOCK
   bool strict_overcommit = false;  // vm.overcommit_memory is 2
 };
 MemoryLimits ReadMemoryLimits();

@@ -6,6 +6,7 @@
 //              Ready --MakeInaccessible--> Reserved        any --Unreserve--> None
 // Invariants.  A freshly readied range and a range whose Release returned true read as zero.
 //              Ranges are aligned to the OS page at both ends (checked).
+//              No call ever leaves a hole in a reservation into which another mapping could fall.
 // Threads.     Any thread, no lock held: every call may be a system call.
 // Fails.       A refused call returns null or false and changes nothing; errno is preserved.
 // Go.          mem.go, mem_linux.go: sysReserve/sysMap/sysUsed/sysUnused/sysFree.
@@ -32,9 +33,13 @@ class Memory {
   virtual bool MakeInaccessible(Address start, Bytes size) = 0;
   // Asks for huge pages in a Ready range; to be called before first touch. A refusal is ignored.
   virtual void AdviseHuge(Address start, Bytes size) = 0;
-  // Changes the size of a Ready range in place, or by moving it to the free Reserved range at
-  // `target` (null: in place only). Returns its new start, or null with nothing changed.
+  // Changes the size of the Ready range at `start`. With a null target, in place: the bytes behind
+  // it up to the new end must be Reserved and become Ready (zero), or the tail becomes Reserved.
+  // Else the content moves to `target`, where new_size bytes must be Reserved, and the whole old
+  // range becomes Reserved; nothing is copied. Returns the new start, or null with nothing changed
+  // (the mover then copies).
   virtual Address Resize(Address start, Bytes old_size, Bytes new_size, Address target) = 0;
+  // Any state -> None.
   virtual void Unreserve(Address start, Bytes size) = 0;
 
  protected:
@@ -44,11 +49,11 @@ class Memory {
 // The kernel's memory. Constant-initialised: usable before any constructor has run.
 Memory& TheMemory();
 
-// Every n-th call that may be refused is refused, to test what happens then; 0 turns it off.
-// `countdown` successful calls go ahead first; then all are refused until it is set again.
-void RefuseMemoryAfterForTest(int64_t countdown);
+// For tests of what happens when memory runs out: the n-th Reserve, MakeReady or Resize from now on
+// and all later ones are refused by TheMemory(), until this is called again. 0: none is.
+void RefuseMemoryAfterForTest(int64_t n);
 
-// The OS page (4 KiB to 64 KiB) and the huge page (0: none usable), read once.
+// The OS page (4 KiB to 64 KiB) and the huge page (0: none, or one above 4 MiB), read once.
 Bytes PageSize();
 Bytes HugePageSize();
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "os/limits.h"
+
+#include <linux/membarrier.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bit>
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "os/keep_errno.h"
+
+namespace spanheap::os {
+namespace {
+
+// 8192 processors: what the largest kernels are built for.
+constexpr size_t kMaskWords = 128;
+
+enum MembarrierState : uint32_t { kUnknown, kRegistered, kUnavailable };
+constinit Atomic<uint32_t> membarrier_state{kUnknown};
+
+Bytes Limit(int resource) {
+  rlimit limit{};
+  if (prlimit(0, static_cast<__rlimit_resource>(resource), nullptr, &limit) != 0) return kUnlimited;
+  return limit.rlim_cur == RLIM_INFINITY ? kUnlimited : Bytes(limit.rlim_cur);
+}
+
+bool CallMembarrier(int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; }
+
+bool RegisterMembarrier() { return CallMembarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); }
+
+}  // namespace
+
+MemoryLimits ReadMemoryLimits() {
+  KeepErrno keep;
+  MemoryLimits limits;
+  limits.address_space = Limit(RLIMIT_AS);
+  limits.data = Limit(RLIMIT_DATA);
+  limits.locked = Limit(RLIMIT_MEMLOCK);
+  char policy = '0';
+  limits.strict_overcommit =
+      ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1) == 1 && policy == '2';
+  return limits;
+}
+
+bool IsSecureProcess() {
+  KeepErrno keep;
+  return getauxval(AT_SECURE) != 0;
+}
+
+unsigned ProcessorCount() {
+  KeepErrno keep;
+  uint64_t mask[kMaskWords];
+  const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+  unsigned count = 0;
+  for (long i = 0; i < bytes / static_cast<long>(sizeof mask[0]); ++i) {
+    count += static_cast<unsigned>(std::popcount(mask[i]));
+  }
+  return count == 0 ? 1 : count;
+}
+
+bool CanMembarrier() {
+  KeepErrno keep;
+  // Relaxed: registering twice does no harm, and the kernel orders the call itself.
+  uint32_t state = membarrier_state.LoadRelaxed();
+  if (state == kUnknown) {
+    state = RegisterMembarrier() ? kRegistered : kUnavailable;
+    membarrier_state.StoreRelaxed(state);
+  }
+  return state == kRegistered;
+}
+
+void Membarrier() {
+  KeepErrno keep;
+  if (CallMembarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  // Not registered: in a process made since by a means that does not inherit it.
+  SPANHEAP_CHECK(RegisterMembarrier());
+  SPANHEAP_CHECK(CallMembarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+}
+
+}  // namespace spanheap::os

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "os/memory.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "os/keep_errno.h"
+
+namespace spanheap::os {
+namespace {
+
+// The kernel's numbers, for C libraries older than it.
+constexpr int kSetVma = 0x53564d41;  // PR_SET_VMA
+constexpr int kSetVmaAnonName = 0;   // PR_SET_VMA_ANON_NAME
+constexpr int kMremapDontUnmap = 4;  // MREMAP_DONTUNMAP, Linux 5.7
+constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+// 0: no limit; 1: refuse; n: n - 1 calls go ahead before that.
+constinit Atomic<int64_t> calls_until_refusal{0};
+
+bool RefusedForTest() {
+  // Relaxed: a counter of its own that orders nothing.
+  int64_t left = calls_until_refusal.LoadRelaxed();
+  while (left > 1) {
+    if (calls_until_refusal.CompareExchange(left, left - 1)) return false;
+  }
+  return left == 1;
+}
+
+void CheckRange(Address start, Bytes size) {
+  const size_t mask = PageSize().value - 1;
+  SPANHEAP_CHECK(start.value != 0 && size.value != 0);
+  SPANHEAP_CHECK(((start.value | size.value) & mask) == 0);
+  SPANHEAP_CHECK(start.value + size.value > start.value);
+}
+
+Address MapInaccessible(Address hint, Bytes size, int more_flags) {
+  void* const p = mmap(PointerTo(hint), size.value, PROT_NONE, kReserveFlags | more_flags, -1, 0);
+  return p == MAP_FAILED ? Address() : AddressOf(p);
+}
+
+void Unmap(Address start, Bytes size) {
+  if (size.value != 0) munmap(PointerTo(start), size.value);
+}
+
+// Maps more than is wanted and gives the ends back.
+Address MapAndTrim(Bytes size, Bytes alignment) {
+  const Bytes padded = size + alignment - PageSize();
+  if (padded < size) return Address();
+  const Address mapped = MapInaccessible(Address(), padded, 0);
+  if (mapped.value == 0) return Address();
+  const Address start = RoundUp(mapped, alignment);
+  Unmap(mapped, start - mapped);
+  Unmap(start + size, (mapped + padded) - (start + size));
+  return start;
+}
+
+bool IsAligned(Address a, Bytes alignment) { return (a.value & (alignment.value - 1)) == 0; }
+
+// The kernel's first choice is often aligned, the boundary below it often free; both cost no
+// address space beyond `size`, which counts where RLIMIT_AS is low.
+Address MapAligned(Bytes size, Bytes alignment) {
+  Address start = MapInaccessible(Address(), size, 0);
+  if (start.value == 0 || IsAligned(start, alignment)) return start;
+  Unmap(start, size);
+  const Address below = RoundDown(start, alignment);
+  if (below.value != 0) {
+    start = MapInaccessible(below, size, 0);
+    if (start == below) return start;
+    if (start.value != 0) Unmap(start, size);
+  }
+  return MapAndTrim(size, alignment);
+}
+
+bool Protect(Address start, Bytes size, int protection) {
+  return mprotect(PointerTo(start), size.value, protection) == 0;
+}
+
+bool Advise(Address start, Bytes size, int advice) {
+  return madvise(PointerTo(start), size.value, advice) == 0;
+}
+
+// Ready or Reserved -> Reserved. A fresh mapping over the old one: mprotect would keep the charge.
+bool Drop(Address start, Bytes size) { return MapInaccessible(start, size, MAP_FIXED).value != 0; }
+
+bool ResizeInPlace(Address start, Bytes old_size, Bytes new_size) {
+  if (new_size > old_size) return Protect(start + old_size, new_size - old_size, kReadWrite);
+  return new_size == old_size || Drop(start + new_size, old_size - new_size);
+}
+
+// The source stays mapped (empty) throughout, so no other thread's mapping can land in it. Kernels
+// that cannot do that refuse, as does a range that has been split into several mappings.
+bool Move(Address start, Bytes old_size, Bytes new_size, Address target) {
+  const Bytes moved = std::min(old_size, new_size);
+  const Bytes added = new_size - moved;
+  if (added.value != 0 && !Protect(target + moved, added, kReadWrite)) return false;
+  void* const p = mremap(PointerTo(start), moved.value, moved.value,
+                         MREMAP_MAYMOVE | MREMAP_FIXED | kMremapDontUnmap, PointerTo(target));
+  if (p == MAP_FAILED) {
+    if (added.value != 0) Drop(target + moved, added);
+    return false;
+  }
+  // Cannot be refused for the number of mappings: it replaces a mapping by another. Should it be
+  // all the same, the range is ours, empty and merely accessible.
+  if (!Drop(start, old_size)) Protect(start, old_size, PROT_NONE);
+  return true;
+}
+
+class KernelMemory final : public Memory {
+ public:
+  Address Reserve(Bytes size, Bytes alignment, const char* name) override {
+    KeepErrno keep;
+    SPANHEAP_CHECK(IsPowerOfTwo(alignment.value));
+    SPANHEAP_CHECK(size.value != 0 && IsAligned(Address(size.value), PageSize()));
+    if (RefusedForTest()) return Address();
+    const Address start = MapAligned(size, std::max(alignment, PageSize()));
+    if (start.value != 0 && name != nullptr) {
+      prctl(kSetVma, kSetVmaAnonName, start.value, size.value, name);
+    }
+    return start;
+  }
+
+  bool MakeReady(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    return !RefusedForTest() && Protect(start, size, kReadWrite);
+  }
+
+  bool Release(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    return Advise(start, size, MADV_DONTNEED);
+  }
+
+  bool ReleaseLazily(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    return Advise(start, size, MADV_FREE) || Advise(start, size, MADV_DONTNEED);
+  }
+
+  bool MakeInaccessible(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    return Drop(start, size);
+  }
+
+  void AdviseHuge(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    Advise(start, size, MADV_HUGEPAGE);
+  }
+
+  Address Resize(Address start, Bytes old_size, Bytes new_size, Address target) override {
+    KeepErrno keep;
+    CheckRange(start, old_size);
+    CheckRange(target.value == 0 ? start : target, new_size);
+    if (RefusedForTest()) return Address();
+    if (target.value == 0) return ResizeInPlace(start, old_size, new_size) ? start : Address();
+    SPANHEAP_CHECK(target + new_size <= start || start + old_size <= target);
+    return Move(start, old_size, new_size, target) ? target : Address();
+  }
+
+  void Unreserve(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    Unmap(start, size);
+  }
+};
+
+constinit KernelMemory kernel_memory;
+
+}  // namespace
+
+Memory& TheMemory() { return kernel_memory; }
+
+void RefuseMemoryAfterForTest(int64_t n) { calls_until_refusal.StoreSequential(n); }
+
+}  // namespace spanheap::os
