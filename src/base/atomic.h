@@ -3,7 +3,7 @@
 // Atomics that carry their order in the name of the call, so that every use says what it relies on.
 //
 // Habit.  Each LoadRelaxed and StoreRelaxed in the project stands beside a comment saying why no
-//         order is needed. Read-modify-write calls are acquire-release unless the name says Relaxed.
+//         order is needed. Read-modify-write calls are acquire-release unless named Relaxed.
 #pragma once
 
 #include <atomic>

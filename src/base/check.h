@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Check: an invariant of ours that must hold; always on. DCheck: the same in debug builds only.
-// A failure is our bug, never the program's: the program's mistakes have their own calls in fatal.h.
+// A failure is our bug; the mistakes of the program have their own calls in fatal.h.
 #pragma once
 
 #include "base/platform.h"

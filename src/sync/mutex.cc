@@ -10,12 +10,10 @@ namespace {
 // Spinning pays while a holder on another core is in a critical section of tens of nanoseconds.
 constexpr int kSpins = 60;
 
-// Ranks held by this thread, a bit each. Debug builds only: release builds keep one TLS word.
-#ifdef SPANHEAP_DEBUG_CHECKS
+// Ranks held by this thread, a bit each. A template: it exists only where it is used, so builds
+// without debug checks keep one TLS word, and that is another.
+template <bool kChecked>
 constinit thread_local uint32_t held_ranks = 0;
-#else
-constinit uint32_t held_ranks = 0;
-#endif
 
 uint32_t BitOf(LockRank rank) { return uint32_t{1} << static_cast<uint32_t>(rank); }
 
@@ -38,13 +36,17 @@ void Mutex::LockSlow() {
 void Mutex::WakeSlow() { os::FutexWakeOne(word_); }
 
 void Mutex::NoteLocking() {
-  SPANHEAP_CHECK(held_ranks < BitOf(rank_) && "locks must be taken in rank order");
-  held_ranks |= BitOf(rank_);
+  if constexpr (kDebugChecks) {
+    SPANHEAP_CHECK(held_ranks<kDebugChecks> < BitOf(rank_) && "locks must be taken in rank order");
+    held_ranks<kDebugChecks> |= BitOf(rank_);
+  }
 }
 
 void Mutex::NoteUnlocked() {
-  SPANHEAP_CHECK((held_ranks & BitOf(rank_)) != 0);
-  held_ranks &= ~BitOf(rank_);
+  if constexpr (kDebugChecks) {
+    SPANHEAP_CHECK((held_ranks<kDebugChecks> & BitOf(rank_)) != 0);
+    held_ranks<kDebugChecks> &= ~BitOf(rank_);
+  }
 }
 
 }  // namespace spanheap

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+#
+# ./dev test: builds and runs the tests of some presets and counts their cases. Sourced by ./dev.
+
+DEFAULT_TEST_PRESETS=(debug release asan ubsan tsan)
+
+# The number in attribute $2 of the report's first element.
+attribute_of() { grep -om1 "$2=\"[0-9]*\"" "$1" | tr -cd '0-9'; }
+
+# Adds the cases of a ctest report to passed, failed and skipped. No report, no case: a failure.
+count_cases() {
+  local report=$1 all bad omitted
+  all=$(attribute_of "$report" tests || true)
+  if [[ ${all:-0} -eq 0 ]]; then
+    failed=$((failed + 1))
+    return
+  fi
+  bad=$(attribute_of "$report" failures)
+  omitted=$(($(attribute_of "$report" skipped) + $(attribute_of "$report" disabled)))
+  passed=$((passed + all - bad - omitted))
+  failed=$((failed + bad))
+  skipped=$((skipped + omitted))
+}
+
+show_cases() {
+  awk '/^ *Start +[0-9]+:/ { next }
+       / Passed +[0-9.]+ sec$/ { if (++n % 100 == 0) print; fflush(); next }
+       { print; fflush() }'
+}
+
+test_preset() {
+  local preset=$1 report start=$SECONDS
+  report=$PWD/build/$preset/cases.xml
+  rm -f "$report"
+  if ! build_preset "$preset"; then
+    say "FAILED to build $preset"
+    failed=$((failed + 1))
+    return
+  fi
+  say "test $preset"
+  ctest --test-dir "build/$preset" --parallel "$JOBS" --output-on-failure \
+    --output-junit "$report" "${selection[@]}" 2>&1 | show_cases || true
+  count_cases "$report"
+  say "$preset took $((SECONDS - start)) s"
+}
+
+verb_test() {
+  local presets=("${DEFAULT_TEST_PRESETS[@]}") selection=(-LE '^slow$')
+  while [[ $# -gt 0 ]]; do
+    case "$1" in
+      --slow) selection=() ;;
+      --preset) check_preset_name "${2:-}"; presets=("$2"); shift ;;
+      *) help_of test >&2; exit 2 ;;
+    esac
+    shift
+  done
+  local passed=0 failed=0 skipped=0 preset
+  for preset in "${presets[@]}"; do needs_of_preset "$preset"; done
+  for preset in "${presets[@]}"; do test_preset "$preset"; done
+  [[ $skipped -eq 0 ]] || say "$skipped cases did not apply here and were skipped"
+  echo "$passed passed, $failed failed"
+  [[ $failed -eq 0 ]]
+}
