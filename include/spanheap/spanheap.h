@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * spanheap.h: the heap's own C interface (C11 and C++).
+ *
+ * Two libraries have these functions. In libspanheap they and malloc are one heap: a block from
+ * sh_malloc may go to free and the other way round. libspanheap-embed leaves the program's malloc
+ * alone; there, blocks from here come back here.
+ *
+ * Threads. Every function may be called by any thread at any time, also before main and in the last
+ *          destructors of a thread. None is async-signal-safe.
+ * Units.   All sizes are bytes.
+ */
+#ifndef SPANHEAP_SPANHEAP_H
+#define SPANHEAP_SPANHEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define SH_NOTHROW noexcept
+extern "C" {
+#else
+#define SH_NOTHROW
+#endif
+
+/* ---- Allocation ------------------------------------------------------------------------------
+ *
+ * Null means failure: errno is ENOMEM (no memory, or more than PTRDIFF_MAX wanted) or EINVAL (an
+ * alignment that is no power of two). Every block starts at a multiple of 16. A size of 0 gives a
+ * block of its own. Freeing leaves errno alone. Freeing a pointer that is not a live block of this
+ * heap ends the process with one line on stderr, as soon as it is noticed (docs/conformance.md).
+ */
+
+/* A block of at least `size` bytes, its content undefined. */
+void *sh_malloc(size_t size) SH_NOTHROW;
+/* A block for `count` elements of `size` bytes, zeroed. */
+void *sh_calloc(size_t count, size_t size) SH_NOTHROW;
+/* The block at `block` with a new size, moved if it must be; on failure it is left as it was. Null
+ * `block`: as sh_malloc. `size` 0: frees the block and returns null. */
+void *sh_realloc(void *block, size_t size) SH_NOTHROW;
+/* sh_realloc for `count` elements of `size` bytes. */
+void *sh_reallocarray(void *block, size_t count, size_t size) SH_NOTHROW;
+/* A block at a multiple of `alignment`, a power of two up to 2^30. */
+void *sh_aligned_alloc(size_t alignment, size_t size) SH_NOTHROW;
+/* The block ends. Null is allowed. */
+void sh_free(void *block) SH_NOTHROW;
+/* sh_free for callers that know the size (alignment) they asked for: a wrong one ends the process
+ * where noticing costs nothing, and always with the option verify=2. */
+void sh_free_sized(void *block, size_t size) SH_NOTHROW;
+void sh_free_aligned_sized(void *block, size_t alignment, size_t size) SH_NOTHROW;
+
+/* Bytes that may be used at `block`, at least what was asked for; the same for its whole life. 0 for
+ * null. */
+size_t sh_usable_size(const void *block) SH_NOTHROW;
+/* What sh_usable_size would say of a block of `size`: asking for that much wastes nothing. 0 if no
+ * block can be that large. */
+size_t sh_good_size(size_t size) SH_NOTHROW;
+/* 1 if `address` lies in memory of this heap, in a live block or not; else 0. Cost: two loads. */
+int sh_owns(const void *address) SH_NOTHROW;
+
+/* ---- Control --------------------------------------------------------------------------------- */
+
+/* "major.minor.patch"; never freed. */
+const char *sh_version(void) SH_NOTHROW;
+
+/* Sets an option by its name, as in SPANHEAP="name=value,..." (docs/options.md lists them). Returns
+ * 0, or -1 with errno ENOENT (no such option), EINVAL (not a value of it) or EPERM (it has effect
+ * at the start of the process only). */
+int sh_set(const char *name, const char *value) SH_NOTHROW;
+/* Writes the option's value to `value` as sh_set would take it, cut to `capacity` with its closing
+ * zero. Returns its full length, or -1 with errno ENOENT. */
+ptrdiff_t sh_get(const char *name, char *value, size_t capacity) SH_NOTHROW;
+
+/* Gives all free memory back to the kernel now: free pages, and what the calling thread's cache
+ * holds. 1 if any went back, else 0. Cost: system calls, up to a millisecond for each 10 MB. */
+int sh_release_memory(void) SH_NOTHROW;
+
+/* Checks every structure of the heap against the others; ends the process with one line at the
+ * first contradiction, else returns the number of live blocks. No other thread may use the heap
+ * meanwhile. Cost: a walk over all spans. */
+uint64_t sh_verify(void) SH_NOTHROW;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

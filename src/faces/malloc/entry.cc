@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "faces/malloc/entry.h"
+
+#include <cerrno>
+
+#include "base/bits.h"
+
+namespace spanheap::face {
+namespace {
+
+SPANHEAP_COLD void* OutOfMemory() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+void* OrOutOfMemory(void* p) {
+  if (p == nullptr) [[unlikely]] return OutOfMemory();
+  return p;
+}
+
+}  // namespace
+
+void* AllocateSlow(size_t n) { return OrOutOfMemory(heap::Allocate(n)); }
+
+void* AllocateZeroed(size_t count, size_t size) {
+  size_t n = 0;
+  if (__builtin_mul_overflow(count, size, &n)) return OutOfMemory();
+  return OrOutOfMemory(heap::AllocateZeroed(n));
+}
+
+void* Reallocate(void* p, size_t n, const char* call) {
+  if (p == nullptr) return Allocate(n);
+  if (n == 0) {
+    Free(p, call);
+    return nullptr;
+  }
+  return OrOutOfMemory(heap::Reallocate(p, n, call));
+}
+
+void* ReallocateArray(void* p, size_t count, size_t size, const char* call) {
+  size_t n = 0;
+  if (__builtin_mul_overflow(count, size, &n)) return OutOfMemory();
+  return Reallocate(p, n, call);
+}
+
+void* AllocateAligned(size_t alignment, size_t n) {
+  if (!IsPowerOfTwo(alignment)) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  if (alignment <= heap::kMinAlignment) return Allocate(n);
+  return OrOutOfMemory(heap::AllocateAligned(alignment, n));
+}
+
+int AllocateAlignedInto(void** out, size_t alignment, size_t n) {
+  if (!IsPowerOfTwo(alignment) || alignment < sizeof(void*)) return EINVAL;
+  void* p = alignment <= heap::kMinAlignment ? heap::Allocate(n)
+                                             : heap::AllocateAligned(alignment, n);
+  if (p == nullptr) return ENOMEM;
+  *out = p;
+  return 0;
+}
+
+}  // namespace spanheap::face

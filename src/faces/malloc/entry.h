@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// What every outward allocation call does, whatever its name: argument checks, errno, one call of
+// the heap. The C names, the operators and the sh_ names are one line each above these.
+//
+// Idea.   The hot pair is an inline body with one tail call to its slow half:
+//           malloc -> Allocate -> heap::TryAllocateFast -> (null) AllocateSlow -> heap::Allocate
+//           free   -> Free     -> heap::TryFreeFast     -> (no)   heap::Free
+// Fails.  Null with errno ENOMEM: no memory, an overflowing product, or more than PTRDIFF_MAX.
+//         EINVAL: an alignment that is no power of two. Frees leave errno alone.
+// Tests.  tests/faces/malloc/conformance.cc checks each rule through each name.
+#pragma once
+
+#include <cstddef>
+
+#include "base/platform.h"
+#include "faces/malloc/new_handler.h"
+#include "runtime/heap.h"
+
+namespace spanheap::face {
+
+// A block of n bytes, or null with ENOMEM.
+SPANHEAP_NOINLINE void* AllocateSlow(size_t n);
+SPANHEAP_ALWAYS_INLINE void* Allocate(size_t n) { return AllocateSlow(n); }
+
+// As operator new: never null, and as the nothrow one.
+SPANHEAP_ALWAYS_INLINE void* New(size_t n) { return NewSlow(n); }
+SPANHEAP_ALWAYS_INLINE void* NewOrNull(size_t n) { return NewOrNullSlow(n); }
+
+SPANHEAP_ALWAYS_INLINE void Free(void* p, const char* call) { heap::Free(p, call); }
+// As Free for callers that state what they asked for; alignment 0: not stated.
+SPANHEAP_ALWAYS_INLINE void FreeSized(void* p, size_t n, size_t alignment, const char* call) {
+  heap::FreeSized(p, n, alignment, call);
+}
+
+// A zeroed block of count * size bytes.
+void* AllocateZeroed(size_t count, size_t size);
+// As realloc: a null p allocates, n = 0 frees and returns null.
+void* Reallocate(void* p, size_t n, const char* call);
+void* ReallocateArray(void* p, size_t count, size_t size, const char* call);
+// A block of n bytes at a multiple of `alignment`; EINVAL unless that is a power of two.
+void* AllocateAligned(size_t alignment, size_t n);
+// As posix_memalign: returns zero or an error number; errno never changes, *out only on success.
+int AllocateAlignedInto(void** out, size_t alignment, size_t n);
+
+}  // namespace spanheap::face

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+//
+// glibc's control calls, with real meaning: what a program asks of its malloc, this heap answers.
+// A heap that left them out would have them drive glibc's own, unused one.
+//
+// Idea.  All figures are read from one HeapReport. The fields of mallinfo:
+//          arena    bytes mapped for small blocks   uordblks  bytes in the program's hands
+//          ordblks  free blocks                     fordblks  bytes free in spans, caches, pages
+//          hblks    -                               keepcost  bytes that malloc_trim could return
+//        The others are zero. mallinfo's fields stop at INT_MAX instead of wrapping around.
+#include <malloc.h>
+
+#include <climits>
+
+#include "faces/malloc/export.h"
+#include "observe/heap_report.h"
+#include "runtime/heap.h"
+
+namespace heap = spanheap::heap;
+using spanheap::HeapReport;
+
+namespace {
+
+struct mallinfo2 ReadMallinfo() {
+  HeapReport report;
+  heap::ReadReport(report);
+  struct mallinfo2 info {};
+  info.arena = report.mapped_bytes - report.released_bytes;
+  for (unsigned i = 0; i < report.class_count; ++i) {
+    info.ordblks += report.classes[i].free_blocks + report.classes[i].cached_blocks;
+  }
+  info.uordblks = report.live_bytes;
+  info.fordblks = report.free_in_spans_bytes + report.thread_cache_bytes +
+                  report.free_pages_bytes + report.page_cache_bytes;
+  info.keepcost = report.free_pages_bytes;
+  return info;
+}
+
+int Saturated(size_t n) { return n > INT_MAX ? INT_MAX : static_cast<int>(n); }
+
+}  // namespace
+
+SPANHEAP_EXPORT int malloc_trim(size_t keep) noexcept { return heap::Trim(keep) ? 1 : 0; }
+
+SPANHEAP_EXPORT struct mallinfo2 mallinfo2() noexcept { return ReadMallinfo(); }
+
+SPANHEAP_EXPORT struct mallinfo mallinfo() noexcept {
+  const struct mallinfo2 wide = ReadMallinfo();
+  struct mallinfo info {};
+  info.arena = Saturated(wide.arena);
+  info.ordblks = Saturated(wide.ordblks);
+  info.uordblks = Saturated(wide.uordblks);
+  info.fordblks = Saturated(wide.fordblks);
+  info.keepcost = Saturated(wide.keepcost);
+  return info;
+}
+
+// glibc's parameters steer glibc's own structures. The known ones are accepted and change nothing,
+// so that programs that check the result go on; 0 for any other.
+SPANHEAP_EXPORT int mallopt(int parameter, int) noexcept {
+  switch (parameter) {
+    case M_MXFAST:
+    case M_TRIM_THRESHOLD:
+    case M_TOP_PAD:
+    case M_MMAP_THRESHOLD:
+    case M_MMAP_MAX:
+    case M_CHECK_ACTION:
+    case M_PERTURB:
+    case M_ARENA_TEST:
+    case M_ARENA_MAX:
+      return 1;
+    default:
+      return 0;
+  }
+}
