@@ -11,7 +11,7 @@ namespace {
 constexpr int kSpins = 60;
 
 // Ranks held by this thread, a bit each. A template: it exists only where it is used, so builds
-// without debug checks keep one TLS word, and that is another.
+// without debug checks have no thread-local variable here.
 template <bool kChecked>
 constinit thread_local uint32_t held_ranks = 0;
 
