@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The runner from end to end: two short rows under glibc. usage: smoke_test.py BUILD_DIRECTORY"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+BUILD = sys.argv.pop(1)
+
+
+class Smoke(unittest.TestCase):
+    def test_two_rows_under_glibc_come_out_with_their_readings(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "out.json")
+            run = subprocess.run(
+                [sys.executable, os.path.join(ROOT, "bench", "run.py"), "compare", "--build", BUILD, "--quick",
+                 "--rows", r"^(pair\.64|density\.1100)$", "--rounds", "2", "--json", path,
+                 "--without", "jemalloc,mimalloc,tcmalloc,spanheap"],
+                capture_output=True, text=True, check=False)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            with open(path, encoding="utf-8") as file:
+                document = json.load(file)
+        rows = {row["row"]: row for row in document["rows"]}
+        self.assertEqual(set(rows), {"pair.64", "density.1100"})
+        self.assertEqual(len(rows["pair.64"]["readings"]["glibc"]), 2)
+        self.assertTrue(0.1 < rows["pair.64"]["medians"]["glibc"] < 1000)
+        self.assertTrue(0.9 < rows["density.1100"]["medians"]["glibc"] < 1.5)
+        self.assertIn("pair.64 [ns]", run.stdout)
+
+    def test_a_pattern_that_matches_nothing_is_an_error(self):
+        run = subprocess.run(
+            [sys.executable, os.path.join(ROOT, "bench", "run.py"), "micro", "--build", BUILD, "--rows", "nosuchrow"],
+            capture_output=True, text=True, check=False)
+        self.assertEqual(run.returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
