@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+//
+// The `spanheap` command: its sub-commands and their options. Every failure is one line on stderr
+// that begins with "spanheap:".
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "spanheap/run_command.h"
+
+namespace spanheap::tools {
+namespace {
+
+constexpr int kUsageError = 2;
+
+// The caller's words, parted at the first "--": what follows belongs to the program.
+struct Words {
+  std::vector<std::string> ours;
+  std::vector<std::string> program;
+};
+
+Words PartWords(int count, char** words) {
+  const std::vector<std::string> all(words + 1, words + count);
+  const auto border = std::find(all.begin(), all.end(), "--");
+  return {{all.begin(), border}, {border, all.end()}};
+}
+
+// The program may also follow the options directly; a "--" after its name is its own.
+std::vector<std::string> JoinCommand(const std::vector<std::string>& direct, const Words& words) {
+  std::vector<std::string> command = direct;
+  const size_t passed_over = direct.empty() && !words.program.empty() ? 1 : 0;
+  command.insert(command.end(), words.program.begin() + static_cast<long>(passed_over),
+                 words.program.end());
+  return command;
+}
+
+void DescribeRun(CLI::App& run, RunOptions& options) {
+  run.prefix_command();
+  run.footer("After the options: [--] program [arguments ...]");
+  run.add_flag("--stats", options.stats, "Show the heap report on stderr when the program ends");
+  run.add_option("--json", options.json_path, "Keep the heap report in this file")
+      ->type_name("FILE");
+  run.add_option("--set", options.settings, "Set an option of the heap; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+  run.add_flag(
+      "--check", options.check,
+      "Say on stderr whether the preload took effect; exit code 125 if that is not proven");
+  run.add_flag("--force", options.force, "Run even a program that cannot take the preload");
+}
+
+int Main(int count, char** arguments) {
+  Words words = PartWords(count, arguments);
+  CLI::App app("Runs programs on the spanheap memory manager.", "spanheap");
+  app.set_version_flag("--version", "spanheap " SPANHEAP_VERSION_TEXT);
+  app.require_subcommand(1);
+  RunOptions options;
+  CLI::App& run = *app.add_subcommand("run", "Run a program with its malloc replaced");
+  DescribeRun(run, options);
+  std::reverse(words.ours.begin(), words.ours.end());  // the order CLI11 takes from a vector
+  try {
+    app.parse(words.ours);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    fmt::print(stderr, "spanheap: {} (spanheap --help tells more)\n", error.what());
+    return kUsageError;
+  }
+  options.command = JoinCommand(run.remaining(), words);
+  if (!options.command.empty() && !options.command.front().starts_with("-")) {
+    return RunProgram(options);
+  }
+  fmt::print(stderr, "spanheap: run: {}\n",
+             options.command.empty() ? "no program is named"
+                                     : options.command.front() + " is not an option");
+  return kUsageError;
+}
+
+}  // namespace
+}  // namespace spanheap::tools
+
+int main(int count, char** arguments) {
+  try {
+    return spanheap::tools::Main(count, arguments);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "spanheap: {}\n", error.what());
+    return spanheap::tools::kLaunchFailed;
+  }
+}

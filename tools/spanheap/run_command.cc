@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/run_command.h"
+
+#include <fmt/core.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+
+#include "spanheap/child.h"
+#include "spanheap/preload.h"
+#include "spanheap/program.h"
+#include "spanheap/report.h"
+
+namespace spanheap::tools {
+namespace {
+
+constexpr int kCannotExecute = 126;
+constexpr int kNotFound = 127;
+
+void Say(const std::string& line) { fmt::print(stderr, "spanheap: {}\n", line); }
+
+// A folder of our own, gone with the object: what appears in it, the child's library wrote.
+class PrivateFolder {
+ public:
+  PrivateFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "spanheap-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      throw std::system_error(errno, std::generic_category(), name);
+    }
+    path_ = name;
+  }
+  ~PrivateFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  PrivateFolder(const PrivateFolder&) = delete;
+  PrivateFolder& operator=(const PrivateFolder&) = delete;
+
+  std::string File(const char* name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string VariableOr(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
+// "exit code 3", "signal 11 (Segmentation fault)".
+std::string DescribeEnd(int wait_status) {
+  if (WIFEXITED(wait_status)) return fmt::format("exit code {}", WEXITSTATUS(wait_status));
+  return fmt::format("signal {} ({})", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+}
+
+// One run: what was asked for, and what is found out about it on the way.
+class Run {
+ public:
+  explicit Run(const RunOptions& options) : options_(options) {}
+
+  int Launch() {
+    const Program program = FindProgram(options_.command.front());
+    if (program.exit_code != 0) {
+      Say(program.error);
+      return program.exit_code;
+    }
+    library_ = FindLibrary();
+    obstacle_ = FindObstacle(program.image, library_);
+    if (obstacle_) {
+      Say(fmt::format("cannot preload into {}: {}", program.image, obstacle_->reason));
+      if (!options_.force) return kLaunchFailed;
+    }
+    if (WantsReport()) folder_.emplace();
+    end_ = RunChild(PlanFor(program));
+    if (end_.exec_error != 0) return ReportExecError(program);
+    return Conclude();
+  }
+
+ private:
+  bool WantsReport() const {
+    return options_.stats || options_.check || !options_.json_path.empty();
+  }
+  std::string ReportPath() const { return folder_->File("report.json"); }
+
+  ChildPlan PlanFor(const Program& program) const {
+    ChildPlan plan;
+    plan.path = program.path;
+    plan.arguments = options_.command;
+    plan.library = library_;
+    plan.environment = [this](pid_t child) { return EnvironmentOf(child); };
+    return plan;
+  }
+
+  std::vector<std::string> EnvironmentOf(pid_t child) const {
+    std::vector<std::string> settings = options_.settings;
+    if (WantsReport()) {
+      settings.push_back(fmt::format("stats_pid={}", child));
+      settings.push_back("stats_json=" + ReportPath());
+    }
+    std::vector<std::string> changes;
+    if (!settings.empty()) {
+      changes.push_back("SPANHEAP=" + AppendOptions(VariableOr("SPANHEAP", ""), settings));
+    }
+    if (!obstacle_ || !obstacle_->harmful) {
+      changes.push_back("LD_PRELOAD=" + PrependPreload(library_, VariableOr("LD_PRELOAD", "")));
+    }
+    return Environment(changes);
+  }
+
+  int ReportExecError(const Program& program) const {
+    Say(fmt::format("{}: {}", program.path, std::strerror(end_.exec_error)));
+    return end_.exec_error == ENOENT ? kNotFound : kCannotExecute;
+  }
+
+  int Conclude() {
+    const bool is_reported = WantsReport() && std::filesystem::exists(ReportPath());
+    if (is_reported) end_.proof = PreloadProof::kMapped;
+    bool is_complete = true;
+    if (end_.proof == PreloadProof::kAbsent && !obstacle_) {
+      Say(fmt::format("{} was not preloaded into {}: the dynamic linker passed it over", library_,
+                      options_.command.front()));
+    } else if (options_.check) {
+      SayProof(is_reported);
+    }
+    if (options_.stats || !options_.json_path.empty()) is_complete = HandOverReport(is_reported);
+    const bool is_unproven = options_.check && end_.proof != PreloadProof::kMapped;
+    if (WIFEXITED(end_.wait_status) && WEXITSTATUS(end_.wait_status) == 0 &&
+        (is_unproven || !is_complete)) {
+      return kLaunchFailed;
+    }
+    folder_.reset();
+    EndLike(end_.wait_status);
+  }
+
+  void SayProof(bool is_reported) const {
+    if (end_.proof != PreloadProof::kMapped) {
+      Say(fmt::format("active: not proven; {} ended (with {}) before its mappings were seen",
+                      options_.command.front(), DescribeEnd(end_.wait_status)));
+      return;
+    }
+    Say(fmt::format("active: yes; {} is mapped in process {}{}", library_, end_.pid,
+                    is_reported ? " and reported from it at its end" : ""));
+  }
+
+  // False when there is no report although the program ended well.
+  bool HandOverReport(bool is_reported) const {
+    if (!is_reported) {
+      Say(fmt::format("no heap report: {} ended with {}{}", options_.command.front(),
+                      DescribeEnd(end_.wait_status),
+                      WIFEXITED(end_.wait_status)
+                          ? " by _exit or without the library, so that nothing ran at its end"
+                          : ""));
+      return true;
+    }
+    const Report report = ReadReport(ReportPath());
+    if (options_.stats) {
+      fmt::print(stderr, "{}", RenderReport(report, Title()));
+    }
+    if (!options_.json_path.empty()) {
+      std::filesystem::copy_file(ReportPath(), options_.json_path,
+                                 std::filesystem::copy_options::overwrite_existing);
+    }
+    if (report.AddsUp()) return true;
+    Say("the heap report does not add up");
+    return false;
+  }
+
+  std::string Title() const {
+    return fmt::format("spanheap: heap of {} (process {}) at its end, {}", options_.command.front(),
+                       end_.pid, DescribeEnd(end_.wait_status));
+  }
+
+  const RunOptions& options_;
+  std::string library_;
+  std::optional<Obstacle> obstacle_;
+  std::optional<PrivateFolder> folder_;
+  ChildEnd end_;
+};
+
+void CheckSettings(const std::vector<std::string>& settings) {
+  for (const std::string& setting : settings) {
+    const size_t equals = setting.find('=');
+    if (equals == 0 || equals == std::string::npos || setting.find(',') != std::string::npos) {
+      throw std::runtime_error(
+          fmt::format("--set {}: expected key=value without a comma", setting));
+    }
+  }
+}
+
+}  // namespace
+
+int RunProgram(const RunOptions& options) {
+  CheckSettings(options.settings);
+  return Run(options).Launch();
+}
+
+}  // namespace spanheap::tools
