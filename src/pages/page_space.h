@@ -1,12 +1,36 @@
 // SPDX-License-Identifier: MIT
 //
-// PageTables: what stands beside the heap's pages, indexed by page number in both address modes.
+// PageSpace: which addresses the heap's pages have, and the tables that stand beside them.
+//
+// Idea.       A page's number is an index into every table. Linear mode: one large reservation, the
+//             number is the distance from its base. Sparse mode, where such a reservation is refused
+//             or would eat a limited address space: arenas are reserved as they are needed and
+//             numbered as they come; arenas that are not neighbours in memory have a chunk between
+//             them that is never used, so that no run of pages crosses a gap.
+// Picture.    number   0         512                                  capacity * 512
+//             linear   | never   | pages made ready ... | reserved ...  |
+//             sparse   | never   | arena A | never | arena B | arena C (follows B in memory) | ...
+//             tables   class_of[number] span_of[number] chunk[number / 512] summary levels, ...
+// Invariants. Chunk 0 holds no page, so page number 0 is no page. `room_` holds exactly the chunks
+//             that are reserved and not ready. A ready chunk's table parts are ready.
+// Threads.    Changes under the growth lock of PageHeap. Conversions and Contains by anyone, any
+//             time: arenas are published through a sequence counter.
+// Fails.      false / empty run when the OS refuses; what was made ready before stays usable.
+// Cost.       Linear: one subtraction and one shift. Sparse: first arena the same, others a binary
+//             search.
+// Go.         2.5 of old: one linear arena; new: malloc.go's arena hints and mheap.arenas.
+// Tests.      tests/pages/page_space_test.cc, on a fake OS that refuses.
 #pragma once
 
 #include "base/atomic.h"
 #include "base/platform.h"
 #include "base/units.h"
 #include "layout/geometry.h"
+#include "os/limits.h"
+#include "os/memory.h"
+#include "pages/chunk_ranges.h"
+#include "pages/page_allocator.h"
+#include "pages/stepped_table.h"
 
 namespace spanheap {
 
@@ -17,8 +41,110 @@ struct alignas(kCacheLine) PageTables {
   size_t linear_bytes = 0;
   // By page number; zero where nothing is. class_of: malloc class of the block that starts there
   // or of the span the page belongs to, 0 = anything unusual. span_of: span record, 0 = none.
+  // class_of may be read for every address in the linear range, span_of for grown pages only.
   Atomic<uint8_t>* class_of = nullptr;
   Atomic<uint32_t>* span_of = nullptr;
+};
+
+struct PageHeapOptions {
+  Bytes reserve;        // address space to reserve; 0: by the limits
+  bool sparse = false;  // arenas on demand even if a reservation would be granted
+  os::MemoryLimits limits{os::kUnlimited, os::kUnlimited, os::kUnlimited, false};
+  Bytes os_page{4096};
+  Bytes huge_page{0};   // 0: none usable
+};
+
+class PageSpace {
+ public:
+  constexpr PageSpace() = default;
+
+  // Reserves address space and tables by the options. False: the OS gave too little.
+  bool Init(os::Memory& memory, const PageHeapOptions& options);
+
+  // A range of `count` chunks that may be grown, its address a multiple of `alignment`; the lowest
+  // one. In sparse mode reserves an arena when there is none. Empty range: refused.
+  ChunkRange FindRoom(Count count, Bytes alignment);
+  // True if exactly these chunks may be grown.
+  bool HasRoom(ChunkRange r) const { return room_.Covers(r); }
+  // r and as many chunks above it as may be grown too, at most `count` in all.
+  ChunkRange Widen(ChunkRange r, Count count) const;
+  // Makes pages and table parts of a range that has room ready. False: nothing has changed, but
+  // that table parts may be ready.
+  bool MakeReady(ChunkRange r);
+  // Gives a range back that was made ready, as room.
+  void MakeInaccessible(ChunkRange r);
+
+  const PageTables& tables() const { return tables_; }
+  PageAllocatorTables AllocatorTables() const;
+
+  // Any page of the heap.
+  Address AddressOf(PageIndex p) const {
+    if (p.value < first_arena_end_.value) [[likely]] {
+      return tables_.base + Bytes(size_t{p.value} << kPageShift);
+    }
+    return AddressOfSlow(p);
+  }
+  // The address is known to lie in the heap's address range.
+  PageIndex IndexOf(Address a) const {
+    const size_t offset = a.value - tables_.base.value;
+    if (offset < tables_.linear_bytes) [[likely]] {
+      return PageIndex(static_cast<uint32_t>(offset >> kPageShift));
+    }
+    return IndexOfSlow(a);
+  }
+  // True if a lies in a page that was made ready.
+  bool Contains(Address a) const;
+  // One past the highest chunk number that will ever exist.
+  ChunkIndex capacity() const { return capacity_; }
+  bool is_sparse() const { return is_sparse_; }
+  // Address space held, and table parts made ready.
+  Bytes reserved() const { return reserved_; }
+  Bytes table_bytes() const;
+
+ private:
+  // Arenas in the order they came, so by page number, too. Neighbours in both are one entry.
+  struct Arena {
+    Atomic<uintptr_t> start;
+    Atomic<uint32_t> first_chunk;
+    Atomic<uint32_t> chunks;
+  };
+  static constexpr unsigned kMaxArenas = 1024;
+  static constexpr unsigned kMaxRanges = 4096;
+  // The tables of a space, one behind the other in one reservation.
+  struct Layout;
+
+  bool InitLinear(Bytes wanted, Bytes least);
+  bool InitSparse(Bytes most);
+  bool ReserveTables(Count chunks);
+  bool CoverTables(ChunkRange r);
+  bool AddArena(Count chunks);
+  bool NoteArena(Address start, Count chunks);
+  Count ArenaSizeFor(Count chunks) const;
+  Address AddressOfSlow(PageIndex p) const;
+  PageIndex IndexOfSlow(Address a) const;
+
+  os::Memory* memory_ = nullptr;
+  PageTables tables_;
+  PageIndex first_arena_end_;   // page number; below it conversion is linear
+  bool is_sparse_ = false;
+  ChunkIndex capacity_;
+  ChunkIndex next_chunk_;       // sparse: the number of the next arena's first chunk
+  Count arena_limit_;           // sparse: the largest arena to reserve ahead of use
+  Bytes reserved_;              // growth lock
+
+  ChunkRanges room_;            // growth lock
+  SteppedTable class_of_;       // growth lock, all five
+  SteppedTable span_of_;
+  SteppedTable chunks_;
+  SteppedTable leaves_;
+  SteppedTable records_;
+  RunSummary* upper_ = nullptr; // ready as a whole
+  Bytes whole_tables_;          // tables that are ready as a whole
+  Atomic<uint32_t>* ready_ = nullptr;  // a bit per chunk: made ready. Read by Contains
+
+  Atomic<uint32_t> arena_version_;     // odd while arenas_ changes
+  Atomic<uint32_t> arena_count_;
+  Arena* arenas_ = nullptr;            // sparse only; kMaxArenas
 };
 
 }  // namespace spanheap

@@ -15,8 +15,8 @@ enum class LockRank : uint8_t {
   kThreadBlock,   // one thread's caches, while somebody else than the owner may look at them
   kCentralList,   // one size class's lists of partly used spans
   kLargeBlocks,   // the region of blocks of 32 MiB and more
-  kPageHeap,      // page bitmaps, summaries, growth
-  kPageSpace,     // reservation of address space and the tables beside it
+  kPageSpace,     // growth: reservation of address space and the tables beside it
+  kPageHeap,      // page bitmaps and summaries
   kSpanRecords,   // the free list of span records
   kMetadata,      // bump allocation of what is never freed
   kLeaf,          // takes no other lock

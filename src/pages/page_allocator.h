@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// PageAllocator: finds the lowest run of n free pages anywhere in the page number space.
+//
+// Idea.       A bitmap per chunk says which pages are used; a tree of summaries says where runs of
+//             free pages are. Both are brought up to date lazily: while allocations and frees fall
+//             into one chunk, only its bitmap changes. That chunk is `pending`; its summary is
+//             computed when another chunk changes or the tree is searched, and the tree above is
+//             touched only if that summary differs from the one before.
+// Picture.    search_ -> |used used ....|.. pending ..|      |      |     chunks (bitmaps)
+//                        [s][s][s][s][s][s][s][s]                         leaf summaries
+//                        [         s            ] ...                     the tree
+// Invariants. I1 no free page below search_, and search_ lies in a grown chunk, or is kNone.
+//             I2 each leaf but the pending one is its bitmap's summary; the tree is as they say.
+//             I3 used & scavenged == 0 outside of claims. I4 counters equal the bits' counts.
+// Threads.    The owner's lock. It makes no system call and allocates nothing: its tables are given.
+// Fails.      count 0 when no run is long enough; the owner grows and tries again.
+// Cost.       In the pending chunk: the words of one cache line. Else one summary and a short path.
+// Go.         pageAlloc in mpagealloc.go (answers are the same); there each change updates the tree.
+// Tests.      tests/pages/page_allocator_test.cc against tests/models/page_model.h.
+#pragma once
+
+#include "base/units.h"
+#include "layout/geometry.h"
+#include "pages/chunk_ranges.h"
+#include "pages/page_cache.h"
+#include "pages/page_chunk.h"
+#include "pages/page_run.h"
+#include "pages/scavenge_candidate.h"
+#include "pages/scavenge_index.h"
+#include "pages/summary_tree.h"
+
+namespace spanheap {
+
+// Memory for the allocator's tables, all zero. Of arrays by chunk only the parts of grown chunks
+// need be accessible (leaves: with their neighbours in a block of eight).
+struct PageAllocatorTables {
+  SummaryShape shape;
+  PageChunk* chunks = nullptr;
+  RunSummary* upper = nullptr;   // shape.UpperEntries()
+  RunSummary* leaves = nullptr;  // shape.LeafEntries()
+  ScavengeIndex::Record* records = nullptr;
+  ChunkRange* ranges = nullptr;
+  size_t range_capacity = 0;
+};
+
+class PageAllocator {
+ public:
+  static constexpr PageIndex kNone{~uint32_t{0}};
+
+  struct Counts {
+    uint64_t grown = 0;      // pages
+    uint64_t free = 0;       // of these: neither used, nor in a cache, nor claimed
+    uint64_t scavenged = 0;  // of the free ones: not backed
+  };
+
+  constexpr PageAllocator() = default;
+  void Init(const PageAllocatorTables& tables, ReleaseUnits units);
+
+  // The chunks were not there before: their pages are free, not backed, and read as zero if
+  // `zeroed`. False: too many separate ranges.
+  bool Grow(ChunkRange chunks, bool zeroed);
+  // Wholly free chunks are taken out again. False: too many separate ranges.
+  bool Shrink(ChunkRange chunks);
+
+  // The lowest run of n >= 1 free pages.
+  PageRun Allocate(Pages n);
+  // A run whose first page plus `phase` is a multiple of `alignment`: the lowest free run that
+  // holds one whatever its start is.
+  PageRun AllocateAligned(Pages n, Pages alignment, Pages phase);
+  // Exactly these pages, if all are free.
+  PageRun AllocateAt(PageIndex first, Pages n);
+  // The pages are used (AllUsed) and become free.
+  void Free(PageIndex first, Pages n);
+
+  // The free pages of the 64-page block that holds the lowest free page; free == 0 if there is none.
+  PageBlock TakeBlock();
+  // Pages of a taken block that are free again, with what is known of them.
+  void ReturnBlock(const PageBlock& block);
+
+  // Takes free, backed pages out to give them back to the OS; about `at_most` of the highest chunk
+  // that may be taken. After the system call put them back, released or not.
+  PageRun ClaimForRelease(uint32_t at_most, bool force);
+  // The same, but whole huge pages only, in the highest chunk at or below `from`. On return `from` is where
+  // to go on; count 0: none is left.
+  PageRun ClaimHugePage(ChunkIndex& from, bool force);
+  void FinishRelease(PageRun run, bool released, bool zeroed);
+  // Counts pages as given back, `at_most` or a little more, highest first; for callers without an OS.
+  uint64_t Scavenge(uint64_t at_most);
+
+  bool AllUsed(PageIndex first, Pages n) const;
+  bool AllFree(PageIndex first, Pages n) const;
+  const ChunkRanges& grown() const { return grown_; }
+  const PageChunk& Chunk(ChunkIndex c) const { return chunks_[c.value]; }
+  const Counts& counts() const { return counts_; }
+  ScavengeIndex& index() { return index_; }
+
+  // Computes the pending summary, if any. The tree is exact afterwards.
+  void Propagate();
+  RunSummary Summary(unsigned level, uint32_t entry);
+
+  // Aborts if an invariant is broken. Returns the number of used pages (caches and claims count).
+  uint64_t Verify();
+
+  // Tests place states as they like: exact bits of a grown chunk, used bits win.
+  void SetChunkForTest(ChunkIndex c, const PageBitmap& used, const PageBitmap& scavenged);
+
+ private:
+  bool IsPending(ChunkIndex c) const { return c == pending_; }
+  void Touch(ChunkIndex c);                      // its bitmap changed
+  void TouchRange(ChunkRange r);                 // the same for neighbours
+  PageRun TryInSearchChunk(Pages n);
+  bool RaiseSearch();                            // to the lowest free page; false: there is none
+  PageRun Take(PageIndex first, Pages n);        // the pages are free
+  void TakeInChunk(ChunkIndex c, unsigned from, unsigned n, PageRun& run);
+  void LowerSearch(PageIndex p) {
+    if (p < search_) search_ = p;
+  }
+  PageRun Claim(ChunkIndex c, ScavengeCandidate candidate);
+  uint64_t VerifyChunk(ChunkIndex c, Counts& sums) const;
+
+  PageChunk* chunks_ = nullptr;
+  ScavengeIndex index_;
+  SummaryTree tree_;
+  ChunkRanges grown_;
+  PageIndex search_ = kNone;   // I1
+  ChunkIndex pending_;         // I2; 0: none
+  ReleaseUnits units_;
+  uint64_t claimed_ = 0;       // pages between a claim and FinishRelease
+  Counts counts_;
+};
+
+}  // namespace spanheap

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+//
+// PageHeap: pages for everybody: the allocator under its lock, growth, page caches, giving back.
+//
+// Idea.       Two locks. The heap lock guards bitmaps and summaries and is held for tens of
+//             nanoseconds, never across a system call. The growth lock lets one thread at a time ask
+//             the OS for more; it rechecks first whether somebody else's growth serves it too.
+//             Pages on their way back to the OS are taken out of the bitmap, advised with no lock
+//             held, and put back.
+// Picture.    AllocateFrom -> PageCache (no lock) -> heap lock: bitmap search -> growth lock: OS
+// Invariants. grown = used + cached + free + being released (Verify adds them up).
+// Threads.    Any; each PageCache belongs to one thread at a time. Both locks are the heap's own.
+// Fails.      count 0 when the OS refuses; nothing is lost and the next call may succeed. Freeing
+//             pages that are free is fatal.
+// Cost.       See docs/design/pages.md for measured figures.
+// Go.         mheap.go: allocSpan, freeSpan, grow; scavengeOne, with many ranges per lock section.
+// Tests.      tests/pages/page_heap_test.cc, page_heap_threads_test.cc.
+#pragma once
+
+#include "base/annotations.h"
+#include "base/atomic.h"
+#include "base/units.h"
+#include "pages/page_allocator.h"
+#include "pages/page_cache.h"
+#include "pages/page_run.h"
+#include "pages/page_space.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+// Bytes unless it says otherwise. grown == used + cached + free_backed + released.
+struct PageHeapStats {
+  uint64_t grown = 0;          // pages made ready
+  uint64_t used = 0;           // pages in their takers' hands
+  uint64_t cached = 0;         // free pages in page caches
+  uint64_t free_backed = 0;    // free pages that may be backed
+  uint64_t released = 0;       // free pages given back or never touched
+  uint64_t metadata = 0;       // tables made ready
+  uint64_t reserved = 0;       // address space held, pages and tables
+  uint64_t peak_grown = 0;     // the highest `grown` so far
+  uint64_t os_releases = 0;    // calls that gave pages back
+  uint64_t allocations = 0;    // taken under the lock, by count
+  uint64_t mapped() const { return grown + metadata; }
+};
+
+class PageHeap {
+ public:
+  constexpr PageHeap() = default;
+  PageHeap(const PageHeap&) = delete;
+  PageHeap& operator=(const PageHeap&) = delete;
+
+  // Once, before anything else. False: no address space; the heap stays unusable.
+  bool Init(os::Memory& memory, const PageHeapOptions& options);
+
+  // n >= 1 pages whose address is a multiple of alignment * 8 KiB; a power of two.
+  PageRun Allocate(Pages n, Pages alignment = Pages(1));
+  // n in 1..64. Owner of the cache only.
+  PageRun AllocateFrom(PageCache& cache, Pages n) {
+    if (const PageRun run = cache.Allocate(n)) [[likely]] return run;
+    return AllocateFromSlow(cache, n);
+  }
+  // All n pages were handed out and are the caller's to give.
+  void Free(PageIndex first, Pages n);
+  // The same; owner of the cache only.
+  void FreeTo(PageCache& cache, PageIndex first, Pages n) {
+    if (!cache.Free(first, n)) Free(first, n);
+  }
+  // In one section of the lock.
+  void FreeMany(const PageRun* runs, size_t count);
+  // Takes [end, end + more) if all of it is free, growing where that helps; else count 0.
+  PageRun TryExtend(PageIndex end, Pages more);
+  // Gives back what the cache holds. By the owner, or while it cannot run.
+  void Flush(PageCache& cache);
+
+  // Gives about `at_most` free pages back to the OS: whole huge pages first, highest addresses first.
+  // Unforced it leaves dense chunks and what was freed in this generation. Returns the number given.
+  Pages ReleaseFree(Pages at_most, bool force);
+  // What was freed until now may go back unforced from here on. To be called by the clock.
+  void NextGeneration();
+
+  PageHeapStats ReadStats() const;
+  // Aborts if an invariant is broken; no other thread may use the heap. Returns the used pages.
+  uint64_t Verify();
+
+  const PageTables& tables() const { return space_.tables(); }
+  Address AddressOf(PageIndex p) const { return space_.AddressOf(p); }
+  PageIndex IndexOf(Address a) const { return space_.IndexOf(a); }
+  // True if a lies in a page that was made ready.
+  bool Contains(Address a) const { return space_.Contains(a); }
+
+  // In a forked child, whose locks may be held by threads that are not there.
+  void ResetInChild();
+
+ private:
+  struct Growth {
+    ChunkRange chunks;
+    bool is_ready = false;
+  };
+
+  SPANHEAP_NOINLINE PageRun AllocateFromSlow(PageCache& cache, Pages n) EXCLUDES(lock_);
+  PageRun TryAllocate(Pages n, Pages alignment) EXCLUDES(lock_);
+  PageRun AllocateLocked(Pages n, Pages alignment) REQUIRES(lock_);
+  SPANHEAP_NOINLINE PageRun AllocateByGrowing(Pages n, Pages alignment) EXCLUDES(lock_);
+  bool GrowFor(Count chunks, Bytes alignment) REQUIRES(growth_lock_);
+  bool GrowRange(ChunkRange chunks) REQUIRES(growth_lock_);
+  bool FillCache(PageCache& cache) EXCLUDES(lock_);
+  void FreeLocked(PageIndex first, Pages n) REQUIRES(lock_);
+  Count StepFor(Count chunks) const REQUIRES(growth_lock_);
+
+  static constexpr unsigned kClaims = 64;
+  struct Claims {
+    PageRun runs[kClaims];
+    unsigned count = 0;
+  };
+  Pages ReleaseClaims(Claims& claims, bool& refused);
+  Pages ReleaseHugePages(Pages at_most, bool force, bool& refused);
+  Pages ReleaseFragments(Pages at_most, bool force, bool& refused);
+
+  os::Memory* memory_ = nullptr;  // const after Init
+  bool strict_ = false;           // overcommit policy; const after Init
+
+  Mutex growth_lock_{LockRank::kPageSpace};
+  PageSpace space_;               // changed under the growth lock; conversions are open to all
+  Atomic<uint64_t> peak_grown_;   // bytes; changed under the growth lock
+  Atomic<uint64_t> metadata_;     // bytes; changed under the growth lock
+
+  alignas(kCacheLine) mutable Mutex lock_{LockRank::kPageHeap};
+  PageAllocator pages_ GUARDED_BY(lock_);
+  PageCache* caches_ GUARDED_BY(lock_) = nullptr;   // those that hold a block
+  uint64_t claimed_ GUARDED_BY(lock_) = 0;          // pages being released now
+  uint64_t allocations_ GUARDED_BY(lock_) = 0;
+  uint64_t os_releases_ GUARDED_BY(lock_) = 0;
+};
+
+}  // namespace spanheap

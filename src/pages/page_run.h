@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+//
+// PageRun: neighbouring heap pages handed out or taken back as one.
+#pragma once
+
+#include "base/units.h"
+
+namespace spanheap {
+
+struct PageRun {
+  PageIndex first;
+  Pages count;          // 0: none
+  Pages scavenged;      // of these: not backed by the OS
+  bool zeroed = false;  // every page of the run is known to read as zero
+
+  explicit operator bool() const { return count.value != 0; }
+  PageIndex end() const { return first + count; }
+};
+
+}  // namespace spanheap
