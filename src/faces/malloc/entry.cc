@@ -14,7 +14,8 @@ SPANHEAP_COLD void* OutOfMemory() {
 }
 
 void* OrOutOfMemory(void* p) {
-  if (p == nullptr) [[unlikely]] return OutOfMemory();
+  if (p == nullptr) [[unlikely]]
+    return OutOfMemory();
   return p;
 }
 
@@ -54,8 +55,8 @@ void* AllocateAligned(size_t alignment, size_t n) {
 
 int AllocateAlignedInto(void** out, size_t alignment, size_t n) {
   if (!IsPowerOfTwo(alignment) || alignment < sizeof(void*)) return EINVAL;
-  void* p = alignment <= heap::kMinAlignment ? heap::Allocate(n)
-                                             : heap::AllocateAligned(alignment, n);
+  void* p =
+      alignment <= heap::kMinAlignment ? heap::Allocate(n) : heap::AllocateAligned(alignment, n);
   if (p == nullptr) return ENOMEM;
   *out = p;
   return 0;

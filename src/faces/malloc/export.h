@@ -5,5 +5,4 @@
 
 #define SPANHEAP_EXPORT extern "C" __attribute__((visibility("default")))
 // A second name of the same function, which is defined in the same file.
-#define SPANHEAP_EXPORT_ALIAS(name) \
-  extern "C" __attribute__((visibility("default"), alias(name)))
+#define SPANHEAP_EXPORT_ALIAS(name) extern "C" __attribute__((visibility("default"), alias(name)))

@@ -24,14 +24,14 @@ namespace {
 struct mallinfo2 ReadMallinfo() {
   HeapReport report;
   heap::ReadReport(report);
-  struct mallinfo2 info {};
+  struct mallinfo2 info{};
   info.arena = report.mapped_bytes - report.released_bytes;
   for (unsigned i = 0; i < report.class_count; ++i) {
     info.ordblks += report.classes[i].free_blocks + report.classes[i].cached_blocks;
   }
   info.uordblks = report.live_bytes;
-  info.fordblks = report.free_in_spans_bytes + report.thread_cache_bytes +
-                  report.free_pages_bytes + report.page_cache_bytes;
+  info.fordblks = report.free_in_spans_bytes + report.thread_cache_bytes + report.free_pages_bytes +
+                  report.page_cache_bytes;
   info.keepcost = report.free_pages_bytes;
   return info;
 }
@@ -46,7 +46,7 @@ SPANHEAP_EXPORT struct mallinfo2 mallinfo2() noexcept { return ReadMallinfo(); }
 
 SPANHEAP_EXPORT struct mallinfo mallinfo() noexcept {
   const struct mallinfo2 wide = ReadMallinfo();
-  struct mallinfo info {};
+  struct mallinfo info{};
   info.arena = Saturated(wide.arena);
   info.ordblks = Saturated(wide.ordblks);
   info.uordblks = Saturated(wide.uordblks);

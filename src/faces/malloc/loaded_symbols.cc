@@ -25,7 +25,7 @@ uint32_t GnuHash(const char* name) {
 
 // The parts of one object's dynamic section that a look-up needs.
 struct SymbolTables {
-  const ElfW(Sym)* symbols = nullptr;
+  const ElfW(Sym) * symbols = nullptr;
   const char* strings = nullptr;
   const uint32_t* gnu_hash = nullptr;
 };
@@ -37,7 +37,7 @@ const T* TableAt(const dl_phdr_info& object, ElfW(Addr) address) {
   return reinterpret_cast<const T*>(address);
 }
 
-const ElfW(Dyn)* DynamicSection(const dl_phdr_info& object) {
+const ElfW(Dyn) * DynamicSection(const dl_phdr_info& object) {
   for (unsigned i = 0; i < object.dlpi_phnum; ++i) {
     const ElfW(Phdr)& header = object.dlpi_phdr[i];
     if (header.p_type == PT_DYNAMIC) {
@@ -60,13 +60,13 @@ SymbolTables ReadTables(const dl_phdr_info& object) {
   return tables;
 }
 
-bool Defines(const ElfW(Sym)& symbol) {
+bool Defines(const ElfW(Sym) & symbol) {
   return symbol.st_shndx != SHN_UNDEF && (symbol.st_info & 0xf) == STT_FUNC;
 }
 
 // The GNU hash section: four header words, a Bloom filter, one chain start per bucket, the chains
 // (each entry a hash whose lowest bit marks the chain's end).
-const ElfW(Sym)* Find(const SymbolTables& tables, const Query& query) {
+const ElfW(Sym) * Find(const SymbolTables& tables, const Query& query) {
   const uint32_t* header = tables.gnu_hash;
   const uint32_t bucket_count = header[0];
   const uint32_t first_symbol = header[1];

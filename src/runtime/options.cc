@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/options.h"
+
+#include <cstring>
+#include <type_traits>
+
+#include "base/fatal.h"
+#include "base/line_writer.h"
+#include "os/environment.h"
+#include "os/limits.h"
+
+// Defined by the program, or null.
+extern "C" __attribute__((weak)) const char* spanheap_conf;
+
+namespace spanheap {
+
+constinit Options options;
+
+namespace {
+
+// The largest text that is read from a file or the environment.
+constexpr size_t kPlaceCapacity = 4096;
+
+// A piece of a text that has no closing zero.
+struct Piece {
+  const char* data;
+  size_t size;
+
+  bool Is(const char* text) const { return strlen(text) == size && memcmp(text, data, size) == 0; }
+};
+
+// Values from text: false if it is not one --------------------------------------------------------
+
+bool ReadDecimal(Piece& text, uint64_t& value) {
+  const size_t size = text.size;
+  for (value = 0; text.size > 0 && *text.data >= '0' && *text.data <= '9'; ++text.data) {
+    const auto digit = static_cast<uint64_t>(*text.data - '0');
+    if (__builtin_mul_overflow(value, uint64_t{10}, &value)) return false;
+    if (__builtin_add_overflow(value, digit, &value)) return false;
+    --text.size;
+  }
+  return text.size < size;
+}
+
+template <auto kField, uint64_t kMax>
+bool ReadNumber(Options& to, Piece text) {
+  uint64_t value = 0;
+  if (!ReadDecimal(text, value) || text.size != 0 || value > kMax) return false;
+  to.*kField = static_cast<uint32_t>(value);
+  return true;
+}
+
+unsigned ShiftOf(char suffix) {
+  constexpr char kSuffixes[] = "kmgt";
+  const char* at = strchr(kSuffixes, suffix | 0x20);
+  return at == nullptr ? 0 : 10 * (static_cast<unsigned>(at - kSuffixes) + 1);
+}
+
+// 4096, 64K, 1M, 2G, 1T.
+template <auto kField>
+bool ReadBytes(Options& to, Piece text) {
+  uint64_t value = 0;
+  if (!ReadDecimal(text, value) || text.size > 1) return false;
+  const unsigned shift = text.size == 1 ? ShiftOf(*text.data) : 0;
+  if (text.size == 1 && shift == 0) return false;
+  if ((value << shift) >> shift != value) return false;
+  to.*kField = Bytes(value << shift);
+  return true;
+}
+
+template <auto kField, auto kNames>
+bool ReadChoice(Options& to, Piece text) {
+  for (size_t i = 0; kNames[i] != nullptr; ++i) {
+    if (!text.Is(kNames[i])) continue;
+    using Choice = std::remove_reference_t<decltype(to.*kField)>;
+    to.*kField = static_cast<Choice>(i);
+    return true;
+  }
+  return false;
+}
+
+template <auto kField>
+bool ReadText(Options& to, Piece text) {
+  if (text.size >= Options::kTextCapacity) return false;
+  memcpy(to.*kField, text.data, text.size);
+  (to.*kField)[text.size] = '\0';
+  return true;
+}
+
+// Text from values --------------------------------------------------------------------------------
+
+class ValueWriter {
+ public:
+  ValueWriter(char* out, size_t capacity) : out_(out), capacity_(capacity) {
+    if (capacity_ > 0) out_[0] = '\0';
+  }
+  void Text(const char* text) {
+    for (; *text != '\0' && size_ + 1 < capacity_; ++text) out_[size_++] = *text;
+    if (capacity_ > 0) out_[size_] = '\0';
+  }
+  void Number(uint64_t n) {
+    char digits[21];
+    char* at = digits + sizeof digits;
+    *--at = '\0';
+    do {
+      *--at = static_cast<char>('0' + n % 10);
+      n /= 10;
+    } while (n != 0);
+    Text(at);
+  }
+
+ private:
+  char* out_;
+  size_t capacity_;
+  size_t size_ = 0;
+};
+
+template <auto kField>
+void WriteNumber(const Options& from, ValueWriter& out) {
+  out.Number(from.*kField);
+}
+template <auto kField>
+void WriteBytes(const Options& from, ValueWriter& out) {
+  out.Number((from.*kField).value);
+}
+template <auto kField, auto kNames>
+void WriteChoice(const Options& from, ValueWriter& out) {
+  out.Text(kNames[static_cast<size_t>(from.*kField)]);
+}
+template <auto kField>
+void WriteText(const Options& from, ValueWriter& out) {
+  out.Text(from.*kField);
+}
+
+// The table ---------------------------------------------------------------------------------------
+
+constexpr const char* kForeignNames[] = {"abort", "ignore", nullptr};
+constexpr const char* kZeroReallocNames[] = {"free", "abort", nullptr};
+constexpr const char* kStatsNames[] = {"never", "exit", nullptr};
+
+struct Row {
+  const char* name;
+  bool at_start_only;
+  bool (*read)(Options&, Piece);
+  void (*write)(const Options&, ValueWriter&);
+};
+
+template <auto kField, uint64_t kMax = UINT32_MAX>
+constexpr Row Number(const char* name, bool at_start_only = false) {
+  return {name, at_start_only, ReadNumber<kField, kMax>, WriteNumber<kField>};
+}
+template <auto kField, const auto& kNames>
+constexpr Row Choice(const char* name) {
+  return {name, false, ReadChoice<kField, kNames>, WriteChoice<kField, kNames>};
+}
+
+constexpr Row kRows[] = {
+    Number<&Options::verify, 3>("verify"),
+    Choice<&Options::foreign, kForeignNames>("foreign"),
+    Choice<&Options::zero_realloc, kZeroReallocNames>("zero_realloc"),
+    {"reserve", true, ReadBytes<&Options::reserve>, WriteBytes<&Options::reserve>},
+    Choice<&Options::stats, kStatsNames>("stats"),
+    {"stats_json", false, ReadText<&Options::stats_json>, WriteText<&Options::stats_json>},
+    Number<&Options::stats_pid>("stats_pid"),
+};
+
+const Row* FindRow(Piece name) {
+  for (const Row& row : kRows) {
+    if (name.Is(row.name)) return &row;
+  }
+  return nullptr;
+}
+
+// Reading places ----------------------------------------------------------------------------------
+
+OptionResult Apply(Options& to, Piece name, Piece value) {
+  const Row* row = FindRow(name);
+  if (row == nullptr) return OptionResult::kUnknownName;
+  return row->read(to, value) ? OptionResult::kDone : OptionResult::kBadValue;
+}
+
+void Warn(const char* where, Piece setting, OptionResult result) {
+  LineWriter line;
+  line.Text(where).Text(": ");
+  line.Text(result == OptionResult::kUnknownName ? "no such option: " : "not a value of it: ");
+  for (size_t i = 0; i < setting.size; ++i) line.Char(setting.data[i]);
+  line.Char('\0');
+  WarnLine(line.data());
+}
+
+void ApplySetting(Options& to, Piece setting, const char* where) {
+  const auto* equals = static_cast<const char*>(memchr(setting.data, '=', setting.size));
+  const size_t name_size =
+      equals == nullptr ? setting.size : static_cast<size_t>(equals - setting.data);
+  const size_t value_at = equals == nullptr ? setting.size : name_size + 1;
+  const OptionResult result =
+      Apply(to, {setting.data, name_size}, {setting.data + value_at, setting.size - value_at});
+  if (result != OptionResult::kDone) Warn(where, setting, result);
+}
+
+bool Separates(char c) { return c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+void LoadFile(Options& to) {
+  constexpr const char* kPath = "/etc/spanheap.conf";
+  char text[kPlaceCapacity];
+  const long size = os::ReadSmallFile(kPath, text, sizeof text);
+  if (size > 0) to.LoadText(text, static_cast<size_t>(size), kPath);
+}
+
+// Before the dynamic linker is done with the program, a pointer in it is still an offset: small,
+// while the variable that holds it is far up.
+bool IsRelocated(const char* const* variable) {
+  constexpr uintptr_t kFarUp = uintptr_t{1} << 32;
+  return reinterpret_cast<uintptr_t>(*variable) >= kFarUp ||
+         reinterpret_cast<uintptr_t>(variable) < kFarUp;
+}
+
+void LoadSymbol(Options& to) {
+  const char* const* variable = &spanheap_conf;
+  if (variable == nullptr || *variable == nullptr || !IsRelocated(variable)) return;
+  to.LoadText(*variable, strlen(*variable), "spanheap_conf");
+}
+
+void LoadEnvironment(Options& to) {
+  if (os::IsSecureProcess()) return;
+  char text[kPlaceCapacity];
+  const long size = os::ReadEnvironment("SPANHEAP", text, sizeof text);
+  if (size <= 0) return;
+  if (static_cast<size_t>(size) >= sizeof text) {
+    WarnLine("SPANHEAP is too long, its end is left out");
+  }
+  to.LoadText(text, strlen(text), "SPANHEAP");
+}
+
+}  // namespace
+
+void Options::Load() {
+  LoadFile(*this);
+  LoadSymbol(*this);
+  LoadEnvironment(*this);
+}
+
+void Options::LoadText(const char* text, size_t size, const char* where) {
+  const char* const end = text + size;
+  while (text < end) {
+    if (*text == '#') {
+      while (text < end && *text != '\n') ++text;
+    } else if (Separates(*text)) {
+      ++text;
+    } else {
+      const char* start = text;
+      while (text < end && !Separates(*text)) ++text;
+      ApplySetting(*this, {start, static_cast<size_t>(text - start)}, where);
+    }
+  }
+}
+
+OptionResult Options::Set(const char* name, const char* value) {
+  const Row* row = FindRow({name, strlen(name)});
+  if (row == nullptr) return OptionResult::kUnknownName;
+  if (row->at_start_only) return OptionResult::kAtStartOnly;
+  return row->read(*this, {value, strlen(value)}) ? OptionResult::kDone : OptionResult::kBadValue;
+}
+
+bool Options::Get(const char* name, char* value, size_t capacity) const {
+  const Row* row = FindRow({name, strlen(name)});
+  if (row == nullptr) return false;
+  ValueWriter out(value, capacity);
+  row->write(*this, out);
+  return true;
+}
+
+}  // namespace spanheap

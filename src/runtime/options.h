@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+//
+// Options: what a user may set about the heap, and the four places where it can be said.
+//
+// Idea.    One table in options.cc names each option, its field, how text becomes its value and
+//          back. Later places win: /etc/spanheap.conf, the program's symbol
+//            const char* spanheap_conf = "name=value,...";
+//          the environment variable SPANHEAP="name=value,...", a call at run time.
+// Threads. Load once, before others look. A number set at run time is one store: other threads may
+//          see the old one for a while. Texts are read at the process's end only.
+// Fails.   Unknown names and bad values are skipped with one line on stderr each. A process with
+//          more rights than its user takes nothing from its environment.
+// Cost.    No allocation. Load reads one file (usually absent) and the environment.
+// Tests.   tests/runtime/options_test.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.h"
+
+namespace spanheap {
+
+enum class ForeignPointer : uint8_t { kAbort, kIgnore };
+enum class ZeroRealloc : uint8_t { kFree, kAbort };
+enum class StatsAt : uint8_t { kNever, kExit };
+
+enum class OptionResult : uint8_t { kDone, kUnknownName, kBadValue, kAtStartOnly };
+
+struct Options {
+  static constexpr size_t kTextCapacity = 256;
+
+  // verify=0..3: 0 and 1 check what costs nothing; 2 checks every free at the call; 3 also checks
+  // the whole heap when the process ends.
+  uint32_t verify = 1;
+  // foreign=abort|ignore: freeing a pointer that is not of this heap.
+  ForeignPointer foreign = ForeignPointer::kAbort;
+  // zero_realloc=free|abort: realloc(p, 0) frees, or is taken for a mistake.
+  ZeroRealloc zero_realloc = ZeroRealloc::kFree;
+  // reserve=SIZE: address space to reserve at start; 0: as much as is sensible.
+  Bytes reserve{0};
+  // stats=never|exit: the report as text on stderr when the process ends.
+  StatsAt stats = StatsAt::kNever;
+  // stats_json=PATH: the report as JSON into this file when the process ends; empty: none.
+  char stats_json[kTextCapacity] = {};
+  // stats_pid=PID: only this process writes at its end, not its children; 0: each does.
+  uint32_t stats_pid = 0;
+
+  // Reads all places but the calls.
+  void Load();
+  // "name=value,name=value": white space and line ends separate as commas do, # hides a line's
+  // rest. `where` is named in warnings.
+  void LoadText(const char* text, size_t size, const char* where);
+  // One option at run time.
+  OptionResult Set(const char* name, const char* value);
+  // The value as Set would take it, cut to `capacity` with its closing zero. False: no such option.
+  bool Get(const char* name, char* value, size_t capacity) const;
+};
+
+// The process's options. Constant-initialised.
+extern Options options;
+
+}  // namespace spanheap
