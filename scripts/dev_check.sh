@@ -4,7 +4,12 @@
 
 cpp_files() { git ls-files -co --exclude-standard -- '*.h' '*.cc' '*.c'; }
 
-check_format() { cpp_files | xargs -r clang-format-19 --dry-run --Werror; }
+check_format() {
+  local wrong
+  wrong=$(cpp_files | xargs -r clang-format-19 --dry-run --Werror 2>&1 |
+    sed -n 's/^\([^: ]*\):[0-9]*:[0-9]*: error.*/\1: is not formatted (.\/dev check --fix)/p' | sort -u)
+  [[ -z $wrong ]] || { echo "$wrong"; return 1; }
+}
 check_layers() { python3 scripts/check_layers.py; }
 check_lengths() { python3 scripts/check_lengths.py; }
 check_links() { python3 scripts/check_links.py; }
@@ -32,6 +37,7 @@ verb_check() {
   local checks=(format layers lengths links the_checks locks tidy)
   case "${1:-}" in
     --fast) checks=(format layers lengths links the_checks) ;;
+    --fix) need "${CHECK_NEEDS[@]}"; cpp_files | xargs -r clang-format-19 -i; return ;;
     '') ;;
     *) help_of check >&2; exit 2 ;;
   esac

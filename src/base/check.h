@@ -13,12 +13,9 @@ namespace spanheap {
 
 }  // namespace spanheap
 
-#define SPANHEAP_CHECK(condition)                                     \
-  do {                                                                \
-    if (!(condition)) [[unlikely]]                                    \
-      ::spanheap::FatalInternal(#condition, __FILE_NAME__, __LINE__); \
-  } while (false)
-#define SPANHEAP_DCHECK(condition)                                     \
-  do {                                                                 \
-    if constexpr (::spanheap::kDebugChecks) SPANHEAP_CHECK(condition); \
-  } while (false)
+// Expressions, so that they add no nesting where they stand.
+#define SPANHEAP_CHECK(condition) SPANHEAP_REQUIRE(condition, #condition)
+#define SPANHEAP_DCHECK(condition) \
+  SPANHEAP_REQUIRE(!::spanheap::kDebugChecks || (condition), #condition)
+#define SPANHEAP_REQUIRE(condition, text) \
+  ((condition) ? static_cast<void>(0) : ::spanheap::FatalInternal(text, __FILE_NAME__, __LINE__))

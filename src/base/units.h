@@ -68,9 +68,9 @@ using Address = Ordinal<struct AddressTag, uintptr_t, Bytes>;  // a place in thi
 // A heap page's number in the page index space (layout/geometry.h), dense in both address modes.
 using PageIndex = Ordinal<struct PageIndexTag, uint32_t, Pages>;
 
-using Count = Quantity<struct CountTag, uint32_t>;  // how many of something
+using Count = Quantity<struct CountTag, uint32_t>;                  // how many of something
 using ChunkIndex = Ordinal<struct ChunkIndexTag, uint32_t, Count>;  // a group of 512 pages
-using SpanIndex = Ordinal<struct SpanIndexTag, uint32_t, Count>;  // a span record; 0 is no span
+using SpanIndex = Ordinal<struct SpanIndexTag, uint32_t, Count>;    // a span record; 0 is no span
 
 inline constexpr Bytes operator""_B(unsigned long long n) { return Bytes(n); }
 inline constexpr Bytes operator""_KiB(unsigned long long n) { return Bytes(n << 10); }

@@ -9,17 +9,17 @@
 namespace spanheap {
 
 enum class LockRank : uint8_t {
-  kStartUp,       // one-time initialisation of the runtime
-  kFork,          // held from fork's prepare handler to its parent or child handler
-  kThreads,       // the list of thread blocks: attach, detach, walk
-  kThreadBlock,   // one thread's caches, while somebody else than the owner may look at them
-  kCentralList,   // one size class's lists of partly used spans
-  kLargeBlocks,   // the region of blocks of 32 MiB and more
-  kPageSpace,     // growth: reservation of address space and the tables beside it
-  kPageHeap,      // page bitmaps and summaries
-  kSpanRecords,   // the free list of span records
-  kMetadata,      // bump allocation of what is never freed
-  kLeaf,          // takes no other lock
+  kStartUp,      // one-time initialisation of the runtime
+  kFork,         // held from fork's prepare handler to its parent or child handler
+  kThreads,      // the list of thread blocks: attach, detach, walk
+  kThreadBlock,  // one thread's caches, while somebody else than the owner may look at them
+  kCentralList,  // one size class's lists of partly used spans
+  kLargeBlocks,  // the region of blocks of 32 MiB and more
+  kPageSpace,    // growth: reservation of address space and the tables beside it
+  kPageHeap,     // page bitmaps and summaries
+  kSpanRecords,  // the free list of span records
+  kMetadata,     // bump allocation of what is never freed
+  kLeaf,         // takes no other lock
 };
 
 }  // namespace spanheap

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Installs a build, moves the tree, and builds programs on it by find_package and by pkg-config.
+# usage: package_test.sh BUILD_DIR
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# expect WHOSE COMMAND...: the program ran and said whose blocks malloc returns.
+expect() {
+  local said
+  said=$("${@:2}") || { echo "FAILED: ${*:2}"; exit 1; }
+  [[ $said == "$1" ]] || { echo "${*:2} said $said, not $1"; exit 1; }
+}
+
+cmake --install "$build" --prefix "$work/first" >"$work/log" || { cat "$work/log"; exit 1; }
+mv "$work/first" "$work/prefix"
+
+cmake -S "$here/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" 2>&1 &&
+  cmake --build "$work/build" >>"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+expect spanheap "$work/build/malloc"
+expect spanheap "$work/build/malloc_static"
+expect libc "$work/build/embed"
+expect libc "$work/build/embed_static"
+
+pkgconfig=$(dirname "$(find "$work/prefix" -name spanheap.pc)")
+export PKG_CONFIG_PATH=$pkgconfig LD_LIBRARY_PATH=${pkgconfig%/pkgconfig}
+for library in spanheap spanheap-embed; do
+  # shellcheck disable=SC2046  # flags are words
+  cc -fno-builtin "$here/package/consumer.c" $(pkg-config --cflags --libs "$library") -o "$work/$library"
+done
+expect spanheap "$work/spanheap"
+expect libc "$work/spanheap-embed"
+echo "find_package and pkg-config both work"
