@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <ctime>
 
 #include "os/keep_errno.h"
 
@@ -29,6 +30,13 @@ void FutexWakeAll(Atomic<uint32_t>& word) { Futex(word, FUTEX_WAKE, INT_MAX); }
 void YieldThread() {
   KeepErrno keep;
   sched_yield();
+}
+
+// By number: libc's wrapper is a cancellation point.
+void SleepFor_ns(uint64_t ns) {
+  KeepErrno keep;
+  const timespec duration{0, static_cast<long>(ns)};
+  syscall(SYS_nanosleep, &duration, nullptr);
 }
 
 }  // namespace spanheap::os

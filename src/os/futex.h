@@ -16,6 +16,8 @@ void FutexWakeAll(Atomic<uint32_t>& word);
 
 // Lets other threads run.
 void YieldThread();
+// At least so long, unless a signal comes. Under a billion.
+void SleepFor_ns(uint64_t ns);
 // Tells the core that this is a spin loop.
 inline void SpinHint() {
 #if defined(__x86_64__)

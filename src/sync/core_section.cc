@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "sync/core_section.h"
 
+#include "base/check.h"
 #include "os/futex.h"
 
 namespace spanheap {
+namespace {
+
+// A section is over within microseconds unless its thread is not running: then this one must not
+// keep the processor from it, as it would under a real-time policy by yielding alone.
+constexpr int kYields = 200;
+constexpr uint64_t kNap_ns = 50'000;
+
+constinit Atomic<bool> sections_are_required{false};
+
+// Of this thread, through any gate. A template: it exists only where it is used, in debug builds.
+template <bool kChecked>
+constinit thread_local uint32_t open_sections = 0;
+
+}  // namespace
 
 void CoreGate::Open() {
   closed_.StoreSequential(0);
@@ -11,11 +26,35 @@ void CoreGate::Open() {
 }
 
 void CoreGate::AwaitOutside(const ThreadState& thread) const {
-  while (thread.section_depth.LoadSequential() != 0) os::YieldThread();
+  for (int i = 0; thread.section_depth.LoadSequential() != 0; ++i) {
+    if (i < kYields) {
+      os::YieldThread();
+    } else {
+      os::SleepFor_ns(kNap_ns);
+    }
+  }
 }
 
 void CoreGate::AwaitOpen() {
   while (is_closed()) os::FutexWait(closed_, 1);
+}
+
+// Relaxed here and below: a switch that is turned once and orders nothing.
+void CoreSection::RequireForLocks() { sections_are_required.StoreRelaxed(true); }
+
+void CoreSection::CheckInside() {
+  if constexpr (kDebugChecks) {
+    SPANHEAP_CHECK((!sections_are_required.LoadRelaxed() || open_sections<kDebugChecks> > 0) &&
+                   "locks are taken inside sections only");
+  }
+}
+
+void CoreSection::NoteEntering() {
+  if constexpr (kDebugChecks) ++open_sections<kDebugChecks>;
+}
+
+void CoreSection::NoteLeaving() {
+  if constexpr (kDebugChecks) --open_sections<kDebugChecks>;
 }
 
 }  // namespace spanheap

@@ -7,11 +7,14 @@
 //             gate; closing the gate sets the gate and then looks at every depth. One of the two
 //             always sees the other (both orders are sequentially consistent).
 // Invariants. While the gate is closed and all depths were seen 0, nothing but the closer touches
-//             the heap's shared structures. Ranked locks are taken inside sections only (debug).
+//             the heap's shared structures. Once a heap runs (RequireForLocks), debug builds check
+//             that locks ranked after kFork are taken inside sections only.
 // Threads.    A ThreadState is written by its owner; the closer only reads it.
 // Cost.       One exchange to enter, one store to leave.
 // Tests.      tests/sync/core_section_test.cc.
 #pragma once
+
+#include <cstdint>
 
 #include "base/annotations.h"
 #include "base/atomic.h"
@@ -42,6 +45,7 @@ class CoreGate {
 class CoreSection {
  public:
   CoreSection(CoreGate& gate, ThreadState& self) : self_(self) {
+    if constexpr (kDebugChecks) NoteEntering();
     // Relaxed: only this thread writes its depth.
     const uint32_t depth = self.section_depth.LoadRelaxed();
     if (depth == 0) {
@@ -50,11 +54,24 @@ class CoreSection {
       self.section_depth.StoreRelaxed(depth + 1);  // the outermost entry did the ordering
     }
   }
-  ~CoreSection() { self_.section_depth.StoreRelease(self_.section_depth.LoadRelaxed() - 1); }
+  ~CoreSection() {
+    if constexpr (kDebugChecks) NoteLeaving();
+    // Relaxed: only this thread writes its depth.
+    self_.section_depth.StoreRelease(self_.section_depth.LoadRelaxed() - 1);
+  }
   CoreSection(const CoreSection&) = delete;
   CoreSection& operator=(const CoreSection&) = delete;
 
+  // Debug builds: from here on a thread that takes a lock outside every section dies. Rooms that
+  // are tested alone never call it.
+  static void RequireForLocks();
+  // Dies when sections are required and the calling thread is in none.
+  static void CheckInside();
+
  private:
+  static void NoteEntering();
+  static void NoteLeaving();
+
   void EnterOutermost(CoreGate& gate) {
     self_.section_depth.StoreSequential(1);
     while (gate.is_closed()) [[unlikely]] {

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "os/futex.h"
+#include "sync/core_section.h"
 
 namespace spanheap {
 namespace {
@@ -37,6 +38,7 @@ void Mutex::WakeSlow() { os::FutexWakeOne(word_); }
 
 void Mutex::NoteLocking() {
   if constexpr (kDebugChecks) {
+    if (rank_ > LockRank::kFork) CoreSection::CheckInside();
     SPANHEAP_CHECK(held_ranks<kDebugChecks> < BitOf(rank_) && "locks must be taken in rank order");
     held_ranks<kDebugChecks> |= BitOf(rank_);
   }
