@@ -69,7 +69,7 @@ TEST(CoreSectionTest, NobodyIsInsideWhileTheGateIsClosed) {
   for (size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&heap, i] { VisitUntilStopped(heap, i); });
   }
-  for (int i = 0; i < 2000; ++i) CloseOnce(heap);
+  for (int i = 0; i < 300; ++i) CloseOnce(heap);
   heap.stop.StoreRelease(true);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(heap.faults.LoadAcquire(), 0U);
