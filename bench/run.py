@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Benchmarks: `run.py micro` (glibc and ours, short), `run.py compare` (every peer), and `run.py pages`
+"""Benchmarks of the heap: `micro` (glibc and ours, short), `compare` (every peer) and `pages`
 (the two page strategies; its arguments go to the program that measures them)."""
 
 import argparse
@@ -24,18 +24,22 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("verb", choices=("micro", "compare"),
                         help="pages: see the verb's own --help")
-    parser.add_argument("named", nargs="*", metavar="name=path.so", help="further allocators to compare")
+    parser.add_argument("named", nargs="*", metavar="name=path.so", help="further allocators")
     parser.add_argument("--rows", default=".", metavar="REGEX", help="only rows whose name matches")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds (compare 5, micro 3, --quick 2)")
+    parser.add_argument("--rounds", type=int, metavar="N",
+                        help="interleaved rounds (compare 5, micro 3, --quick 2)")
     parser.add_argument("--quick", action="store_true", help="shorter repetitions, fewer rounds")
     parser.add_argument("--json", metavar="FILE", help="write all readings")
     parser.add_argument("--md", nargs="?", const="", metavar="FILE",
                         help="write the report (without a name: bench/results/<date>.md)")
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"), metavar="DIR",
                         help="where the programs and our library are built")
-    parser.add_argument("--library", metavar="FILE", help="our library, if it is not in the build directory")
-    parser.add_argument("--without", default="", metavar="NAMES", help="peers to leave out, by commas")
-    parser.add_argument("--strict", action="store_true", help="exit 1 when a judged row misses its target")
+    parser.add_argument("--library", metavar="FILE",
+                        help="our library, if it is not in the build directory")
+    parser.add_argument("--without", default="", metavar="NAMES",
+                        help="peers to leave out, by commas")
+    parser.add_argument("--strict", action="store_true",
+                        help="exit 1 when a judged row misses its target")
     return parser.parse_args(arguments)
 
 
@@ -51,7 +55,7 @@ def find_ours(options):
 
 
 def choose_peers(options):
-    """Everybody who takes part, ours last; those that do not load are left out with a line that says why."""
+    """Everybody who takes part, ours last; a line says who is left out and why."""
     chosen = [peers.Peer(peers.GLIBC, None)]
     if options.verb == "compare":
         found, missing = peers.find_debian()

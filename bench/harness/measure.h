@@ -56,16 +56,29 @@ inline Sample MedianOf(double* values, int count) {
   return {median, median > 0 ? (values[count - 1] - values[0]) / median : 0};
 }
 
-// Nanoseconds per item of `timed`, whose iterations hold `items` items each.
+// The number of iterations that take about the plan's time. A single slow call proves nothing (the
+// processor may have been away), so a number is accepted only when a second call takes long too.
 template <class Timed>
-Sample MeasureTimed(const Plan& plan, double items, Timed timed) {
+std::uint64_t CalibratedIterations(const Plan& plan, Timed& timed) {
   const double goal_ns = plan.repetition_ms * 1e6;
   std::uint64_t iterations = 1;
-  for (double ns = timed(iterations); ns < goal_ns; ns = timed(iterations)) {
+  for (;;) {
+    double ns = timed(iterations);
+    if (ns >= goal_ns) {
+      const double again = timed(iterations);
+      ns = again < ns ? again : ns;
+      if (ns >= goal_ns / 2) return iterations;
+    }
     const double wanted = static_cast<double>(iterations) * goal_ns * 1.1 / (ns > 1 ? ns : 1);
     const double capped = static_cast<double>(iterations) * 16;
     iterations = static_cast<std::uint64_t>(wanted < capped ? wanted : capped) + 1;
   }
+}
+
+// Nanoseconds per item of `timed`, whose iterations hold `items` items each.
+template <class Timed>
+Sample MeasureTimed(const Plan& plan, double items, Timed timed) {
+  const std::uint64_t iterations = CalibratedIterations(plan, timed);
   double values[kMaxRepetitions];
   for (int i = 0; i < plan.repetitions; ++i) {
     values[i] = timed(iterations) / (static_cast<double>(iterations) * items);

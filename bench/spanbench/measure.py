@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs rows under peers, interleaved: in round k the k-th peer goes first, so that drift of the machine blames nobody."""
+"""Runs rows under peers, interleaved.
+
+In round k the k-th peer goes first, so that drift of the machine blames nobody.
+"""
 
 import os
 import subprocess
@@ -24,7 +27,7 @@ class Settings:
 
 @dataclass
 class Results:
-    """values[row name][peer name] and ceilings[row name]: one reading per round; failures[(row, peer)]: why."""
+    """Readings by round: values[row name][peer name], ceilings[row name]; failures[(row, peer)]."""
 
     values: dict = field(default_factory=dict)
     ceilings: dict = field(default_factory=dict)
@@ -57,7 +60,8 @@ class Measurer:
             for index, row in enumerate(rows):
                 self._say(number, index, row, len(rows), started)
                 self._measure_row(row, rotation(peers, number), number)
-        print(file=self._log)
+        if self._log.isatty():
+            print("\r\033[K", end="", file=self._log)
         return self.results
 
     def _measure_row(self, row, peers, number):
@@ -92,7 +96,7 @@ class Measurer:
             return None
 
     def _warm_host(self, row):
-        """Touches and drops the memory the row will use: a virtual machine's host may have taken it back."""
+        """Touches and drops the memory the row will use: a host may have taken it back."""
         subprocess.run([row.program, "--warm", str(row.heavy_mib)],
                        env=Peer(GLIBC, None).environment(), check=False)
 
@@ -100,5 +104,9 @@ class Measurer:
         done = (number * rows + index) / (rows * self.settings.rounds)
         elapsed = time.monotonic() - started
         left = f", about {elapsed / done - elapsed:.0f} s left" if done > 0.02 else ""
-        print(f"\r\033[Kround {number + 1}/{self.settings.rounds}  {index + 1}/{rows}  {row.name}{left}",
-              end="", file=self._log, flush=True)
+        round_of = f"round {number + 1}/{self.settings.rounds}"
+        if self._log.isatty():
+            print(f"\r\033[K{round_of}  {index + 1}/{rows}  {row.name}{left}", end="", file=self._log,
+                  flush=True)
+        elif index == 0:
+            print(f"{round_of}{left}", file=self._log, flush=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which allocators take part: glibc, those Debian packages, ours, and any named on the command line."""
+"""Which allocators take part: glibc, those that Debian packages, ours, any that are named."""
 
 import os
 import subprocess
@@ -69,7 +69,7 @@ def parse_named(text):
 
 
 def check_loads(peer, program):
-    """None if the library really is mapped into a process that preloads it, else the reason why not."""
+    """None if a process that preloads the library has it mapped, else the reason why not."""
     if peer.library is None:
         return None
     probe = subprocess.run(["/bin/cat", "/proc/self/maps"], env=peer.environment(),
@@ -78,5 +78,6 @@ def check_loads(peer, program):
         return f"a preloaded program fails: {probe.stderr.strip() or probe.returncode}"
     if os.path.realpath(peer.library) not in probe.stdout:
         return f"the dynamic linker does not load it: {probe.stderr.strip() or 'no message'}"
-    run = subprocess.run([program, "--list"], env=peer.environment(), capture_output=True, check=False)
+    run = subprocess.run([program, "--list"], env=peer.environment(), capture_output=True,
+                         check=False)
     return None if run.returncode == 0 else f"{program} fails under it (exit {run.returncode})"

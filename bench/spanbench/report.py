@@ -23,7 +23,8 @@ def table(header, lines):
     def render(cells):
         padded = [cells[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(cells[1:], widths[1:])]
         return "| " + " | ".join(padded) + " |"
-    rule = "|" + "-" * (widths[0] + 2) + "|" + "|".join("-" * (w + 1) + ":" for w in widths[1:]) + "|"
+    rules = ["-" * (widths[0] + 2)] + ["-" * (w + 1) + ":" for w in widths[1:]]
+    rule = "|" + "|".join(rules) + "|"
     return "\n".join([render(header), rule, *map(render, lines)])
 
 
@@ -73,8 +74,8 @@ def summary(verdicts):
     if mean is not None:
         word = "ok" if mean <= TARGET_GEOMEAN else "MISS"
         count = sum(v.kind == "time" and not v.bound and v.ratio is not None for v in verdicts)
-        lines.append(f"{OURS} against the best peer of each row, {count} rows bound by the allocator: "
-                     f"geometric mean {mean:.3f} (target {TARGET_GEOMEAN:.2f}: {word}).")
+        lines.append(f"{OURS} against the best peer of each row, {count} rows bound by the "
+                     f"allocator: geometric mean {mean:.3f} (target {TARGET_GEOMEAN:.2f}: {word}).")
     judged = [v for v in verdicts if v.passed is not None]
     missed = [v.row for v in judged if not v.passed]
     if judged:
@@ -87,10 +88,12 @@ def markdown(verdicts, peers, settings, failures):
     """The whole report."""
     names = [peer.name for peer in peers]
     header = ["row"] + names + ["ceiling", "ratio", "spread", "target", "verdict"]
-    parts = [f"Machine: {machine()}. {settings.rounds} rounds, interleaved with rotating start; each reading the "
-             f"median of {settings.repetitions} repetitions of about {settings.repetition_ms:g} ms.",
-             "`*` best peer of the row; `ratio` ours to the best peer's, median over rounds (startup: ours minus "
-             f"glibc's); `bound`: the ceiling takes over {100 * BOUND_SHARE:.0f} % of the best peer's time.",
+    parts = [f"Machine: {machine()}. {settings.rounds} rounds, interleaved with rotating start; "
+             f"each reading the median of {settings.repetitions} repetitions of about "
+             f"{settings.repetition_ms:g} ms.",
+             "`*` best peer of the row; `ratio` ours to the best peer's, median over rounds "
+             "(startup: ours minus glibc's); `bound`: the ceiling takes over "
+             f"{100 * BOUND_SHARE:.0f} % of the best peer's time.",
              table(header, [_line(v, names) for v in verdicts])]
     parts += summary(verdicts)
     parts += [f"Failed: {row} under {peer}: {why}" for (row, peer), why in failures.items()]

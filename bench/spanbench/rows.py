@@ -6,7 +6,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-PROGRAMS = ("spanheap-micro", "spanheap-startup")
+PROGRAMS = ("spanheap-micro", "spanheap-programs", "spanheap-startup")
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,13 @@ def parse_list(program, text):
     rows = []
     for line in text.splitlines():
         name, kind, unit, threads, heavy_mib, has_ceiling = line.split("\t")
-        rows.append(Row(name, program, kind, unit, int(threads), int(heavy_mib), has_ceiling == "1"))
+        rows.append(Row(name, program, kind, unit, int(threads), int(heavy_mib),
+                        has_ceiling == "1"))
     return rows
 
 
 def load(directory, pattern):
-    """Rows of all programs in `directory` whose name matches `pattern`; FileNotFoundError names what is not built."""
+    """Rows whose name matches, of all programs; FileNotFoundError names what is not built."""
     rows = []
     for name in PROGRAMS:
         program = os.path.join(directory, name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The arithmetic of a comparison: best peer per row, median ratio and spread, memory-bound rows, verdicts."""
+"""The arithmetic of a comparison: best peer, median ratio, spread, bound rows, verdicts."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from statistics import median
 
 from spanbench.peers import GLIBC, OURS
 
-BOUND_SHARE = 0.70  # a ceiling above this share of the best peer's time: memory bounds the row, not the allocator
+# A ceiling above this share of the best peer's time: memory bounds the row, not the allocator.
+BOUND_SHARE = 0.70
 TARGET = {"time": 1.05, "bound": 1.02, "density": 1.02}
 TARGET_GEOMEAN = 0.80
 STARTUP_ADDS = {"ms": 0.25, "KiB": 500_000 / 1024}  # most a tiny process may cost above glibc
@@ -82,7 +83,7 @@ def overall(verdicts):
 
 
 def peer_means(verdicts):
-    """For each peer: geometric mean of its ratio to the best of all (ours included) over timed rows."""
+    """For each peer: geometric mean of its ratio to the best of all (ours too) over timed rows."""
     collected = {}
     for verdict in verdicts:
         if verdict.kind != "time" or not verdict.medians:

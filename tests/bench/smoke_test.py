@@ -13,15 +13,19 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BUILD = sys.argv.pop(1)
 
 
+def bench(*arguments):
+    """The runner, in short repetitions."""
+    command = [sys.executable, os.path.join(ROOT, "bench", "run.py"), *arguments]
+    return subprocess.run([*command, "--build", BUILD, "--quick"], capture_output=True, text=True,
+                          check=False)
+
+
 class Smoke(unittest.TestCase):
     def test_two_rows_under_glibc_come_out_with_their_readings(self):
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "out.json")
-            run = subprocess.run(
-                [sys.executable, os.path.join(ROOT, "bench", "run.py"), "compare", "--build", BUILD, "--quick",
-                 "--rows", r"^(pair\.64|density\.1100)$", "--rounds", "2", "--json", path,
-                 "--without", "jemalloc,mimalloc,tcmalloc,spanheap"],
-                capture_output=True, text=True, check=False)
+            run = bench("compare", "--rows", r"^(pair\.64|density\.1100)$", "--rounds", "2",
+                        "--json", path, "--without", "jemalloc,mimalloc,tcmalloc,spanheap")
             self.assertEqual(run.returncode, 0, run.stderr)
             with open(path, encoding="utf-8") as file:
                 document = json.load(file)
@@ -33,9 +37,7 @@ class Smoke(unittest.TestCase):
         self.assertIn("pair.64 [ns]", run.stdout)
 
     def test_a_pattern_that_matches_nothing_is_an_error(self):
-        run = subprocess.run(
-            [sys.executable, os.path.join(ROOT, "bench", "run.py"), "micro", "--build", BUILD, "--rows", "nosuchrow"],
-            capture_output=True, text=True, check=False)
+        run = bench("micro", "--rows", "nosuchrow")
         self.assertEqual(run.returncode, 2)
 
 

@@ -87,7 +87,8 @@ class Summing(unittest.TestCase):
 
 class Running(unittest.TestCase):
     def test_each_round_starts_with_the_next_peer(self):
-        self.assertEqual([measure.rotation("ABC", n) for n in range(4)], ["ABC", "BCA", "CAB", "ABC"])
+        turns = [measure.rotation("ABC", n) for n in range(4)]
+        self.assertEqual(turns, ["ABC", "BCA", "CAB", "ABC"])
 
     def test_a_list_of_rows_is_read_as_the_programs_print_it(self):
         parsed = rows.parse_list("p", "pair.16\ttime\tns\t1\t0\t0\nrep.2m\ttime\tns\t1\t384\t1\n")
