@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+//
+// The end of memory: under a limit, blocks are taken until the heap refuses; then all are given back
+// and the heap goes on working as before.
+//
+// Modes. as    the address space is limited (as `ulimit -v` does) before the program starts
+//        data  RLIMIT_DATA is limited before the program starts
+//        late  the address space is limited while the program runs
+// Idea.  Each shape of block is exhausted in turn, three times. Later rounds must get nine tenths of
+//        the first, or memory was lost on the way. (libc keeps free memory in arenas that other
+//        shapes cannot use, so under libc only the refusals and the blocks are checked.)
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <iterator>
+#include <latch>
+#include <thread>
+#include <vector>
+
+#include "support.h"
+
+namespace spanheap::stress {
+namespace {
+
+constexpr size_t kLimit = 256 << 20;
+constexpr size_t kLeastUsable = kLimit / 2;        // for any shape of block
+constexpr size_t kLeastUsableInLibc = kLimit / 8;  // whose arenas keep what other shapes used
+constexpr char kInner[] = "inner";
+
+// Blocks chained through their first words; what is behind the link holds a pattern.
+struct Link {
+  Link* next = nullptr;
+  size_t size = 0;
+};
+constexpr size_t kLeastBlock = sizeof(Link);
+
+struct Shape {
+  const char* name;
+  size_t size;       // bytes of a block; 0: mixed
+  size_t alignment;  // 0: plain malloc
+};
+constexpr Shape kShapes[] = {{"100 B", 100, 0},
+                             {"4 KiB", 4096, 0},
+                             {"33 KiB", 33 << 10, 0},
+                             {"1 MiB", 1 << 20, 0},
+                             {"40 MiB", 40 << 20, 0},
+                             {"mixed", 0, 0},
+                             {"aligned 64 KiB", 60000, 64 << 10}};
+
+size_t SizeOf(const Shape& shape, Random& random) {
+  if (shape.size != 0) return shape.size;
+  return kLeastBlock + random.Size(random.OneIn(32) ? 22 : 14);
+}
+
+void* Take(const Shape& shape, size_t size) {
+  return shape.alignment == 0 ? malloc(size) : aligned_alloc(shape.alignment, size);
+}
+
+// Takes blocks until one is refused; returns them chained, and the bytes they hold. Fill writes to
+// every page, so memory that was promised and is not there ends the process.
+Link* Exhaust(const Shape& shape, Random& random, size_t& bytes) {
+  Link* first = nullptr;
+  for (;;) {
+    const size_t size = SizeOf(shape, random);
+    errno = 0;
+    void* block = Take(shape, size);
+    if (block == nullptr) break;
+    Fill(static_cast<char*>(block) + kLeastBlock, size - kLeastBlock,
+         reinterpret_cast<uintptr_t>(block));
+    first = new (block) Link{first, size};
+    bytes += size;
+    if (bytes > 4 * kLimit) Fail("%s: no end under a limit of %zu bytes", shape.name, kLimit);
+  }
+  if (errno != ENOMEM) Fail("%s: errno is %d, not ENOMEM", shape.name, errno);
+  return first;
+}
+
+void GiveBack(Link* first) {
+  while (first != nullptr) {
+    Link* next = first->next;
+    CheckFilled(first + 1, first->size - kLeastBlock, reinterpret_cast<uintptr_t>(first),
+                first->size - kLeastBlock);
+    free(first);
+    first = next;
+  }
+}
+
+// At the end of memory: what exists can shrink and be freed, and what cannot be had is refused.
+void UseWhileExhausted(Link*& first) {
+  void* none = calloc(kLimit, 2);
+  if (none != nullptr || errno != ENOMEM) Fail("calloc of twice the limit is not refused");
+  Link* grown = first;
+  if (realloc(grown, 2 * kLimit) != nullptr) Fail("realloc to twice the limit is not refused");
+  CheckFilled(grown + 1, grown->size - kLeastBlock, reinterpret_cast<uintptr_t>(grown),
+              grown->size - kLeastBlock);
+  first = grown->next;
+  free(grown);
+}
+
+size_t RunShape(const Shape& shape, uint64_t seed) {
+  Random random(seed);
+  size_t bytes = 0;
+  Link* first = Exhaust(shape, random, bytes);
+  if (bytes < (IsSpanheap() ? kLeastUsable : kLeastUsableInLibc)) {
+    Fail("%s: only %zu bytes were had", shape.name, bytes);
+  }
+  UseWhileExhausted(first);
+  GiveBack(first);
+  VerifyHeap();
+  return bytes;
+}
+
+size_t had_at_first[std::size(kShapes)];
+
+void RunRound(const Options& options) {
+  for (size_t i = 0; i < std::size(kShapes); ++i) {
+    const size_t bytes = RunShape(kShapes[i], options.seed);
+    if (had_at_first[i] == 0) had_at_first[i] = bytes;
+    if (IsSpanheap() && bytes < had_at_first[i] / 10 * 9) {
+      Fail("%s: %zu bytes were had at first, %zu later", kShapes[i].name, had_at_first[i], bytes);
+    }
+  }
+}
+
+// Threads at the end of memory together: each takes until it is refused, gives back, and again.
+// They are started before memory ends, for their stacks count against the limit as well.
+class Crowd {
+ public:
+  explicit Crowd(const Options& options) {
+    for (unsigned i = 0; i < options.threads; ++i) {
+      threads_.emplace_back([this, seed = options.seed, i] { Live(seed, i); });
+    }
+  }
+  void Run() {
+    start_.count_down();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  void Live(uint64_t seed, unsigned number) {
+    start_.wait();
+    Random random(seed + number);
+    for (unsigned round = 0; round < 3; ++round) {
+      size_t bytes = 0;
+      GiveBack(Exhaust(kShapes[(number + round) % std::size(kShapes)], random, bytes));
+    }
+  }
+
+  std::latch start_{1};
+  std::vector<std::thread> threads_;
+};
+
+void Limit(int resource) {
+  const rlimit limit{kLimit, kLimit};
+  if (setrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0) Fail("no limit is set");
+}
+
+// The program again, with the limit there from the start.
+[[noreturn]] void StartAgain(const Options& options) {
+  char seed[24];
+  char threads[24];
+  snprintf(seed, sizeof seed, "%lu", options.seed);
+  snprintf(threads, sizeof threads, "%u", options.threads);
+  execl("/proc/self/exe", options.program, "--mode", kInner, "--seed", seed, "--threads", threads,
+        "--run", nullptr);
+  Fail("the program does not start under the limit");
+}
+
+int Run(const Options& options) {
+  if (strcmp(options.mode, "as") == 0) {
+    Limit(RLIMIT_AS);
+    StartAgain(options);
+  }
+  if (strcmp(options.mode, "data") == 0) {
+    Limit(RLIMIT_DATA);
+    StartAgain(options);
+  }
+  if (strcmp(options.mode, "late") == 0)
+    Limit(RLIMIT_AS);
+  else if (strcmp(options.mode, kInner) != 0)
+    Fail("no mode %s", options.mode);
+  Crowd crowd(options);
+  RunRound(options);
+  RunRound(options);
+  crowd.Run();
+  RunRound(options);
+  return Succeed("%zu shapes exhausted three times, %u threads, %lu live blocks",
+                 std::size(kShapes), options.threads, VerifyHeap());
+}
+
+}  // namespace
+}  // namespace spanheap::stress
+
+int main(int argc, char** argv) {
+  return spanheap::stress::Supervise(
+      argc, argv, {.threads = 4, .mode = "as"},
+      "Takes blocks under a limit of 256 MiB until the heap refuses, and goes on after that.\n"
+      "modes: as, data, late (see the file)",
+      spanheap::stress::Run);
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+//
+// Signal handlers that use the heap while they interrupt its slow paths, thousands of times a second.
+//
+// Idea.  malloc is not async-signal-safe, and the heap does not make it so: a handler that interrupts
+//        the few instructions of the fast path gets what it deserves. But one that interrupts a slow
+//        path (locks held, structures half changed) must neither deadlock nor corrupt. So handlers
+//        here allocate only when they know what they interrupted:
+//          large  the thread uses blocks of 300 KiB and more only, which have no fast path;
+//          small  the thread uses small blocks, and the handler looks whether the interrupted
+//                 instruction is code of the library outside the entry points (which hold the fast
+//                 paths);
+//          quiet  handlers do not allocate: the mode under other heaps, whatever was asked for.
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "support.h"
+
+namespace spanheap::stress {
+namespace {
+
+constexpr unsigned kHandlerBlocks = 48;  // that a thread's handlers hold at once
+constexpr unsigned kHeldPerThread = 64;
+constexpr unsigned kMostEntries = 64;
+constexpr long kPeriodNs = 60'000;  // between two signals of a thread
+
+enum class Mode { kQuiet, kLarge, kSmall };
+Mode mode = Mode::kQuiet;
+
+std::atomic<uint64_t> signals_handled{0};
+std::atomic<uint64_t> handler_blocks{0};
+std::atomic<uint64_t> steps_done{0};
+
+// What the handlers of one thread keep between signals.
+struct HandlerState {
+  Random random{1};
+  Block blocks[kHandlerBlocks];
+  bool armed = false;
+};
+thread_local HandlerState handler_state;
+
+struct CodeRange {
+  uintptr_t start = 0;
+  uintptr_t end = 0;
+  bool Holds(uintptr_t a) const { return a >= start && a < end; }
+};
+CodeRange library;                // executable code of the heap's library
+CodeRange entries[kMostEntries];  // its entry points with fast paths
+unsigned entry_count = 0;
+
+void AddEntry(const char* name) {
+  void* function = dlsym(RTLD_DEFAULT, name);
+  if (function == nullptr || entry_count == kMostEntries) return;
+  Dl_info info;
+  void* entry = nullptr;
+  if (dladdr1(function, &info, &entry, RTLD_DL_SYMENT) == 0 || entry == nullptr) {
+    Fail("%s has no size", name);
+  }
+  const auto* symbol = static_cast<const ElfW(Sym)*>(entry);
+  const uintptr_t start = reinterpret_cast<uintptr_t>(function);
+  entries[entry_count++] = {start, start + symbol->st_size};
+}
+
+int FindLibrary(dl_phdr_info* info, size_t, void* inside) {
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = info->dlpi_phdr[i];
+    if (header.p_type != PT_LOAD || (header.p_flags & PF_X) == 0) continue;
+    const uintptr_t start = info->dlpi_addr + header.p_vaddr;
+    const CodeRange code{start, start + header.p_memsz};
+    if (code.Holds(reinterpret_cast<uintptr_t>(inside))) library = code;
+  }
+  return 0;
+}
+
+void LearnCode() {
+  dl_iterate_phdr(FindLibrary, dlsym(RTLD_DEFAULT, "malloc"));
+  for (const char* name : {"malloc", "free", "calloc", "realloc", "aligned_alloc", "posix_memalign",
+                           "malloc_usable_size", "memalign", "reallocarray"}) {
+    AddEntry(name);
+  }
+}
+
+bool InterruptedSlowPath(const ucontext_t& context) {
+#if defined(__x86_64__)
+  const auto at = static_cast<uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
+#else
+  const auto at = static_cast<uintptr_t>(context.uc_mcontext.pc);
+#endif
+  if (!library.Holds(at)) return false;
+  for (unsigned i = 0; i < entry_count; ++i) {
+    if (entries[i].Holds(at)) return false;
+  }
+  return true;
+}
+
+void UseHeapInHandler(HandlerState& state) {
+  Block& block = state.blocks[state.random.Below(kHandlerBlocks)];
+  if (block.start != nullptr) {
+    if (state.random.OneIn(4)) ResizeBlock(block, state.random.Size(12));
+    DropBlock(block);
+    return;
+  }
+  // Mostly small; sometimes one that must come from the page heap, whose lock may be held.
+  block = TakeBlock(state.random, state.random.OneIn(16) ? 19 : 10);
+  if (block.start == nullptr) return;
+  handler_blocks.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Handle(int, siginfo_t*, void* context) {
+  const int kept_errno = errno;
+  signals_handled.fetch_add(1, std::memory_order_relaxed);
+  HandlerState& state = handler_state;
+  const bool allowed =
+      mode == Mode::kLarge ||
+      (mode == Mode::kSmall && InterruptedSlowPath(*static_cast<ucontext_t*>(context)));
+  if (state.armed && allowed) UseHeapInHandler(state);
+  errno = kept_errno;
+}
+
+// Signals this thread every kPeriodNs while it lives.
+class Ticker {
+ public:
+  Ticker() {
+    sigevent event{};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGUSR1;
+    event._sigev_un._tid = static_cast<pid_t>(syscall(SYS_gettid));
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) Fail("no timer");
+    const itimerspec period{{0, kPeriodNs}, {0, kPeriodNs}};
+    timer_settime(timer_, 0, &period, nullptr);
+  }
+  ~Ticker() { timer_delete(timer_); }
+
+ private:
+  timer_t timer_;
+};
+
+// No signal comes while one of these lives: for what the thread itself does with the fast path.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+size_t PickSize(Random& random) {
+  if (mode == Mode::kSmall) return random.Size(14);
+  const size_t large = (300 << 10) + random.Below(3 << 20);
+  return random.OneIn(64) ? large + (40 << 20) : large;
+}
+
+// Many blocks at once of one size, then all of them back: stacks run empty and full all the time,
+// so slow paths are most of the work.
+void ChurnSmall(Random& random, Block* held) {
+  const size_t size = PickSize(random);
+  for (unsigned i = 0; i < kHeldPerThread; ++i) {
+    held[i] = {malloc(size), size};
+    if (held[i].start == nullptr) Fail("a block of %zu bytes is refused", size);
+    Fill(held[i].start, size, reinterpret_cast<uintptr_t>(held[i].start));
+  }
+  for (unsigned i = 0; i < kHeldPerThread; ++i) DropBlock(held[i]);
+  malloc_trim(0);
+}
+
+void ChurnLarge(Random& random, Block* held) {
+  Block& block = held[random.Below(8)];
+  if (block.start != nullptr && random.OneIn(3)) {
+    ResizeBlock(block, PickSize(random));
+    return;
+  }
+  DropBlock(block);
+  const size_t size = PickSize(random);
+  if (random.OneIn(4)) {
+    block = TakeAligned(random, size_t{1} << (5 + random.Below(14)), size);
+    return;
+  }
+  block = {random.OneIn(2) ? malloc(size) : calloc(1, size), size};
+  if (block.start == nullptr) Fail("a block of %zu bytes is refused", size);
+  Fill(block.start, size, reinterpret_cast<uintptr_t>(block.start));
+}
+
+void Live(uint64_t seed, double end) {
+  Random random(seed);
+  Block held[kHeldPerThread];
+  uint64_t steps = 0;
+  handler_state.random = Random(seed + 77);
+  handler_state.armed = true;
+  {
+    const Ticker ticker;
+    for (; SecondsNow() < end; ++steps) {
+      mode == Mode::kSmall ? ChurnSmall(random, held) : ChurnLarge(random, held);
+    }
+  }
+  const SignalsBlocked blocked;
+  for (Block& block : held) DropBlock(block);
+  for (Block& block : handler_state.blocks) DropBlock(block);
+  steps_done += steps;
+}
+
+void RunThreads(const Options& options) {
+  std::vector<std::thread> threads;
+  const double end = SecondsNow() + options.seconds;
+  {
+    const SignalsBlocked blocked;  // inherited by no one: each thread unblocks for itself
+    for (unsigned i = 0; i < options.threads; ++i) {
+      threads.emplace_back([=] {
+        sigset_t wanted;
+        sigemptyset(&wanted);
+        sigaddset(&wanted, SIGUSR1);
+        pthread_sigmask(SIG_UNBLOCK, &wanted, nullptr);
+        Live(options.seed * 100 + i, end);
+      });
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+int Run(const Options& options) {
+  if (IsSpanheap()) {
+    if (strcmp(options.mode, "large") == 0) mode = Mode::kLarge;
+    if (strcmp(options.mode, "small") == 0) mode = Mode::kSmall;
+    LearnCode();
+  }
+  struct sigaction action{};
+  action.sa_sigaction = Handle;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigaction(SIGUSR1, &action, nullptr);
+  RunThreads(options);
+  const uint64_t live = VerifyHeap();
+  if (signals_handled == 0) Fail("no signal came");
+  if (mode != Mode::kQuiet && handler_blocks == 0) Fail("no handler took a block");
+  return Succeed("%lu signals, %lu blocks taken in handlers, %lu steps, %lu live blocks",
+                 signals_handled.load(), handler_blocks.load(), steps_done.load(), live);
+}
+
+}  // namespace
+}  // namespace spanheap::stress
+
+int main(int argc, char** argv) {
+  return spanheap::stress::Supervise(
+      argc, argv, {.seconds = 3, .threads = 4, .mode = "large"},
+      "Interrupts slow paths of the heap with signal handlers that use the heap.\n"
+      "modes: large, small, quiet (see the file)",
+      spanheap::stress::Run);
+}
