@@ -47,11 +47,13 @@ struct PageAllocatorTables {
 class PageAllocator {
  public:
   static constexpr PageIndex kNone{~uint32_t{0}};
+  static constexpr unsigned kHugeScan = 1024;
 
   struct Counts {
     uint64_t grown = 0;      // pages
     uint64_t free = 0;       // of these: neither used, nor in a cache, nor claimed
     uint64_t scavenged = 0;  // of the free ones: not backed
+    uint64_t claimed = 0;    // between ClaimForRelease and FinishRelease
   };
 
   constexpr PageAllocator() = default;
@@ -62,12 +64,13 @@ class PageAllocator {
   bool Grow(ChunkRange chunks, bool zeroed);
   // Wholly free chunks are taken out again. False: too many separate ranges.
   bool Shrink(ChunkRange chunks);
+  // The highest range of wholly free chunks, `at_most` long; empty: there is none.
+  ChunkRange FindFreeChunks(Count at_most) const;
 
   // The lowest run of n >= 1 free pages.
   PageRun Allocate(Pages n);
-  // A run whose first page plus `phase` is a multiple of `alignment`: the lowest free run that
-  // holds one whatever its start is.
-  PageRun AllocateAligned(Pages n, Pages alignment, Pages phase);
+  // Where that run would be; kNone: nowhere. Nothing is taken.
+  PageIndex FindRun(Pages n);
   // Exactly these pages, if all are free.
   PageRun AllocateAt(PageIndex first, Pages n);
   // The pages are used (AllUsed) and become free.
@@ -81,8 +84,8 @@ class PageAllocator {
   // Takes free, backed pages out to give them back to the OS; about `at_most` of the highest chunk
   // that may be taken. After the system call put them back, released or not.
   PageRun ClaimForRelease(uint32_t at_most, bool force);
-  // The same, but whole huge pages only, in the highest chunk at or below `from`. On return `from` is where
-  // to go on; count 0: none is left.
+  // The same, but a whole huge page with backed pages, in the highest chunk at or below `from`. Looks
+  // at kHugeScan chunks at most. On return `from` is where to go on; 0: there is no more.
   PageRun ClaimHugePage(ChunkIndex& from, bool force);
   void FinishRelease(PageRun run, bool released, bool zeroed);
   // Counts pages as given back, `at_most` or a little more, highest first; for callers without an OS.
@@ -93,7 +96,7 @@ class PageAllocator {
   const ChunkRanges& grown() const { return grown_; }
   const PageChunk& Chunk(ChunkIndex c) const { return chunks_[c.value]; }
   const Counts& counts() const { return counts_; }
-  ScavengeIndex& index() { return index_; }
+  void NextGeneration() { index_.NextGeneration(); }
 
   // Computes the pending summary, if any. The tree is exact afterwards.
   void Propagate();
@@ -102,22 +105,20 @@ class PageAllocator {
   // Aborts if an invariant is broken. Returns the number of used pages (caches and claims count).
   uint64_t Verify();
 
-  // Tests place states as they like: exact bits of a grown chunk, used bits win.
-  void SetChunkForTest(ChunkIndex c, const PageBitmap& used, const PageBitmap& scavenged);
+  // Gives a grown chunk exactly these bits; used wins over scavenged. For scripts and tests.
+  void SetChunk(ChunkIndex c, const PageBitmap& used, const PageBitmap& scavenged);
 
  private:
-  bool IsPending(ChunkIndex c) const { return c == pending_; }
-  void Touch(ChunkIndex c);                      // its bitmap changed
-  void TouchRange(ChunkRange r);                 // the same for neighbours
-  PageRun TryInSearchChunk(Pages n);
-  bool RaiseSearch();                            // to the lowest free page; false: there is none
-  PageRun Take(PageIndex first, Pages n);        // the pages are free
+  void Touch(ChunkIndex c);  // its bitmap changes, its summary will have to follow
+  PageIndex FindInSearchChunk(Pages n);
+  bool RaiseSearch();  // to the lowest free page; false: there is none
+  PageRun Take(PageIndex first, Pages n);
   void TakeInChunk(ChunkIndex c, unsigned from, unsigned n, PageRun& run);
   void LowerSearch(PageIndex p) {
     if (p < search_) search_ = p;
   }
   PageRun Claim(ChunkIndex c, ScavengeCandidate candidate);
-  uint64_t VerifyChunk(ChunkIndex c, Counts& sums) const;
+  void VerifyChunk(ChunkIndex c, Counts& sums) const;
 
   PageChunk* chunks_ = nullptr;
   ScavengeIndex index_;
@@ -126,7 +127,6 @@ class PageAllocator {
   PageIndex search_ = kNone;   // I1
   ChunkIndex pending_;         // I2; 0: none
   ReleaseUnits units_;
-  uint64_t claimed_ = 0;       // pages between a claim and FinishRelease
   Counts counts_;
 };
 

@@ -40,7 +40,7 @@ class PageCache {
   // has changed. Fatal if one of its pages is free here.
   bool Free(PageIndex first, Pages n);
 
-  // The cache now holds this block; it was empty.
+  // The cache now holds this block instead of what it held.
   void Fill(const PageBlock& block);
   // Everything that was free; the cache is empty afterwards and takes no frees.
   PageBlock Drain();

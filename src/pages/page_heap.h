@@ -92,42 +92,41 @@ class PageHeap {
   void ResetInChild();
 
  private:
-  struct Growth {
-    ChunkRange chunks;
-    bool is_ready = false;
-  };
-
   SPANHEAP_NOINLINE PageRun AllocateFromSlow(PageCache& cache, Pages n) EXCLUDES(lock_);
   PageRun TryAllocate(Pages n, Pages alignment) EXCLUDES(lock_);
   PageRun AllocateLocked(Pages n, Pages alignment) REQUIRES(lock_);
   SPANHEAP_NOINLINE PageRun AllocateByGrowing(Pages n, Pages alignment) EXCLUDES(lock_);
-  bool GrowFor(Count chunks, Bytes alignment) REQUIRES(growth_lock_);
-  bool GrowRange(ChunkRange chunks) REQUIRES(growth_lock_);
+  ChunkRange GrowFor(Count chunks, Bytes alignment) REQUIRES(growth_lock_) EXCLUDES(lock_);
+  bool GrowRange(ChunkRange chunks) REQUIRES(growth_lock_) EXCLUDES(lock_);
+  bool GrowOver(PageIndex end, Pages more) REQUIRES(growth_lock_) EXCLUDES(lock_);
+  Count StepFor(Count chunks) const REQUIRES(growth_lock_);
+  void NoteSpace() REQUIRES(growth_lock_);
   bool FillCache(PageCache& cache) EXCLUDES(lock_);
   void FreeLocked(PageIndex first, Pages n) REQUIRES(lock_);
-  Count StepFor(Count chunks) const REQUIRES(growth_lock_);
 
   static constexpr unsigned kClaims = 64;
   struct Claims {
     PageRun runs[kClaims];
     unsigned count = 0;
   };
-  Pages ReleaseClaims(Claims& claims, bool& refused);
-  Pages ReleaseHugePages(Pages at_most, bool force, bool& refused);
-  Pages ReleaseFragments(Pages at_most, bool force, bool& refused);
+  void ClaimHugePages(Claims& claims, Pages at_most, bool force, ChunkIndex& from) EXCLUDES(lock_);
+  void ClaimFragments(Claims& claims, Pages at_most, bool force) EXCLUDES(lock_);
+  Pages Release(const Claims& claims, bool& refused) EXCLUDES(lock_);
+  Pages ReleaseChunks(Pages at_most) EXCLUDES(growth_lock_, lock_);
 
   os::Memory* memory_ = nullptr;  // const after Init
-  bool strict_ = false;           // overcommit policy; const after Init
+  bool is_strict_ = false;        // overcommit policy; const after Init
 
   Mutex growth_lock_{LockRank::kPageSpace};
   PageSpace space_;               // changed under the growth lock; conversions are open to all
-  Atomic<uint64_t> peak_grown_;   // bytes; changed under the growth lock
-  Atomic<uint64_t> metadata_;     // bytes; changed under the growth lock
+  Atomic<uint64_t> grown_;        // bytes; these four are changed under the growth lock
+  Atomic<uint64_t> peak_grown_;   // bytes
+  Atomic<uint64_t> metadata_;     // bytes
+  Atomic<uint64_t> reserved_;     // bytes
 
   alignas(kCacheLine) mutable Mutex lock_{LockRank::kPageHeap};
   PageAllocator pages_ GUARDED_BY(lock_);
   PageCache* caches_ GUARDED_BY(lock_) = nullptr;   // those that hold a block
-  uint64_t claimed_ GUARDED_BY(lock_) = 0;          // pages being released now
   uint64_t allocations_ GUARDED_BY(lock_) = 0;
   uint64_t os_releases_ GUARDED_BY(lock_) = 0;
 };

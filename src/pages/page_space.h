@@ -7,9 +7,9 @@
 //             or would eat a limited address space: arenas are reserved as they are needed and
 //             numbered as they come; arenas that are not neighbours in memory have a chunk between
 //             them that is never used, so that no run of pages crosses a gap.
-// Picture.    number   0         512                                  capacity * 512
-//             linear   | never   | pages made ready ... | reserved ...  |
-//             sparse   | never   | arena A | never | arena B | arena C (follows B in memory) | ...
+// Picture.    number   0        512                                   capacity * 512
+//             linear   | never  | pages made ready ... | reserved ...   |
+//             sparse   | never  | arena A | never | arena B | arena C (follows B in memory) | ...
 //             tables   class_of[number] span_of[number] chunk[number / 512] summary levels, ...
 // Invariants. Chunk 0 holds no page, so page number 0 is no page. `room_` holds exactly the chunks
 //             that are reserved and not ready. A ready chunk's table parts are ready.
@@ -41,7 +41,7 @@ struct alignas(kCacheLine) PageTables {
   size_t linear_bytes = 0;
   // By page number; zero where nothing is. class_of: malloc class of the block that starts there
   // or of the span the page belongs to, 0 = anything unusual. span_of: span record, 0 = none.
-  // class_of may be read for every address in the linear range, span_of for grown pages only.
+  // class_of may be read for every address in the linear range, span_of where Contains is true.
   Atomic<uint8_t>* class_of = nullptr;
   Atomic<uint32_t>* span_of = nullptr;
 };
@@ -71,15 +71,15 @@ class PageSpace {
   // Makes pages and table parts of a range that has room ready. False: nothing has changed, but
   // that table parts may be ready.
   bool MakeReady(ChunkRange r);
-  // Gives a range back that was made ready, as room.
-  void MakeInaccessible(ChunkRange r);
+  // Gives a range back that was made ready, as room. False: refused, nothing has changed.
+  bool MakeInaccessible(ChunkRange r);
 
   const PageTables& tables() const { return tables_; }
   PageAllocatorTables AllocatorTables() const;
 
   // Any page of the heap.
   Address AddressOf(PageIndex p) const {
-    if (p.value < first_arena_end_.value) [[likely]] {
+    if (p.value < linear_end_.value) [[likely]] {
       return tables_.base + Bytes(size_t{p.value} << kPageShift);
     }
     return AddressOfSlow(p);
@@ -110,41 +110,53 @@ class PageSpace {
   };
   static constexpr unsigned kMaxArenas = 1024;
   static constexpr unsigned kMaxRanges = 4096;
-  // The tables of a space, one behind the other in one reservation.
-  struct Layout;
+  struct Layout;  // of the tables, one behind the other in one reservation
+  struct Plan {
+    Bytes first;     // the first arena
+    Bytes capacity;  // of all arenas
+  };
 
-  bool InitLinear(Bytes wanted, Bytes least);
-  bool InitSparse(Bytes most);
-  bool ReserveTables(Count chunks);
+  Plan PlanFor(const PageHeapOptions& options);
+  static Plan Smaller(Plan plan);
+  bool InitWith(Plan plan);
+  bool ReserveTables(Count chunks, Count linear);
   bool CoverTables(ChunkRange r);
-  bool AddArena(Count chunks);
+  ChunkRange RoomIn(ChunkRange range, Count count, Bytes alignment) const;
+  bool AddArena(Count chunks, Bytes alignment);
   bool NoteArena(Address start, Count chunks);
+  void InsertArena(uint32_t count, Address start, Count chunks);
   Count ArenaSizeFor(Count chunks) const;
   Address AddressOfSlow(PageIndex p) const;
   PageIndex IndexOfSlow(Address a) const;
+  PageIndex LookUp(Address a) const;
 
-  os::Memory* memory_ = nullptr;
+  os::Memory* memory_ = nullptr;  // const after Init, down to is_sparse_
   PageTables tables_;
-  PageIndex first_arena_end_;   // page number; below it conversion is linear
-  bool is_sparse_ = false;
+  PageIndex linear_end_;          // below it, page number and address are a constant apart
   ChunkIndex capacity_;
-  ChunkIndex next_chunk_;       // sparse: the number of the next arena's first chunk
-  Count arena_limit_;           // sparse: the largest arena to reserve ahead of use
-  Bytes reserved_;              // growth lock
+  SummaryShape shape_;
+  Count arena_limit_;             // the most to reserve ahead of use in one arena
+  bool is_sparse_ = false;
 
-  ChunkRanges room_;            // growth lock
-  SteppedTable class_of_;       // growth lock, all five
+  ChunkIndex next_chunk_;         // growth lock, down to records_: the next arena's first number
+  Bytes reserved_;
+  ChunkRanges room_;
+  SteppedTable class_of_;
   SteppedTable span_of_;
   SteppedTable chunks_;
   SteppedTable leaves_;
   SteppedTable records_;
-  RunSummary* upper_ = nullptr; // ready as a whole
-  Bytes whole_tables_;          // tables that are ready as a whole
-  Atomic<uint32_t>* ready_ = nullptr;  // a bit per chunk: made ready. Read by Contains
 
-  Atomic<uint32_t> arena_version_;     // odd while arenas_ changes
+  Bytes whole_bytes_;                  // the tables below are ready as a whole
+  RunSummary* upper_ = nullptr;        // heap lock (the allocator's)
+  ChunkRange* range_storage_ = nullptr;  // the allocator's, then room_'s
+  Atomic<uint32_t>* ready_ = nullptr;  // a bit per chunk: made ready; changed under the growth lock
+  // Arenas in the order they came, and their numbers sorted by address. Changed under the growth
+  // lock; arena_version_ is odd meanwhile.
+  Arena* arenas_ = nullptr;
+  Atomic<uint16_t>* by_address_ = nullptr;
+  Atomic<uint32_t> arena_version_;
   Atomic<uint32_t> arena_count_;
-  Arena* arenas_ = nullptr;            // sparse only; kMaxArenas
 };
 
 }  // namespace spanheap

@@ -42,7 +42,7 @@ class ScavengeIndex {
   void Grow(ChunkIndex c);
   // n of its pages became used.
   void Allocate(ChunkIndex c, uint32_t n);
-  // n of its pages became free and may be backed.
+  // n >= 1 of its pages became free and may be backed.
   void Free(ChunkIndex c, uint32_t n);
   // Nothing of it can be given back before the next Free.
   void SetEmpty(ChunkIndex c) { records_[c.value].has_free = 0; }
@@ -55,6 +55,7 @@ class ScavengeIndex {
   // Only records of `grown` chunks are looked at.
   ChunkIndex Find(bool force, const ChunkRanges& grown);
 
+  bool MayTake(ChunkIndex c, bool force) const { return MayTake(records_[c.value], force); }
   const Record& At(ChunkIndex c) const { return records_[c.value]; }
   uint32_t generation() const { return generation_; }
   // Aborts if a chunk above the cursor would be taken.

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+#include "pages/page_heap.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/fatal.h"
+#include "os/futex.h"
+
+namespace spanheap {
+namespace {
+
+// How much is made ready at once: 4 MiB at first, up to 64 MiB. More means fewer system calls.
+constexpr uint32_t kMostChunksPerStep = 16;
+// A cache is worth refilling for requests up to this; larger ones would mostly not fit into it.
+constexpr Pages kRefillFor{16};
+
+uint32_t ChunksFor(Pages n) {
+  return static_cast<uint32_t>(DivideUp(n.value, kChunkPages.value));
+}
+
+uint64_t BytesIn(uint64_t pages) { return pages << kPageShift; }
+
+}  // namespace
+
+bool PageHeap::Init(os::Memory& memory, const PageHeapOptions& options) {
+  MutexLock growing(growth_lock_);
+  if (!space_.Init(memory, options)) return false;
+  memory_ = &memory;
+  is_strict_ = options.limits.strict_overcommit;
+  NoteSpace();
+  MutexLock lock(lock_);
+  pages_.Init(space_.AllocatorTables(), ReleaseUnitsFor(options.os_page, options.huge_page));
+  return true;
+}
+
+// ---- taking
+
+PageRun PageHeap::AllocateLocked(Pages n, Pages alignment) {
+  if (alignment <= Pages(1)) return pages_.Allocate(n);
+  const uint64_t padded = uint64_t{n.value} + alignment.value - 1;
+  if (padded > ~uint32_t{0}) return {};
+  const PageIndex hole = pages_.FindRun(Pages(static_cast<uint32_t>(padded)));
+  if (hole == PageAllocator::kNone) return {};
+  const Address start = AddressOf(hole);
+  const Bytes skip = RoundUp(start, BytesOf(alignment)) - start;
+  return pages_.AllocateAt(hole + PagesFor(skip), n);
+}
+
+PageRun PageHeap::TryAllocate(Pages n, Pages alignment) {
+  MutexLock lock(lock_);
+  const PageRun run = AllocateLocked(n, alignment);
+  if (run) ++allocations_;
+  return run;
+}
+
+PageRun PageHeap::Allocate(Pages n, Pages alignment) {
+  if (n.value == 0) return {};
+  if (const PageRun run = TryAllocate(n, alignment)) [[likely]] return run;
+  for (;;) {
+    if (const PageRun run = AllocateByGrowing(n, alignment)) return run;
+    {
+      MutexLock lock(lock_);
+      if (pages_.counts().claimed == 0) return AllocateLocked(n, alignment);
+    }
+    os::YieldThread();  // pages on their way back to the OS will be free again
+  }
+}
+
+PageRun PageHeap::AllocateByGrowing(Pages n, Pages alignment) {
+  MutexLock growing(growth_lock_);
+  // Whoever held this lock before may have grown enough for two.
+  if (const PageRun run = TryAllocate(n, alignment)) return run;
+  const ChunkRange grown = GrowFor(Count(ChunksFor(n)), BytesOf(alignment));
+  if (grown.size().value == 0) return {};
+  MutexLock lock(lock_);
+  PageRun run = AllocateLocked(n, alignment);
+  if (!run) run = pages_.AllocateAt(FirstPage(grown.begin), n);
+  if (run) ++allocations_;
+  return run;
+}
+
+PageRun PageHeap::AllocateFromSlow(PageCache& cache, Pages n) {
+  if (n <= kRefillFor && cache.is_empty() && FillCache(cache)) {
+    if (const PageRun run = cache.Allocate(n)) return run;
+  }
+  return Allocate(n);
+}
+
+bool PageHeap::FillCache(PageCache& cache) {
+  MutexLock lock(lock_);
+  const PageBlock block = pages_.TakeBlock();
+  if (block.free == 0) return false;
+  ++allocations_;
+  cache.Fill(block);
+  if (!cache.is_listed_) {
+    cache.is_listed_ = true;
+    cache.next_ = caches_;
+    caches_ = &cache;
+  }
+  return true;
+}
+
+// ---- giving
+
+void PageHeap::FreeLocked(PageIndex first, Pages n) {
+  if (!pages_.AllUsed(first, n)) [[unlikely]] FatalFreeOfFreePages(first, n);
+  pages_.Free(first, n);
+}
+
+void PageHeap::Free(PageIndex first, Pages n) {
+  MutexLock lock(lock_);
+  FreeLocked(first, n);
+}
+
+void PageHeap::FreeMany(const PageRun* runs, size_t count) {
+  MutexLock lock(lock_);
+  for (size_t i = 0; i < count; ++i) FreeLocked(runs[i].first, runs[i].count);
+}
+
+void PageHeap::Flush(PageCache& cache) {
+  MutexLock lock(lock_);
+  pages_.ReturnBlock(cache.Drain());
+  if (!cache.is_listed_) return;
+  PageCache** link = &caches_;
+  while (*link != &cache) link = &(*link)->next_;
+  *link = cache.next_;
+  cache.next_ = nullptr;
+  cache.is_listed_ = false;
+}
+
+// ---- growing
+
+Count PageHeap::StepFor(Count chunks) const {
+  if (is_strict_) return chunks;
+  // Relaxed: changed under the growth lock only, which is held.
+  const uint64_t grown = grown_.LoadRelaxed() >> kChunkShift;
+  const auto step = static_cast<uint32_t>(std::clamp<uint64_t>(grown / 4, 1, kMostChunksPerStep));
+  return std::max(chunks, Count(step));
+}
+
+ChunkRange PageHeap::GrowFor(Count chunks, Bytes alignment) {
+  const ChunkRange needed = space_.FindRoom(chunks, alignment);
+  if (needed.size().value == 0) return {};
+  const ChunkRange wide = space_.Widen(needed, StepFor(chunks));
+  if (GrowRange(wide)) return wide;
+  return wide != needed && GrowRange(needed) ? needed : ChunkRange{};
+}
+
+bool PageHeap::GrowRange(ChunkRange chunks) {
+  if (!space_.MakeReady(chunks)) return false;
+  bool is_grown;
+  uint64_t grown;
+  {
+    MutexLock lock(lock_);
+    is_grown = pages_.Grow(chunks, true);
+    grown = BytesIn(pages_.counts().grown);
+  }
+  if (!is_grown) {
+    space_.MakeInaccessible(chunks);
+    return false;
+  }
+  // Relaxed: statistics, written under the growth lock.
+  grown_.StoreRelaxed(grown);
+  peak_grown_.StoreRelaxed(std::max(peak_grown_.LoadRelaxed(), grown));
+  NoteSpace();
+  return true;
+}
+
+void PageHeap::NoteSpace() {
+  metadata_.StoreRelaxed(space_.table_bytes().value);  // relaxed: statistics
+  reserved_.StoreRelaxed(space_.reserved().value);
+}
+
+PageRun PageHeap::TryExtend(PageIndex end, Pages more) {
+  if (more.value == 0 || end.value + uint64_t{more.value} > PageAllocator::kNone.value) return {};
+  {
+    MutexLock lock(lock_);
+    if (const PageRun run = pages_.AllocateAt(end, more)) return run;
+  }
+  MutexLock growing(growth_lock_);
+  if (!GrowOver(end, more)) return {};
+  MutexLock lock(lock_);
+  return pages_.AllocateAt(end, more);
+}
+
+// Grows what is missing at the upper end of [end, end + more), if the rest is free.
+bool PageHeap::GrowOver(PageIndex end, Pages more) {
+  ChunkRange missing{ChunkOf(end), ChunkOf(end + (more - Pages(1))) + Count(1)};
+  {
+    MutexLock lock(lock_);
+    while (missing.begin < missing.end && pages_.grown().Contains(missing.begin)) ++missing.begin;
+    if (missing.begin == missing.end) return true;
+    const PageIndex border = FirstPage(missing.begin);
+    if (border > end && !pages_.AllFree(end, border - end)) return false;
+  }
+  return space_.HasRoom(missing) && GrowRange(missing);
+}
+
+// ---- giving back to the OS
+
+void PageHeap::NextGeneration() {
+  MutexLock lock(lock_);
+  pages_.NextGeneration();
+}
+
+Pages PageHeap::ReleaseFree(Pages at_most, bool force) {
+  bool refused = false;
+  Pages released = is_strict_ ? ReleaseChunks(at_most) : Pages(0);
+  ChunkIndex from = ChunkOf(PageAllocator::kNone);
+  while (!refused && from.value != 0 && released < at_most) {
+    Claims claims;
+    ClaimHugePages(claims, at_most - released, force, from);
+    released += Release(claims, refused);
+  }
+  while (!refused && released < at_most) {
+    Claims claims;
+    ClaimFragments(claims, at_most - released, force);
+    if (claims.count == 0) break;
+    released += Release(claims, refused);
+  }
+  return released;
+}
+
+void PageHeap::ClaimHugePages(Claims& claims, Pages at_most, bool force, ChunkIndex& from) {
+  MutexLock lock(lock_);
+  Pages total;
+  while (claims.count < kClaims && total < at_most && from.value != 0) {
+    const PageRun run = pages_.ClaimHugePage(from, force);
+    if (!run) break;  // none here: let others have the lock before looking further
+    claims.runs[claims.count++] = run;
+    total += run.count - run.scavenged;
+  }
+}
+
+void PageHeap::ClaimFragments(Claims& claims, Pages at_most, bool force) {
+  MutexLock lock(lock_);
+  Pages total;
+  while (claims.count < kClaims && total < at_most) {
+    const uint32_t left = std::min((at_most - total).value, kChunkPages.value);
+    const PageRun run = pages_.ClaimForRelease(left, force);
+    if (!run) break;
+    claims.runs[claims.count++] = run;
+    total += run.count - run.scavenged;
+  }
+}
+
+// Advises with no lock held, neighbours in one call, and puts the pages back.
+Pages PageHeap::Release(const Claims& claims, bool& refused) {
+  if (claims.count == 0) return Pages(0);
+  bool given[kClaims];
+  uint64_t calls = 0;
+  for (unsigned i = 0; i < claims.count;) {
+    PageRun whole = claims.runs[i];
+    unsigned next = i + 1;
+    for (; next < claims.count && claims.runs[next].end() == whole.first; ++next) {
+      whole.first = claims.runs[next].first;
+      whole.count += claims.runs[next].count;
+    }
+    const bool ok = memory_->Release(AddressOf(whole.first), BytesOf(whole.count));
+    std::fill(given + i, given + next, ok);
+    calls += ok ? 1 : 0;
+    refused = refused || !ok;
+    i = next;
+  }
+  MutexLock lock(lock_);
+  os_releases_ += calls;
+  Pages released;
+  for (unsigned i = 0; i < claims.count; ++i) {
+    const PageRun& run = claims.runs[i];
+    pages_.FinishRelease(run, given[i], given[i]);
+    if (given[i]) released += run.count - run.scavenged;
+  }
+  return released;
+}
+
+// Where overcommit is strict, only inaccessible memory is not charged for: wholly free chunks go
+// back to being room.
+Pages PageHeap::ReleaseChunks(Pages at_most) {
+  MutexLock growing(growth_lock_);
+  Pages released;
+  while (at_most - released >= kChunkPages) {
+    ChunkRange chunks;
+    {
+      MutexLock lock(lock_);
+      chunks = pages_.FindFreeChunks(Count((at_most - released).value / kChunkPages.value));
+      if (chunks.size().value == 0 || !pages_.Shrink(chunks)) break;
+    }
+    if (!space_.MakeInaccessible(chunks)) {
+      MutexLock lock(lock_);
+      SPANHEAP_CHECK(pages_.Grow(chunks, false));
+      break;
+    }
+    released += Pages(chunks.size().value << kChunkPagesShift);
+  }
+  MutexLock lock(lock_);
+  grown_.StoreRelaxed(BytesIn(pages_.counts().grown));  // relaxed: as in GrowRange
+  return released;
+}
+
+// ---- looking
+
+PageHeapStats PageHeap::ReadStats() const {
+  PageHeapStats stats;
+  // Relaxed: statistics that are exact only while nobody grows.
+  stats.metadata = metadata_.LoadRelaxed();
+  stats.peak_grown = peak_grown_.LoadRelaxed();
+  stats.reserved = reserved_.LoadRelaxed();
+  MutexLock lock(lock_);
+  const PageAllocator::Counts& counts = pages_.counts();
+  uint64_t cached = 0;
+  for (const PageCache* c = caches_; c != nullptr; c = c->next_) {
+    cached += static_cast<uint64_t>(std::popcount(c->free_bits()));
+  }
+  stats.grown = BytesIn(counts.grown);
+  stats.cached = BytesIn(cached);
+  stats.free_backed = BytesIn(counts.free - counts.scavenged + counts.claimed);
+  stats.released = BytesIn(counts.scavenged);
+  stats.used = stats.grown - stats.cached - stats.free_backed - stats.released;
+  stats.os_releases = os_releases_;
+  stats.allocations = allocations_;
+  return stats;
+}
+
+uint64_t PageHeap::Verify() {
+  MutexLock lock(lock_);
+  uint64_t used = pages_.Verify();
+  for (const PageCache* c = caches_; c != nullptr; c = c->next_) {
+    const uint64_t free = c->free_bits();
+    SPANHEAP_CHECK((c->scavenged_bits() & ~free) == 0);
+    if (free == 0) continue;
+    const PageBitmap& bits = pages_.Chunk(ChunkOf(c->base())).used;
+    SPANHEAP_CHECK((free & ~bits.words[PageInChunk(c->base()) / 64]) == 0);
+    used -= static_cast<uint64_t>(std::popcount(free));
+  }
+  return used - pages_.counts().claimed;
+}
+
+void PageHeap::ResetInChild() {
+  growth_lock_.ResetInChild();
+  lock_.ResetInChild();
+}
+
+}  // namespace spanheap

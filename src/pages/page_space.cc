@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+#include "pages/page_space.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace spanheap {
+namespace {
+
+constexpr Bytes kTableUnit = 64_KiB;     // tables begin at multiples of the largest OS page
+constexpr Bytes kUsualReserve(size_t{1} << 40);
+constexpr Bytes kLeastReserve = 16_GiB;  // less than this is not worth being the only arena
+constexpr Bytes kLeastCapacity = 64_GiB;
+constexpr Bytes kMostCapacity(size_t{16} << 40);
+constexpr Bytes kArenaAhead = 64_MiB;    // a first sparse arena; later ones grow with the heap
+// Below this limit on locked memory no program locks all it maps, whatever we reserve.
+constexpr Bytes kLockableLimit = 256_MiB;
+
+constexpr Bytes BytesOf(Count chunks) { return Bytes(size_t{chunks.value} << kChunkShift); }
+constexpr Count ChunksIn(Bytes n) {
+  return Count(static_cast<uint32_t>(std::min<size_t>(n.value >> kChunkShift, 1U << 22)));
+}
+constexpr Bytes Whole(size_t bytes) { return RoundUp(Bytes(bytes), kTableUnit); }
+
+}  // namespace
+
+// Offsets of the tables in their reservation.
+struct PageSpace::Layout {
+  explicit Layout(Count chunks)
+      : shape(SummaryShape::For(chunks)),
+        whole(Whole(shape.UpperEntries() * sizeof(RunSummary) +
+                    DivideUp(chunks.value, 32) * sizeof(uint32_t) +
+                    2 * kMaxRanges * sizeof(ChunkRange) +
+                    kMaxArenas * (sizeof(Arena) + sizeof(Atomic<uint16_t>)))),
+        class_of(Whole(size_t{chunks.value} * kChunkPages.value)),
+        span_of(Whole(size_t{chunks.value} * kChunkPages.value * sizeof(uint32_t))),
+        chunks_at(Whole(size_t{chunks.value} * sizeof(PageChunk))),
+        leaves(Whole(size_t{shape.LeafEntries()} * sizeof(RunSummary))),
+        records(Whole(size_t{chunks.value} * sizeof(ScavengeIndex::Record))) {}
+
+  Bytes Total() const { return whole + class_of + span_of + chunks_at + leaves + records; }
+
+  SummaryShape shape;
+  Bytes whole, class_of, span_of, chunks_at, leaves, records;
+};
+
+PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
+  const os::MemoryLimits& limits = options.limits;
+  Plan plan{kUsualReserve, kUsualReserve};
+  if (limits.address_space != os::kUnlimited) {
+    const Bytes ahead(limits.address_space.value / 8);
+    plan = {std::min(ahead, kArenaAhead), limits.address_space + kArenaAhead};
+    arena_limit_ = std::max(ChunksIn(ahead), Count(1));
+  } else if (limits.locked != os::kUnlimited && limits.locked >= kLockableLimit) {
+    const Bytes quarter(limits.locked.value / 4);
+    plan = {std::min(quarter, kUsualReserve), Bytes(limits.locked.value) + kLeastCapacity};
+  }
+  if (options.sparse) plan.first = std::min(plan.first, kArenaAhead);
+  if (options.reserve.value != 0) {
+    plan.first = options.reserve;
+    plan.capacity = std::max(options.reserve, std::min(plan.capacity, kLeastCapacity));
+  }
+  if (options.sparse && limits.address_space == os::kUnlimited) plan.capacity = kLeastCapacity;
+  // The part of class_of that goes with the first arena is charged for at once.
+  const bool is_charged = limits.strict_overcommit || limits.data != os::kUnlimited;
+  if (is_charged) plan.first = std::min(plan.first, kLeastReserve);
+  plan.first = std::max(RoundUp(plan.first, kChunkSize), kChunkSize);
+  plan.capacity = std::min(plan.capacity, kMostCapacity);
+  return plan;
+}
+
+bool PageSpace::Init(os::Memory& memory, const PageHeapOptions& options) {
+  memory_ = &memory;
+  arena_limit_ = ChunksIn(1_GiB);
+  for (Plan plan = PlanFor(options); plan.first >= kChunkSize; plan = Smaller(plan)) {
+    if (InitWith(plan)) return true;
+  }
+  return false;
+}
+
+// What to try when a plan was refused: half of it, but if that is not much, the smallest arena.
+PageSpace::Plan PageSpace::Smaller(Plan plan) {
+  const Bytes half(RoundDown(plan.first.value / 2, kChunkSize.value));
+  const bool is_large = plan.first > kArenaAhead;
+  plan.first = is_large && half < kLeastReserve ? kArenaAhead : half;
+  const Bytes least = plan.first >= kLeastReserve ? kLeastCapacity : plan.first;
+  plan.capacity = std::max(Bytes(plan.capacity.value / 2), least);
+  return plan;
+}
+
+bool PageSpace::InitWith(Plan plan) {
+  const Count first = ChunksIn(plan.first);
+  // Chunk 0 in front, and some to leave unused between arenas.
+  const Count most(ChunksIn(plan.capacity).value + first.value / 8 + 64);
+  const Address start = memory_->Reserve(BytesOf(first), kChunkSize, "spanheap pages");
+  if (start.value == 0) return false;
+  if (!ReserveTables(std::max(most, first + Count(1)), first + Count(1))) {
+    memory_->Unreserve(start, BytesOf(first));
+    return false;
+  }
+  reserved_ += BytesOf(first);
+  is_sparse_ = plan.first < kLeastReserve;
+  next_chunk_ = ChunkIndex(1);
+  tables_.base = start - kChunkSize;
+  tables_.linear_bytes = BytesOf(first + Count(1)).value;
+  linear_end_ = FirstPage(ChunkIndex(1) + first);
+  SPANHEAP_CHECK(NoteArena(start, first));
+  return true;
+}
+
+bool PageSpace::ReserveTables(Count chunks, Count linear) {
+  const Layout layout(chunks);
+  const Address base = memory_->Reserve(layout.Total(), kTableUnit, "spanheap tables");
+  if (base.value == 0) return false;
+  if (!memory_->MakeReady(base, layout.whole)) {
+    memory_->Unreserve(base, layout.Total());
+    return false;
+  }
+  capacity_ = ChunkIndex(chunks.value);
+  shape_ = layout.shape;
+  reserved_ += layout.Total();
+  whole_bytes_ = layout.whole;
+  Address at = base;
+  const auto carve = [&at](Bytes n) {
+    const Address here = at;
+    at += n;
+    return here;
+  };
+  upper_ = PointerTo<RunSummary>(carve(Bytes(shape_.UpperEntries() * sizeof(RunSummary))));
+  range_storage_ = PointerTo<ChunkRange>(carve(Bytes(2 * kMaxRanges * sizeof(ChunkRange))));
+  arenas_ = PointerTo<Arena>(carve(Bytes(kMaxArenas * sizeof(Arena))));
+  ready_ = PointerTo<Atomic<uint32_t>>(carve(Bytes(DivideUp(chunks.value, 32) * sizeof(uint32_t))));
+  by_address_ = PointerTo<Atomic<uint16_t>>(at);
+  at = base + layout.whole;
+  class_of_.Init(carve(layout.class_of), layout.class_of);
+  span_of_.Init(carve(layout.span_of), layout.span_of);
+  chunks_.Init(carve(layout.chunks_at), layout.chunks_at);
+  leaves_.Init(carve(layout.leaves), layout.leaves);
+  records_.Init(carve(layout.records), layout.records);
+  tables_.class_of = class_of_.As<Atomic<uint8_t>>();
+  tables_.span_of = span_of_.As<Atomic<uint32_t>>();
+  room_ = ChunkRanges(range_storage_ + kMaxRanges, kMaxRanges);
+  if (class_of_.Cover(*memory_, Bytes(), Bytes(size_t{linear.value} * kChunkPages.value))) {
+    return true;
+  }
+  memory_->Unreserve(base, layout.Total());
+  reserved_ -= layout.Total();
+  return false;
+}
+
+PageAllocatorTables PageSpace::AllocatorTables() const {
+  PageAllocatorTables t;
+  t.shape = shape_;
+  t.chunks = chunks_.As<PageChunk>();
+  t.upper = upper_;
+  t.leaves = leaves_.As<RunSummary>();
+  t.records = records_.As<ScavengeIndex::Record>();
+  t.ranges = range_storage_;
+  t.range_capacity = kMaxRanges;
+  return t;
+}
+
+Bytes PageSpace::table_bytes() const {
+  return whole_bytes_ + class_of_.ready() + span_of_.ready() + chunks_.ready() + leaves_.ready() +
+         records_.ready();
+}
+
+// ---- room and growth
+
+ChunkRange PageSpace::RoomIn(ChunkRange range, Count count, Bytes alignment) const {
+  const Address start = AddressOf(FirstPage(range.begin));
+  const size_t skip = (RoundUp(start, alignment) - start).value >> kChunkShift;
+  if (skip + count.value > range.size().value) return {};
+  const ChunkIndex begin = range.begin + Count(static_cast<uint32_t>(skip));
+  return {begin, begin + count};
+}
+
+ChunkRange PageSpace::FindRoom(Count count, Bytes alignment) {
+  const Bytes aligned = std::max(alignment, kChunkSize);
+  for (const ChunkRange& range : room_) {
+    const ChunkRange found = RoomIn(range, count, aligned);
+    if (found.size().value != 0) return found;
+  }
+  if (!AddArena(count, aligned)) return {};
+  for (const ChunkRange& range : room_) {
+    const ChunkRange found = RoomIn(range, count, aligned);
+    if (found.size().value != 0) return found;
+  }
+  return {};
+}
+
+ChunkRange PageSpace::Widen(ChunkRange r, Count count) const {
+  const ChunkRange room = room_.LastStartingAtOrBefore(r.begin);
+  r.end = std::max(r.end, std::min(room.end, r.begin + count));
+  return r;
+}
+
+bool PageSpace::CoverTables(ChunkRange r) {
+  const auto cover = [&](SteppedTable& table, size_t bytes_per_chunk) {
+    return table.Cover(*memory_, Bytes(r.begin.value * bytes_per_chunk),
+                       Bytes(r.end.value * bytes_per_chunk));
+  };
+  return cover(class_of_, kChunkPages.value) &&
+         cover(span_of_, kChunkPages.value * sizeof(uint32_t)) &&
+         cover(chunks_, sizeof(PageChunk)) && cover(leaves_, sizeof(RunSummary)) &&
+         cover(records_, sizeof(ScavengeIndex::Record));
+}
+
+bool PageSpace::MakeReady(ChunkRange r) {
+  const Address start = AddressOf(FirstPage(r.begin));
+  if (!CoverTables(r) || !room_.Remove(r)) return false;
+  if (!memory_->MakeReady(start, BytesOf(r.size()))) {
+    SPANHEAP_CHECK(room_.Add(r));
+    return false;
+  }
+  for (ChunkIndex c = r.begin; c < r.end; ++c) {
+    ready_[c.value / 32].FetchOr(uint32_t{1} << (c.value % 32));
+  }
+  return true;
+}
+
+bool PageSpace::MakeInaccessible(ChunkRange r) {
+  if (!memory_->MakeInaccessible(AddressOf(FirstPage(r.begin)), BytesOf(r.size()))) return false;
+  for (ChunkIndex c = r.begin; c < r.end; ++c) {
+    ready_[c.value / 32].FetchAnd(~(uint32_t{1} << (c.value % 32)));
+  }
+  SPANHEAP_CHECK(room_.Add(r));
+  return true;
+}
+
+// ---- arenas
+
+Count PageSpace::ArenaSizeFor(Count chunks) const {
+  const Count eighth(ChunksIn(reserved_).value / 8);
+  const Count usual = std::min(std::max(ChunksIn(kArenaAhead), eighth), arena_limit_);
+  return std::max(chunks, usual);
+}
+
+bool PageSpace::AddArena(Count chunks, Bytes alignment) {
+  if (arena_count_.LoadAcquire() == kMaxArenas || room_.is_full()) return false;
+  const uint32_t left = capacity_.value - next_chunk_.value;
+  if (left < chunks.value + 1) return false;
+  Count size = std::min(ArenaSizeFor(chunks), Count(left - 1));
+  for (;;) {
+    const Address start = memory_->Reserve(BytesOf(size), alignment, "spanheap pages");
+    if (start.value != 0) {
+      reserved_ += BytesOf(size);
+      return NoteArena(start, size);
+    }
+    if (size == chunks) return false;
+    size = std::max(chunks, Count(size.value / 2));
+  }
+}
+
+// The next numbers go to [start, start + chunks), which is room from now on.
+bool PageSpace::NoteArena(Address start, Count chunks) {
+  const uint32_t count = arena_count_.LoadAcquire();
+  if (count != 0) {
+    // Relaxed: only this thread, under the growth lock, writes arenas.
+    Arena& last = arenas_[count - 1];
+    const Count size(last.chunks.LoadRelaxed());
+    if (Address(last.start.LoadRelaxed()) + BytesOf(size) == start) {
+      last.chunks.StoreRelease((size + chunks).value);
+      const ChunkRange added{next_chunk_, next_chunk_ + chunks};
+      next_chunk_ = added.end;
+      return room_.Add(added);
+    }
+    ++next_chunk_;  // no run of pages may cross from the last arena to this one
+  }
+  InsertArena(count, start, chunks);
+  const ChunkRange added{next_chunk_, next_chunk_ + chunks};
+  next_chunk_ = added.end;
+  return room_.Add(added);
+}
+
+void PageSpace::InsertArena(uint32_t count, Address start, Count chunks) {
+  // Relaxed loads: only this thread, under the growth lock, writes.
+  const uint32_t version = arena_version_.LoadRelaxed();
+  arena_version_.StoreSequential(version + 1);
+  arenas_[count].start.StoreRelease(start.value);
+  arenas_[count].first_chunk.StoreRelease(next_chunk_.value);
+  arenas_[count].chunks.StoreRelease(chunks.value);
+  uint32_t at = count;
+  for (; at > 0; --at) {
+    const uint16_t below = by_address_[at - 1].LoadRelaxed();
+    if (arenas_[below].start.LoadRelaxed() < start.value) break;
+    by_address_[at].StoreRelease(below);
+  }
+  by_address_[at].StoreRelease(static_cast<uint16_t>(count));
+  arena_count_.StoreRelease(count + 1);
+  arena_version_.StoreRelease(version + 2);
+}
+
+Address PageSpace::AddressOfSlow(PageIndex p) const {
+  const uint32_t chunk = ChunkOf(p).value;
+  uint32_t low = 0;
+  uint32_t high = arena_count_.LoadAcquire();
+  while (high - low > 1) {
+    const uint32_t middle = (low + high) / 2;
+    if (arenas_[middle].first_chunk.LoadAcquire() <= chunk) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  const PageIndex first = FirstPage(ChunkIndex(arenas_[low].first_chunk.LoadAcquire()));
+  return Address(arenas_[low].start.LoadAcquire()) + Bytes(size_t{(p - first).value} << kPageShift);
+}
+
+// The arena at or below `a` in memory, as page number of `a`; 0 if `a` lies in none.
+PageIndex PageSpace::LookUp(Address a) const {
+  uint32_t low = 0;
+  uint32_t high = arena_count_.LoadAcquire();
+  while (high - low > 1) {
+    const uint32_t middle = (low + high) / 2;
+    const uint16_t arena = by_address_[middle].LoadAcquire();
+    if (arenas_[arena].start.LoadAcquire() <= a.value) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  const Arena& arena = arenas_[by_address_[low].LoadAcquire()];
+  const Bytes offset(a.value - arena.start.LoadAcquire());
+  if (offset >= BytesOf(Count(arena.chunks.LoadAcquire()))) return PageIndex();
+  const PageIndex first = FirstPage(ChunkIndex(arena.first_chunk.LoadAcquire()));
+  return first + Pages(static_cast<uint32_t>(offset.value >> kPageShift));
+}
+
+PageIndex PageSpace::IndexOfSlow(Address a) const {
+  for (;;) {
+    const uint32_t version = arena_version_.LoadSequential();
+    const PageIndex found = LookUp(a);
+    // Acquire loads before it: nothing that LookUp read is newer than this version.
+    if (version % 2 == 0 && arena_version_.LoadSequential() == version) return found;
+  }
+}
+
+bool PageSpace::Contains(Address a) const {
+  if (arena_count_.LoadAcquire() == 0) return false;
+  const uint32_t chunk = ChunkOf(IndexOf(a)).value;
+  return (ready_[chunk / 32].LoadAcquire() >> (chunk % 32) & 1) != 0;
+}
+
+}  // namespace spanheap
