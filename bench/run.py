@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from spanbench import measure, peers, report, rows, stats  # noqa: E402
+from spanbench import instructions, measure, peers, report, rows, stats  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(ROOT, "bench", "results")
@@ -136,8 +136,13 @@ def main():
     verdicts = [stats.judge(row, results.values.get(row.name, {}), results.ceilings.get(row.name))
                 for row in chosen_rows]
     text = report.markdown(verdicts, chosen_peers, settings, results.failures)
+    document = report.as_json(verdicts, chosen_peers, settings, results)
+    if options.rows == ".":
+        counts = {peer.name: instructions.count(directory, peer) for peer in chosen_peers}
+        document["instructions"] = counts
+        text += "\n" + instructions.markdown(counts)
     print(text)
-    write_outputs(options, text, report.as_json(verdicts, chosen_peers, settings, results))
+    write_outputs(options, text, document)
     missed = any(v.passed is False for v in verdicts) or results.failures
     return 1 if options.strict and missed else 0
 

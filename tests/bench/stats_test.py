@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
 
-from spanbench import measure, peers, report, rows, stats  # noqa: E402
+from spanbench import instructions, measure, peers, report, rows, stats  # noqa: E402
 
 
 def row(kind="time", unit="ns", name="r"):
@@ -116,6 +116,14 @@ class Rendering(unittest.TestCase):
         self.assertIn("9 bound", text)
         self.assertIn("MISS", text)
         self.assertIn("0 of 1 judged rows", text)
+
+    def test_instruction_counts_leave_out_who_could_not_be_stepped(self):
+        counts = {"a": {size: (17, 16) for size in instructions.SIZES}, "b": {}}
+        text = instructions.markdown(counts)
+        self.assertIn("17+16", text)
+        self.assertNotIn("b ", text.splitlines()[2])
+        self.assertEqual(instructions.parse("16\t41\t88\n"), {16: (41, 88)})
+        self.assertEqual(instructions.markdown({"b": {}}), "")
 
     def test_columns_line_up(self):
         lines = report.table(["row", "a"], [["x", "1"], ["longer", "22"]]).splitlines()
