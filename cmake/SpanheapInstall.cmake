@@ -53,3 +53,5 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/spanheap-config-version.
 install(FILES "${PROJECT_BINARY_DIR}/spanheap-config.cmake"
               "${PROJECT_BINARY_DIR}/spanheap-config-version.cmake"
         DESTINATION "${package_folder}")
+install(FILES "${PROJECT_SOURCE_DIR}/share/spanheap-report.schema.json"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/spanheap")

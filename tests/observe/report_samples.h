@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// Reports to render in tests, and a sink that ends in a string.
+#pragma once
+
+#include <string>
+
+#include "observe/heap_report.h"
+#include "observe/text_sink.h"
+
+namespace spanheap {
+
+// Every field has a value of its own, so that no two can be mixed up; the categories add up.
+inline HeapReport SampleReport() {
+  HeapReport report;
+  report.live_bytes = 64 << 20;
+  report.free_in_spans_bytes = 16 << 20;
+  report.thread_cache_bytes = 1536;
+  report.page_cache_bytes = 8192 * 5;
+  report.free_pages_bytes = 8 << 20;
+  report.released_bytes = (40 << 20) - 1536 - 8192 * 5;
+  report.metadata_bytes = 0;
+  report.mapped_bytes = 128 << 20;
+  report.rounding_waste_bytes = 777;
+  report.peak_mapped_bytes = 200 << 20;
+  report.reserved_bytes = uint64_t{1} << 40;
+  report.threads = 3;
+  report.refills = 11;
+  report.flushes = 22;
+  report.page_allocations = 33;
+  report.os_releases = 44;
+  report.class_count = 3;
+  report.classes[0] = {16, 2, 1000, 24, 1000, 5000};
+  report.classes[1] = {32, 0, 0, 0, 0, 0};
+  report.classes[2] = {48, 1, 5, 0, 165, 9};
+  return report;
+}
+
+// All numbers as large as they get.
+inline HeapReport HugeReport() {
+  HeapReport report;
+  report.mapped_bytes = report.live_bytes = report.peak_mapped_bytes = UINT64_MAX;
+  report.reserved_bytes = report.refills = UINT64_MAX;
+  report.class_count = HeapReport::kMaxClasses;
+  for (SizeClassReport& line : report.classes) {
+    line = {UINT64_MAX, UINT64_MAX, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX};
+  }
+  return report;
+}
+
+inline bool AppendToString(void* context, const char* data, size_t size) {
+  static_cast<std::string*>(context)->append(data, size);
+  return true;
+}
+
+// What `write(sink)` puts out.
+template <class Write>
+std::string Rendered(Write write) {
+  std::string text;
+  TextSink sink(AppendToString, &text);
+  write(sink);
+  return sink.Finish() ? text : "(a write failed)";
+}
+
+}  // namespace spanheap
