@@ -31,9 +31,14 @@ function(spanheap_test)
   if(arg_SLOW)
     list(APPEND labels slow)
   endif()
+  # Death tests look for the signal itself, which sanitizers would otherwise turn into an exit.
+  set(sanitizer_options "handle_segv=0:handle_abort=0")
   gtest_discover_tests(
     ${arg_NAME}
     TEST_PREFIX "${room}."
     DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${labels}")
+    PROPERTIES
+      TIMEOUT ${arg_TIMEOUT}
+      LABELS "${labels}"
+      ENVIRONMENT "ASAN_OPTIONS=${sanitizer_options};TSAN_OPTIONS=${sanitizer_options}")
 endfunction()

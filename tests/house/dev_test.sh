@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# ./dev explains each verb, refuses what it does not know, and says in one line what it cannot
+# install. usage: dev_test.sh ROOT
+set -euo pipefail
+cd "$1"
+
+fail() { echo "FAILED: $*"; exit 1; }
+
+# expect STATUS WORDS COMMAND...: the command ends with that status and says these words.
+expect() {
+  local status=0 said
+  said=$("${@:3}" 2>&1) || status=$?
+  [[ $status -eq $1 ]] || fail "${*:3} ended with $status, not $1: $said"
+  [[ $said == *"$2"* ]] || fail "${*:3} did not say '$2': $said"
+}
+
+# What need does on a machine without rights: PATH holds a few tools only, and no apt.
+need_without_apt() {
+  PATH=$empty /bin/bash -c 'source scripts/dev_packages.sh; need no-such-command=some-package; echo reached'
+}
+
+for verb in setup build run test check bench fuzz docs; do
+  expect 0 "usage: ./dev $verb" ./dev "$verb" --help
+done
+expect 0 "usage: ./dev VERB" ./dev --help
+expect 2 "usage: ./dev VERB" ./dev nonsense
+expect 1 "no preset 'nonsense'" ./dev build nonsense
+expect 1 "no preset 'nonsense'" ./dev test --preset nonsense
+expect 2 "usage: ./dev bench" ./dev bench nonsense
+
+empty=$(mktemp -d)
+trap 'rm -rf "$empty"' EXIT
+ln -s "$(command -v sort)" "$empty/sort"
+expect 1 "please install: some-package" need_without_apt
+echo "./dev explains itself"
