@@ -2,87 +2,54 @@
 #include "spanheap/child.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <system_error>
+
+#include "spanheap/exit_hold.h"
+#include "spanheap/signal_queue.h"
 
 namespace spanheap::tools {
 namespace {
 
-constexpr int64_t kMicrosecond = 1000;
-constexpr int64_t kMillisecond = 1000 * kMicrosecond;
-constexpr int64_t kSecond = 1000 * kMillisecond;
-
-// Exec to the first mapping takes well under a millisecond: first readings follow each other
-// closely, so that a program of a millisecond is seen; a slow disk gets its seconds.
-constexpr int64_t kFirstPause = 20 * kMicrosecond;
-constexpr int64_t kLongestPause = 50 * kMillisecond;
-constexpr int64_t kGiveUpAfter = 20 * kSecond;
-
-// What a shell user or a supervisor sends. Signals of faults and those that cannot be caught are
-// left alone.
-sigset_t PassedSignals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT,
-                           SIGTSTP, SIGWINCH, SIGURG, SIGIO, SIGVTALRM, SIGPROF, SIGPWR}) {
-    sigaddset(&set, signal);
-  }
-  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) sigaddset(&set, signal);
-  sigaddset(&set, SIGCHLD);
-  return set;
-}
-
-// Blocks the passed signals; SIGCHLD must not be ignored, or ends would go unseen.
-class SignalQueue {
+// One direction, closed in programs that are executed.
+class Pipe {
  public:
-  SignalQueue() : set_(PassedSignals()) {
-    struct sigaction plain = {};
-    plain.sa_handler = SIG_DFL;
-    sigaction(SIGCHLD, &plain, &old_child_action_);
-    sigprocmask(SIG_BLOCK, &set_, &old_mask_);
+  Pipe() {
+    if (pipe2(ends_, O_CLOEXEC) != 0) {
+      throw std::system_error(errno, std::generic_category(), "pipe");
+    }
   }
-  // As the caller of this command had them. For the child, and before this process ends.
-  void Restore() const {
-    sigaction(SIGCHLD, &old_child_action_, nullptr);
-    sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
+  ~Pipe() {
+    CloseReader();
+    CloseWriter();
   }
-  // Waits for one signal, `timeout` ns at most if that is not negative; false when none came.
-  bool Take(int64_t timeout, siginfo_t& info) const {
-    const timespec limit = {timeout / kSecond, timeout % kSecond};
-    return sigtimedwait(&set_, &info, timeout < 0 ? nullptr : &limit) > 0;
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  void CloseReader() { Close(ends_[0]); }
+  void CloseWriter() { Close(ends_[1]); }
+  void Send(int value) const {
+    if (write(ends_[1], &value, sizeof(value)) < 0) _exit(EXIT_FAILURE);
+  }
+  // What was sent; 0 if the writers are gone.
+  int Receive() const {
+    int value = 0;
+    return read(ends_[0], &value, sizeof(value)) == sizeof(value) ? value : 0;
   }
 
  private:
-  sigset_t set_;
-  sigset_t old_mask_ = {};
-  struct sigaction old_child_action_ = {};
-};
-
-// True for what a terminal sends (the kernel is the sender then); another process's kill(2) of the
-// group cannot be told from one of this process and is passed on.
-bool WentToWholeGroup(const siginfo_t& info) {
-  const bool is_from_kernel = info.si_code > 0;
-  switch (info.si_signo) {
-    case SIGINT:
-    case SIGQUIT:
-    case SIGTSTP:
-    case SIGHUP:
-    case SIGCONT:
-    case SIGWINCH:
-      return is_from_kernel;
-    default:
-      return false;
+  static void Close(int& end) {
+    if (end >= 0) close(end);
+    end = -1;
   }
-}
+  int ends_[2];
+};
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
@@ -91,117 +58,98 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-[[noreturn]] void ExecChild(const ChildPlan& plan, const SignalQueue& signals, int error_pipe) {
+// In the child: waits for leave to start, then becomes the program or sends back why it cannot.
+[[noreturn]] void ExecChild(const ChildPlan& plan, const SignalQueue& signals, Pipe& start,
+                            Pipe& failure) {
+  start.CloseWriter();
   const std::vector<std::string> environment = plan.environment(getpid());
-  const std::vector<char*> arguments = Pointers(plan.arguments);
   const std::vector<char*> variables = Pointers(environment);
+  const std::vector<char*> arguments = Pointers(plan.arguments);
+  start.Receive();
   signals.Restore();
-  // As a shell does: a text without #! is run by /bin/sh.
-  execvpe(plan.path.c_str(), arguments.data(), variables.data());
-  const int error = errno;
-  if (write(error_pipe, &error, sizeof(error)) < 0) _exit(EXIT_FAILURE);
+  execve(plan.path.c_str(), arguments.data(), variables.data());
+  failure.Send(errno);
   _exit(EXIT_FAILURE);
-}
-
-// Returns once exec succeeded (0) or failed (its errno): the pipe closes by itself at exec.
-int WaitForExec(int error_pipe) {
-  int error = 0;
-  ssize_t count;
-  do {
-    count = read(error_pipe, &error, sizeof(error));
-  } while (count < 0 && errno == EINTR);
-  close(error_pipe);
-  return count == sizeof(error) ? error : 0;
-}
-
-// What the mappings of the process show now.
-PreloadProof ReadProof(pid_t pid, const std::string& library) {
-  std::ifstream maps(fmt::format("/proc/{}/maps", pid));
-  PreloadProof proof = PreloadProof::kUnknown;
-  for (std::string line; std::getline(maps, line);) {
-    const size_t start = line.find('/');
-    if (start == std::string::npos) continue;
-    const std::string path = line.substr(start);
-    if (path == library) return PreloadProof::kMapped;
-    const std::string name = path.substr(path.rfind('/') + 1);
-    if (name.starts_with("libc.so.") || name.starts_with("libc-2.")) proof = PreloadProof::kAbsent;
-  }
-  return proof;
 }
 
 // Watches the child: its signals, its stops, its end, and the proof meanwhile.
 class Watch {
  public:
-  Watch(pid_t pid, const std::string& library, const SignalQueue& signals)
-      : pid_(pid), library_(library), signals_(signals) {}
+  Watch(pid_t pid, const ChildPlan& plan, const SignalQueue& signals, ExitHold& hold)
+      : pid_(pid), signals_(signals), proof_(pid, plan.library), hold_(hold) {}
 
   ChildEnd UntilEnd() {
     int status = 0;
     while (!CollectEnd(status)) {
       siginfo_t info;
-      if (signals_.Take(NextPause(), info)) Handle(info);
+      if (!signals_.Take(LookAndPause(), info)) continue;
+      if (!WentToWholeGroup(info) && info.si_signo != SIGCHLD && info.si_pid != pid_) {
+        kill(pid_, info.si_signo);
+      }
     }
-    return {pid_, 0, status, proof_};
+    return {pid_, 0, status, proof_.found()};
   }
 
  private:
-  // How long to wait for a signal before the mappings are worth another look; -1: for ever.
-  int64_t NextPause() {
-    if (is_decided_) return -1;
-    proof_ = ReadProof(pid_, library_);
-    waited_ += pause_;
-    is_decided_ = proof_ != PreloadProof::kUnknown || waited_ > kGiveUpAfter;
-    if (waited_ > kMillisecond * 10) pause_ = std::min(pause_ * 2, kLongestPause);
-    return is_decided_ ? -1 : pause_;
-  }
-
-  void Handle(const siginfo_t& info) const {
-    if (info.si_signo == SIGCHLD) return;  // the loop looks anyway
-    if (!WentToWholeGroup(info) && info.si_pid != pid_) kill(pid_, info.si_signo);
+  // How long to wait for a signal before another look; -1: for ever.
+  int64_t LookAndPause() {
+    if (proof_.is_open()) proof_.Look();
+    if (proof_.is_open()) return proof_.NextPause();
+    if (hold_.is_held()) hold_.DropSoon();
+    return -1;
   }
 
   bool CollectEnd(int& status) {
     const pid_t collected = waitpid(pid_, &status, WNOHANG | WUNTRACED);
-    if (collected < 0 && errno != EINTR) {
-      throw std::system_error(errno, std::generic_category(), "waitpid");
-    }
+    if (collected < 0) throw std::system_error(errno, std::generic_category(), "waitpid");
     if (collected != pid_) return false;
     if (!WIFSTOPPED(status)) return true;
-    raise(SIGSTOP);  // returns when this process is continued
-    kill(pid_, SIGCONT);
+    if (!hold_.is_held()) {
+      StopLikeChild();
+      return false;
+    }
+    switch (hold_.OnStop(status)) {
+      case ExitHold::Stop::kHandled:
+        break;
+      case ExitHold::Stop::kAtEnd:
+        if (proof_.is_open()) proof_.Look();
+        hold_.Drop();
+        break;
+      case ExitHold::Stop::kJobControl:
+        StopLikeChild();
+        break;
+    }
     return false;
   }
 
+  void StopLikeChild() const {
+    raise(SIGSTOP);  // returns when this process is continued
+    kill(pid_, SIGCONT);
+  }
+
   pid_t pid_;
-  const std::string& library_;
   const SignalQueue& signals_;
-  PreloadProof proof_ = PreloadProof::kUnknown;
-  bool is_decided_ = false;
-  int64_t pause_ = kFirstPause;
-  int64_t waited_ = 0;
+  ProofSearch proof_;
+  ExitHold& hold_;
 };
 
 }  // namespace
 
 ChildEnd RunChild(const ChildPlan& plan) {
   const SignalQueue signals;
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) {
-    throw std::system_error(errno, std::generic_category(), "pipe");
-  }
+  Pipe start;
+  Pipe failure;
   const pid_t pid = fork();
   if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");
-  if (pid == 0) ExecChild(plan, signals, ends[1]);
-  close(ends[1]);
-  ChildEnd end;
-  end.pid = pid;
-  end.exec_error = WaitForExec(ends[0]);
-  if (end.exec_error == 0) {
-    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);  // the first pauses are shorter than the usual slack
-    end = Watch(pid, plan.library, signals).UntilEnd();
-  } else {
-    waitpid(pid, nullptr, 0);
-  }
+  if (pid == 0) ExecChild(plan, signals, start, failure);
+  ExitHold hold;
+  if (plan.holds_at_end) hold.Take(pid);
+  start.CloseWriter();
+  failure.CloseWriter();  // the child's copy closes at exec: then this receives 0
+  const int exec_error = failure.Receive();
+  prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);  // the first pauses are shorter than the usual slack
+  ChildEnd end = Watch(pid, plan, signals, hold).UntilEnd();
+  end.exec_error = exec_error;
   signals.Restore();
   return end;
 }

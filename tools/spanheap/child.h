@@ -3,17 +3,12 @@
 // Child: one program run as if the caller had run it, and watched.
 //
 // Idea.    The child stays in this process's group and keeps its terminal, files, signal mask and
-//          dispositions. Every signal that asks for something is blocked here and taken from a
-//          queue: those another process sent are passed on; those the terminal or the kernel sent
-//          went to the whole group already. When the child stops, this process stops; when this
-//          process is continued, so is the child: a shell's job control sees one job.
-// Proof.   The dynamic linker maps preloaded libraries before any other. So once the child's
-//          mappings show the library, the preload took effect, and once they show libc without it,
-//          it did not. They are read soon after exec and until one of the two is seen.
+//          dispositions. Signals that another process sent here are passed on; those of the
+//          terminal went to the whole group already. When the child stops, this process stops;
+//          when this process is continued, so is the child: a shell's job control sees one job.
 // Threads. One thread.
 // Fails.   exec_error when the program could not be executed; std::system_error when a process
 //          cannot be made.
-// Cost.    A few readings of /proc/PID/maps in the first milliseconds, then none.
 // Tests.   tests/tools/launch_test.py.
 #pragma once
 
@@ -23,12 +18,17 @@
 #include <string>
 #include <vector>
 
+#include "spanheap/preload_proof.h"
+
 namespace spanheap::tools {
 
-enum class PreloadProof {
-  kUnknown,  // the child ended, or could not be looked into, before there was evidence
-  kMapped,   // the library is mapped
-  kAbsent,   // the C library is mapped without it
+struct ChildPlan {
+  std::string path;
+  std::vector<std::string> arguments;  // the first is the program's own name
+  // The environment of the child, whose process id is the argument. May not fail.
+  std::function<std::vector<std::string>(pid_t)> environment;
+  std::string library;        // whose mapping is the proof
+  bool holds_at_end = false;  // see ExitHold: the proof is certain, at the price of ptrace
 };
 
 struct ChildEnd {
@@ -36,14 +36,6 @@ struct ChildEnd {
   int exec_error = 0;   // errno of exec; the rest is void then
   int wait_status = 0;  // as waitpid gives it
   PreloadProof proof = PreloadProof::kUnknown;
-};
-
-struct ChildPlan {
-  std::string path;
-  std::vector<std::string> arguments;  // the first is the program's own name
-  // The environment of the child, whose process id is the argument. May not fail.
-  std::function<std::vector<std::string>(pid_t)> environment;
-  std::string library;  // whose mapping is the proof
 };
 
 ChildEnd RunChild(const ChildPlan& plan);

@@ -63,7 +63,6 @@ void ReadDynamic(const View& view, std::span<const Elf64_Phdr> headers, const El
   std::optional<uint64_t> strings;
   for (const Elf64_Dyn& entry : entries) {
     if (entry.d_tag == DT_STRTAB) strings = FileOffset(headers, entry.d_un.d_ptr);
-    if (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & DF_1_PIE) != 0) file.is_program = true;
   }
   if (!strings) return;
   for (const Elf64_Dyn& entry : entries) {
@@ -78,7 +77,6 @@ void ReadSegments(const View& view, const Elf64_Ehdr& header, ElfFile& file) {
     if (segment.p_type == PT_INTERP) file.interpreter = view.Text(segment.p_offset);
     if (segment.p_type == PT_DYNAMIC) ReadDynamic(view, headers, segment, file);
   }
-  if (header.e_type == ET_EXEC || !file.interpreter.empty()) file.is_program = true;
 }
 
 void ReadSymbols(const View& view, const Elf64_Ehdr& header, Names names, ElfFile& file) {

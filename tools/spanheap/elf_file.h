@@ -5,8 +5,8 @@
 // Idea.  The file is mapped read-only and read through bounds-checked views; only files of this
 //        machine's byte order and of 64 bits are looked into, of others the header alone.
 // Fails. Anything that is not ELF, cut short or contradicting itself: no value. Missing tables are
-//        not an error (a stripped file has no .symtab): their facts are simply absent.
-// Tests. tests/tools/elf_file_test.cc, with programs built for the purpose.
+//        not an error (a stripped file has no symbol table): their facts are simply absent.
+// Tests. tests/tools/program_test.cc, with programs built for the purpose.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,6 @@ namespace spanheap::tools {
 struct ElfFile {
   unsigned char file_class = 0;  // ELFCLASS32 or ELFCLASS64
   uint16_t machine = 0;          // EM_X86_64, ...
-  bool is_program = false;       // ET_EXEC, or ET_DYN with an interpreter or marked as PIE
   std::string interpreter;       // the dynamic linker it asks for; empty: static
   std::vector<std::string> needed;
   // Which of the names asked for it defines: in the dynamic table, in either table.

@@ -84,6 +84,7 @@ Program FollowScripts(const std::string& path) {
     const MappedFile file(program.image);
     if (file.bytes().empty() && access(program.image.c_str(), R_OK) != 0) return program;
     if (file.bytes().starts_with(ELFMAG)) return program;
+    if (depth == 0) program.needs_shell = !file.bytes().starts_with("#!");
     const std::string interpreter = ScriptInterpreter(file.bytes());
     if (!IsExecutable(interpreter)) {
       return Failed(IsRegularFile(interpreter) ? kCannotExecute : kNotFound,

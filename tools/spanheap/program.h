@@ -15,10 +15,11 @@
 namespace spanheap::tools {
 
 struct Program {
-  std::string path;   // the file that is executed
-  std::string image;  // the binary that runs: `path`, or the interpreter of the script it is
-  int exit_code = 0;  // 0, or 126 or 127 with
-  std::string error;  // the reason
+  std::string path;          // the file that is found
+  std::string image;         // the binary that runs: `path`, or the interpreter of the script it is
+  bool needs_shell = false;  // a text without #!: the kernel refuses it, a shell reads it
+  int exit_code = 0;         // 0, or 126 or 127 with
+  std::string error;         // the reason
 };
 Program FindProgram(const std::string& name);
 

@@ -23,14 +23,23 @@ namespace {
 
 constexpr int kCannotExecute = 126;
 constexpr int kNotFound = 127;
+// The library keeps the report's path in a few hundred bytes.
+constexpr size_t kLongestParent = 200;
 
 void Say(const std::string& line) { fmt::print(stderr, "spanheap: {}\n", line); }
+
+// True if SPANHEAP can hold it as one piece.
+bool IsOptionText(const std::string& text) {
+  return text.find_first_of(", \t\r\n#") == std::string::npos;
+}
 
 // A folder of our own, gone with the object: what appears in it, the child's library wrote.
 class PrivateFolder {
  public:
   PrivateFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "spanheap-XXXXXX").string();
+    std::filesystem::path parent = std::filesystem::temp_directory_path();
+    if (!IsOptionText(parent.string()) || parent.string().size() > kLongestParent) parent = "/tmp";
+    std::string name = (parent / "spanheap-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) {
       throw std::system_error(errno, std::generic_category(), name);
     }
@@ -93,7 +102,13 @@ class Run {
     ChildPlan plan;
     plan.path = program.path;
     plan.arguments = options_.command;
+    if (program.needs_shell) {
+      plan.path = program.image;
+      plan.arguments.front() = program.path;
+      plan.arguments.insert(plan.arguments.begin(), program.image);
+    }
     plan.library = library_;
+    plan.holds_at_end = options_.check && !obstacle_;
     plan.environment = [this](pid_t child) { return EnvironmentOf(child); };
     return plan;
   }
@@ -187,9 +202,9 @@ class Run {
 void CheckSettings(const std::vector<std::string>& settings) {
   for (const std::string& setting : settings) {
     const size_t equals = setting.find('=');
-    if (equals == 0 || equals == std::string::npos || setting.find(',') != std::string::npos) {
+    if (equals == 0 || equals == std::string::npos || !IsOptionText(setting)) {
       throw std::runtime_error(
-          fmt::format("--set {}: expected key=value without a comma", setting));
+          fmt::format("--set {}: expected key=value without commas or spaces", setting));
     }
   }
 }
