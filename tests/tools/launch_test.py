@@ -237,9 +237,26 @@ class Proof(unittest.TestCase):
             self.assertIn("active: yes", done.stderr)
             self.assertNotIn("reported", done.stderr)
 
+    def test_deadly_signals_pass_while_the_end_is_held(self):
+        for number in (signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL):
+            done = run("run", "--check", "--", SUBJECT, "raise", str(int(number)))
+            self.assertEqual(done.returncode, -number)
+            self.assertIn("active: ", done.stderr)
+
+    def test_a_stop_while_the_end_is_held_stops_the_command(self):
+        process = subprocess.Popen([COMMAND, "run", "--check", "--", SUBJECT, "raise",
+                                    str(int(signal.SIGSTOP))],
+                                   stderr=subprocess.PIPE, text=True, preexec_fn=os.setpgrp)
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        self.assertTrue(os.WIFSTOPPED(status))
+        process.send_signal(signal.SIGCONT)
+        _, errors = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 0)
+        self.assertIn("active: yes", errors)
+
     def test_a_preload_that_the_linker_passed_over_is_noticed(self):
         # An ELF file, as far as the command can see; but a program, which cannot be preloaded.
-        done = run("run", "--check", "--", SUBJECT, "exit", "0",
+        done = run("run", "--check", "--", "/bin/true",
                    variables={"SPANHEAP_LIBRARY": SUBJECT})
         self.assertEqual(done.returncode, 125)
         self.assertIn("spanheap: ", done.stderr)

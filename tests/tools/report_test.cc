@@ -11,7 +11,8 @@ namespace {
 
 // A report in which every category has a size of its own, so that none can stand for another.
 std::string ReportText(const std::string& mapped) {
-  return R"({"version": 1, "mapped_bytes": )" + mapped + R"(, "live_bytes": 1000000,
+  return R"({"format": "spanheap-report", "version": 1, "mapped_bytes": )" + mapped +
+         R"(, "live_bytes": 1000000,
     "free_in_spans_bytes": 200000, "thread_cache_bytes": 30000, "page_cache_bytes": 4000,
     "free_pages_bytes": 500, "released_bytes": 60, "metadata_bytes": 7,
     "rounding_waste_bytes": 11, "peak_mapped_bytes": 2000000, "reserved_bytes": 1099511627776,

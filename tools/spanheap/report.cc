@@ -36,6 +36,7 @@ constexpr Field kCounts[] = {
     {"flushes", "thread cache flushes"},   {"page_allocations", "page allocations (locked)"},
     {"os_releases", "releases to the OS"},
 };
+constexpr const char* kKnownFormat = "spanheap-report";
 constexpr uint64_t kKnownVersion = 1;
 constexpr unsigned kBarWidth = 40;
 
@@ -103,6 +104,7 @@ std::string RenderClasses(const Report& report) {
 }
 
 Report FromJson(const Json& json) {
+  if (json.at("format") != kKnownFormat) throw std::runtime_error("this is no heap report");
   if (json.at("version").get<uint64_t>() != kKnownVersion) {
     throw std::runtime_error(fmt::format("version {} of the heap report is not known",
                                          json.at("version").get<uint64_t>()));
