@@ -8,7 +8,7 @@
 //             always sees the other (both orders are sequentially consistent).
 // Invariants. While the gate is closed and all depths were seen 0, nothing but the closer touches
 //             the heap's shared structures. Once a heap runs (RequireForLocks), debug builds check
-//             that locks ranked after kFork are taken inside sections only.
+//             that locks ranked after kThreadBlock are taken inside sections only.
 // Threads.    A ThreadState is written by its owner; the closer only reads it.
 // Cost.       One exchange to enter, one store to leave.
 // Tests.      tests/sync/core_section_test.cc.

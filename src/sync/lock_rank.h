@@ -17,7 +17,8 @@ enum class LockRank : uint8_t {
   kLargeBlocks,  // the region of blocks of 32 MiB and more
   kPageSpace,    // growth: reservation of address space and the tables beside it
   kPageHeap,     // page bitmaps and summaries
-  kSpanRecords,  // the free list of span records
+  kSpanGrowth,   // making more span records ready
+  kSpanRecords,  // the free lists of span records
   kMetadata,     // bump allocation of what is never freed
   kLeaf,         // takes no other lock
 };

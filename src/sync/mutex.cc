@@ -38,7 +38,7 @@ void Mutex::WakeSlow() { os::FutexWakeOne(word_); }
 
 void Mutex::NoteLocking() {
   if constexpr (kDebugChecks) {
-    if (rank_ > LockRank::kFork) CoreSection::CheckInside();
+    if (rank_ > LockRank::kThreadBlock) CoreSection::CheckInside();
     SPANHEAP_CHECK(held_ranks<kDebugChecks> < BitOf(rank_) && "locks must be taken in rank order");
     held_ranks<kDebugChecks> |= BitOf(rank_);
   }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+//
+// ThreadBins: what malloc and free of one thread touch: a stack of free blocks per class.
+//
+// Idea.       A bin is a pointer to the top of its stack. The lowest slot always holds null, so
+//             that reading the top block also answers "empty?". `limit` is where the bin counts as
+//             full; class 0's bin, which stands for anything unusual, is always both. So is every
+//             bin of kEmptyBins, which a thread points to before it has a block of its own, after
+//             it has given it back, and while it is inside a slow path: the fast paths need no
+//             test for any of these.
+// Invariants. *top is the block last pushed, or null at the bottom. top never passes limit.
+//             The slot is written before top moves, so that a snapshot (fork) finds real blocks.
+// Threads.    Written by the owner only; others read tops for statistics.
+// Go.         mcache.go; the stacks of pointers are ours.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/atomic.h"
+#include "base/platform.h"
+#include "layout/malloc_classes.h"
+
+namespace spanheap {
+
+struct ThreadBins {
+  Atomic<void**> tops[kMallocClassCount];
+  void** limits[kMallocClassCount];
+  // Bytes until the next sample for the allocation profile; owner only. Below 0: take one.
+  int64_t sample_countdown;
+};
+
+// Moves the top of the owner's bin `c` by `steps` slots, after all earlier stores. One instruction
+// on x86-64, so that the fast paths get by without another register.
+SPANHEAP_ALWAYS_INLINE void StepTop(ThreadBins& bins, size_t c, ptrdiff_t steps) {
+#if SPANHEAP_STEP_IN_PLACE
+  asm volatile("addq %2, (%0,%1,8)"
+               :
+               : "r"(bins.tops), "r"(c), "e"(steps * static_cast<ptrdiff_t>(sizeof(void*)))
+               : "memory", "cc");
+#else
+  bins.tops[c].StoreRelease(bins.tops[c].LoadRelaxed() + steps);
+#endif
+}
+
+extern const ThreadBins kEmptyBins;
+
+// One pointer that the fast paths follow, one that finds the thread's block from a slow path.
+struct ThreadBlock;
+struct ThreadAnchor {
+  ThreadBins* bins;     // never null
+  ThreadBlock* block;   // null: not attached yet
+  bool exited;          // the block was given back: the thread is in its last destructors
+};
+extern constinit thread_local ThreadAnchor this_thread;
+
+}  // namespace spanheap

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+//
+// MetadataArena: memory for the heap's own records, bump-allocated and never given back one by one.
+//
+// Idea.       Pieces of 256 KiB from the OS; requests are cut off the current piece under a lock.
+//             A thread that finds the piece used up makes the next one ready without the lock and
+//             installs it; if two race, the smaller rest is dropped.
+// Invariants. What Allocate returns is zero, aligned as asked, and stays valid for ever.
+// Threads.    Any. No system call under the lock.
+// Fails.      Null when the OS refuses.
+// Go.         malloc.go persistentalloc.
+// Tests.      tests/spans/metadata_arena_test.cc.
+#pragma once
+
+#include "base/annotations.h"
+#include "base/units.h"
+#include "os/memory.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+class MetadataArena {
+ public:
+  constexpr MetadataArena() = default;
+  void Init(os::Memory& memory) { memory_ = &memory; }
+
+  // `alignment` is a power of two up to the OS page.
+  void* Allocate(Bytes size, Bytes alignment);
+
+  // Bytes made ready so far, used or not.
+  Bytes mapped() const { return Bytes(mapped_.LoadRelaxed()); }  // relaxed: a statistic
+  void ResetInChild() { mutex_.ResetInChild(); }
+
+ private:
+  // Small enough for tiny processes, large enough for few system calls.
+  static constexpr Bytes kPiece = 256_KiB;
+
+  void* TakeLocked(Bytes size, Bytes alignment) REQUIRES(mutex_);
+  Address MapPiece(Bytes size);
+  void InstallLocked(Address piece, Bytes size) REQUIRES(mutex_);
+
+  Mutex mutex_{LockRank::kMetadata};
+  os::Memory* memory_ = nullptr;  // constant after Init
+  Address next_ GUARDED_BY(mutex_);
+  Address end_ GUARDED_BY(mutex_);
+  Atomic<size_t> mapped_;
+};
+
+}  // namespace spanheap

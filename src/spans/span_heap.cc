@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+#include "spans/span_heap.h"
+
+#include <bit>
+
+#include "base/check.h"
+#include "base/fatal.h"
+#include "spans/return_batch.h"
+
+namespace spanheap {
+namespace {
+
+// Requests up to here go to the thread's page cache: a quarter of its block, so that a block serves
+// several of them.
+constexpr Pages kMaxCachedPages{16};
+
+}  // namespace
+
+bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, uint32_t record_capacity) {
+  return table_.Init(memory, metadata, record_capacity);
+}
+
+Span* SpanHeap::TakeSpan(unsigned malloc_class, PageCache& cache) {
+  if (Span* span = central_[malloc_class].Take(table_)) return span;
+  return NewSpan(malloc_class, cache);
+}
+
+PageRun SpanHeap::TakePages(Pages n, Pages alignment, PageCache& cache) {
+  if (n <= kMaxCachedPages && alignment == Pages(1)) {
+    return pages_.AllocateFrom(cache, n);
+  }
+  return pages_.Allocate(n, alignment);
+}
+
+Span* SpanHeap::NewSpan(unsigned malloc_class, PageCache& cache) {
+  const ClassGeometry& geometry = kMallocClasses[malloc_class];
+  Span* span = table_.Allocate(geometry.slots);
+  if (span == nullptr) return nullptr;
+  const PageRun run = TakePages(Pages(geometry.span_pages), Pages(1), cache);
+  if (run.count == Pages(0)) {
+    table_.Free(span);
+    return nullptr;
+  }
+  BeginSmall(*span, malloc_class, run);
+  return span;
+}
+
+void SpanHeap::BeginSmall(Span& span, unsigned malloc_class, const PageRun& run) {
+  const ClassGeometry& geometry = kMallocClasses[malloc_class];
+  span.first = run.first;
+  span.pages = run.count.value;
+  span.magic = geometry.magic;
+  span.block_bytes = geometry.block_bytes;
+  span.malloc_class = static_cast<uint8_t>(malloc_class);
+  if (span.padding() != 0) {
+    span.bits[span.word_count() - 1].StoreRelaxed(span.padding());  // relaxed: not shared yet
+  }
+  span.ownership.Begin(span.slots);
+  span.state.StoreRelease(SpanState::kSmall);
+  Publish(span, static_cast<uint8_t>(malloc_class));
+  span_counts_[malloc_class].FetchAddRelaxed(1);           // relaxed: statistics
+  small_bytes_.FetchAddRelaxed(BytesOf(run.count).value);
+}
+
+void SpanHeap::Publish(const Span& span, uint8_t class_byte) {
+  const PageTables& tables = pages_.tables();
+  const uint32_t index = span.state.LoadRelaxed() == SpanState::kUnused ? 0 : table_.IndexOf(&span);
+  for (uint32_t i = 0; i < span.pages; ++i) {
+    // Relaxed: whoever looks a page up has a block in it, and got the block after this.
+    tables.span_of[span.first.value + i].StoreRelaxed(index);
+    tables.class_of[span.first.value + i].StoreRelaxed(class_byte);
+  }
+}
+
+uint32_t SpanHeap::TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void** out) {
+  const uint32_t k = span.ownership.Take(want);
+  const Address start = pages_.AddressOf(span.first);
+  const uint32_t words = span.word_count();
+  uint32_t taken = 0;
+  while (taken < k) {
+    if (cursor >= words) cursor = 0;
+    // Relaxed: only this thread sets bits; one cleared in the meantime is found a round later.
+    const uint64_t free = ~span.bits[cursor].LoadRelaxed();
+    uint64_t mask = LowestSet(free, k - taken);
+    if (mask != 0) {
+      const uint64_t before = span.bits[cursor].FetchOr(mask);
+      SPANHEAP_CHECK((before & mask) == 0);
+    }
+    for (; mask != 0; mask &= mask - 1) {
+      const uint32_t slot = cursor * 64 + static_cast<uint32_t>(std::countr_zero(mask));
+      out[taken++] = PointerTo(start + Bytes(size_t{slot} * span.block_bytes));
+    }
+    if (taken < k) ++cursor;
+  }
+  return k;
+}
+
+void SpanHeap::DropSpan(Span& span, PageCache& cache) {
+  const uint32_t slots = span.slots;
+  FollowUp(span.ownership.Drop(slots), span, slots, span.malloc_class, cache);
+}
+
+void SpanHeap::FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots,
+                        unsigned malloc_class, PageCache& cache) {
+  switch (next) {
+    case OwnershipWord::Next::kList:
+      if (!central_[malloc_class].Put(table_, &span)) ReleaseSpan(span, cache);
+      return;
+    case OwnershipWord::Next::kRelease:
+      ReleaseSpan(span, cache);
+      return;
+    case OwnershipWord::Next::kNothing:
+      // A hint only: TakeIfEmpty decides under the lock.
+      if (span.ownership.is_listed_and_empty(slots) &&
+          central_[malloc_class].TakeIfEmpty(table_, &span, malloc_class)) {
+        ReleaseSpan(span, cache);
+      }
+  }
+}
+
+void SpanHeap::ReleaseSpan(Span& span, PageCache& cache) {
+  const PageIndex first = span.first;
+  const Pages pages(span.pages);
+  span_counts_[span.malloc_class].FetchSubRelaxed(1);  // relaxed: statistics
+  small_bytes_.FetchSubRelaxed(BytesOf(pages).value);
+  span.state.StoreRelease(SpanState::kUnused);
+  Publish(span, 0);
+  span.ownership.End();
+  table_.Free(&span);
+  pages_.FreeTo(cache, first, pages);
+}
+
+void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n,
+                           PageCache& cache, const char* call) {
+  ReturnBatch batch(*this, pages_.tables(), malloc_class, call);
+  batch.Sort(blocks, n);
+  for (uint32_t i = 0; i < batch.group_count(); ++i) {
+    const ReturnBatch::Group& group = batch.group(i);
+    Span& span = table_.At(group.span);
+    const uint64_t before = span.bits[group.word].FetchAnd(~group.mask);
+    const uint64_t twice = group.mask & ~before;
+    if (twice != 0) [[unlikely]] {
+      const uint32_t slot = group.word * 64 + static_cast<uint32_t>(std::countr_zero(twice));
+      const Address block =
+          pages_.AddressOf(span.first) + Bytes(size_t{slot} * span.block_bytes);
+      FatalDoubleFree(call, block, FactsOf(block));
+    }
+  }
+  for (uint32_t i = 0; i < batch.group_count(); ++i) {
+    const ReturnBatch::Group& last = batch.group(i);
+    if (!last.latest) continue;
+    auto returned = static_cast<uint32_t>(std::popcount(last.mask));
+    for (uint8_t at = last.earlier; at != 0; at = batch.group(at - 1U).earlier) {
+      returned += static_cast<uint32_t>(std::popcount(batch.group(at - 1U).mask));
+    }
+    Span& span = table_.At(last.span);
+    const uint32_t slots = kMallocClasses[malloc_class].slots;
+    FollowUp(span.ownership.Return(returned, slots), span, slots, malloc_class, cache);
+  }
+}
+
+void* SpanHeap::AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache,
+                            bool& zeroed) {
+  const PageRun run = TakePages(RunPages(malloc_class), alignment, cache);
+  if (run.count == Pages(0)) return nullptr;
+  zeroed = run.zeroed;
+  // Relaxed: published with the block.
+  pages_.tables().class_of[run.first.value].StoreRelaxed(static_cast<uint8_t>(malloc_class));
+  return PointerTo(pages_.AddressOf(run.first));
+}
+
+void SpanHeap::FreeRun(unsigned malloc_class, void* block, PageCache& cache, const char* call) {
+  const Address start = AddressOf(block);
+  const PageIndex first = pages_.IndexOf(start);
+  if (start != pages_.AddressOf(first)) FatalMisalignedFree(call, start, FactsOf(start));
+  // The exchange makes one of two racing frees find 0.
+  if (pages_.tables().class_of[first.value].Exchange(0) != malloc_class) {
+    FatalDoubleFree(call, start, {Bytes(BlockBytes(malloc_class)), start, RunPages(malloc_class)});
+  }
+  pages_.FreeTo(cache, first, RunPages(malloc_class));
+}
+
+bool SpanHeap::ResizeRun(void* block, unsigned from_class, unsigned to_class) {
+  const PageIndex first = pages_.IndexOf(AddressOf(block));
+  const Pages from = RunPages(from_class);
+  const Pages to = RunPages(to_class);
+  if (to > from && pages_.TryExtend(first + from, to - from).count == Pages(0)) return false;
+  pages_.tables().class_of[first.value].StoreRelaxed(static_cast<uint8_t>(to_class));
+  if (to < from) pages_.Free(first + to, from - to);
+  return true;
+}
+
+void* SpanHeap::AllocateSolo(Bytes size, PageCache& cache) {
+  Span* span = table_.Allocate(1);
+  if (span == nullptr) return nullptr;
+  const Pages pages = size == Bytes(0) ? Pages(1) : PagesFor(size);
+  const PageRun run = TakePages(pages, Pages(1), cache);
+  if (run.count == Pages(0)) {
+    table_.Free(span);
+    return nullptr;
+  }
+  span->first = run.first;
+  span->pages = run.count.value;
+  span->block_bytes = static_cast<uint32_t>(BytesOf(run.count).value);
+  span->magic = 0;
+  span->malloc_class = 0;
+  span->state.StoreRelease(SpanState::kSolo);
+  Publish(*span, 0);
+  solo_bytes_.FetchAddRelaxed(span->block_bytes);  // relaxed: statistics
+  solo_count_.FetchAddRelaxed(1);
+  return PointerTo(pages_.AddressOf(run.first));
+}
+
+void SpanHeap::FreeSolo(Span& span, PageCache& cache) {
+  const PageIndex first = span.first;
+  const Pages pages(span.pages);
+  solo_bytes_.FetchSubRelaxed(span.block_bytes);  // relaxed: statistics
+  solo_count_.FetchSubRelaxed(1);
+  span.state.StoreRelease(SpanState::kUnused);
+  Publish(span, 0);
+  table_.Free(&span);
+  pages_.FreeTo(cache, first, pages);
+}
+
+Span* SpanHeap::SpanOf(Address p) const {
+  if (!pages_.Contains(p)) return nullptr;
+  const uint32_t index = pages_.tables().span_of[pages_.IndexOf(p).value].LoadAcquire();
+  return index == 0 ? nullptr : &table_.At(index);
+}
+
+BlockFacts SpanHeap::FactsOf(Address p) const {
+  const Span* span = SpanOf(p);
+  if (span == nullptr) return {};
+  return {Bytes(span->block_bytes), pages_.AddressOf(span->first), Pages(span->pages)};
+}
+
+void SpanHeap::Verify(uint64_t (&used)[kMallocClassCount]) const {
+  for (uint32_t index = 1; index < table_.end(); ++index) {
+    const Span& span = table_.At(index);
+    if (span.state.LoadAcquire() != SpanState::kSmall) continue;
+    VerifySpan(span);
+    used[span.malloc_class] += span.slots - span.ownership.free_count();
+  }
+}
+
+void SpanHeap::VerifySpan(const Span& span) const {
+  uint32_t set = 0;
+  for (uint32_t w = 0; w < span.word_count(); ++w) {
+    set += static_cast<uint32_t>(std::popcount(span.bits[w].LoadAcquire()));
+  }
+  set -= static_cast<uint32_t>(std::popcount(span.padding()));
+  SPANHEAP_CHECK(set + span.ownership.free_count() == span.slots);
+  SPANHEAP_CHECK(span.ownership.is_listed() == (span.link.LoadAcquire() != 0));
+  SPANHEAP_CHECK(span.ownership.free_count() == 0 || span.ownership.is_held() ||
+                 span.ownership.is_listed());
+  const PageTables& tables = pages_.tables();
+  for (uint32_t i = 0; i < span.pages; ++i) {
+    const uint32_t page = span.first.value + i;
+    SPANHEAP_CHECK(tables.span_of[page].LoadAcquire() == table_.IndexOf(&span));
+    SPANHEAP_CHECK(tables.class_of[page].LoadAcquire() == span.malloc_class);
+  }
+}
+
+void SpanHeap::ResetInChild() {
+  table_.ResetInChild();
+  for (CentralList& list : central_) list.ResetInChild();
+}
+
+}  // namespace spanheap

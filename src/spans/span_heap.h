@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+//
+// SpanHeap: blocks in bulk. Cuts spans out of pages, hands out and takes back slots by the batch,
+// and hands out runs of whole pages; one per process, shared by all thread caches.
+//
+// Idea.       No lock guards a span: its holder sets bits, everyone clears them (OwnershipWord).
+//             A list lock is taken only when a span changes hands.
+// Invariants. Every page of a small span carries its class and record number; the first page of a
+//             run carries the run's class; all other pages carry 0.
+// Threads.    Any, inside a CoreSection, each with its own PageCache.
+// Fails.      Null or 0 when no memory can be had. A block that is no block ends the process.
+// Go.         mheap.go allocSpan/freeSpan, mcentral.go cacheSpan/uncacheSpan.
+// Tests.      tests/spans/span_heap_test.cc, tests/fuzz/span_fuzz.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "layout/malloc_classes.h"
+#include "pages/page_heap.h"
+#include "spans/central_list.h"
+#include "spans/metadata_arena.h"
+#include "spans/span_table.h"
+
+namespace spanheap {
+
+class SpanHeap {
+ public:
+  constexpr explicit SpanHeap(PageHeap& pages) : pages_(pages) {}
+
+  bool Init(os::Memory& memory, MetadataArena& metadata, uint32_t record_capacity);
+
+  // --- Small blocks ---
+  // A span of the class with free slots, held by the caller.
+  Span* TakeSpan(unsigned malloc_class, PageCache& cache);
+  // Takes up to `want` slots of a held span, ascending from word `cursor` on, into `out`.
+  uint32_t TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void** out);
+  // The caller holds the span no longer.
+  void DropSpan(Span& span, PageCache& cache);
+  // `n` blocks of one small class come back; n <= kMaxBatch. `call` is for the line of a fatal end.
+  static constexpr uint32_t kMaxBatch = 128;
+  void ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
+                   const char* call);
+
+  // --- Runs ---
+  // A run of the class, its start a multiple of `alignment`; `zeroed` says what is known of it.
+  void* AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache, bool& zeroed);
+  void FreeRun(unsigned malloc_class, void* block, PageCache& cache, const char* call);
+  // Changes a live run's class where it lies. False: there is no room behind it.
+  bool ResizeRun(void* block, unsigned from_class, unsigned to_class);
+
+  // --- Solo blocks: one block, one record, class byte 0 ---
+  void* AllocateSolo(Bytes size, PageCache& cache);
+  void FreeSolo(Span& span, PageCache& cache);
+
+  // The span whose pages include p, or null.
+  Span* SpanOf(Address p) const;
+  // For fatal lines: what is known of p.
+  BlockFacts FactsOf(Address p) const;
+
+  PageHeap& pages() { return pages_; }
+  const SpanTable& table() const { return table_; }
+  // Spans of a small class that exist now.
+  uint64_t span_count(unsigned malloc_class) const {
+    return span_counts_[malloc_class].LoadRelaxed();  // relaxed: a statistic
+  }
+  // Bytes of small spans and of solo blocks that exist now.
+  uint64_t small_bytes() const { return small_bytes_.LoadRelaxed(); }  // relaxed: a statistic
+  uint64_t solo_bytes() const { return solo_bytes_.LoadRelaxed(); }    // relaxed: a statistic
+  uint64_t solo_count() const { return solo_count_.LoadRelaxed(); }    // relaxed: a statistic
+
+  // Checks every span of a quiet heap; `used` receives set bits per class.
+  void Verify(uint64_t (&used)[kMallocClassCount]) const;
+  void ResetInChild();
+
+ private:
+  Span* NewSpan(unsigned malloc_class, PageCache& cache);
+  void BeginSmall(Span& span, unsigned malloc_class, const PageRun& run);
+  void Publish(const Span& span, uint8_t class_byte);
+  void ReleaseSpan(Span& span, PageCache& cache);
+  void FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, unsigned malloc_class,
+                PageCache& cache);
+  void VerifySpan(const Span& span) const;
+  PageRun TakePages(Pages n, Pages alignment, PageCache& cache);
+
+  PageHeap& pages_;
+  SpanTable table_;
+  CentralList central_[kSmallClasses + 1];
+  Atomic<uint64_t> span_counts_[kSmallClasses + 1];
+  Atomic<uint64_t> small_bytes_;
+  Atomic<uint64_t> solo_bytes_;
+  Atomic<uint64_t> solo_count_;
+};
+
+}  // namespace spanheap
