@@ -15,6 +15,7 @@
 
 #include <cstdint>
 
+#include "base/fatal.h"
 #include "layout/malloc_classes.h"
 #include "pages/page_heap.h"
 #include "spans/central_list.h"

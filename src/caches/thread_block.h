@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// ThreadBlock: everything one thread owns: its bins, the stacks behind them, the spans it takes slots
+// from, its page cache, its counters.
+//
+// Invariants. B1 bins.tops[c] lies in [stack bottom of c, bottom + capacity]. B2 slot 0 of a stack
+//             is null for ever. B3 taken - returned of a class = blocks of it that are live because
+//             of this thread plus those on its stack, minus what other threads have taken over.
+// Threads.    The owner, inside a CoreSection. Another thread may read counters and tops for
+//             statistics at any time, and everything while the owner cannot run (fork's child,
+//             after exit).
+// Cost.       About 90 KiB of address space; pages become resident as bins are used.
+// Tests.      tests/caches/thread_cache_test.cc.
+#pragma once
+
+#include <array>
+
+#include "base/atomic.h"
+#include "base/units.h"
+#include "caches/thread_bins.h"
+#include "layout/malloc_classes.h"
+#include "pages/page_cache.h"
+#include "spans/span.h"
+#include "sync/core_section.h"
+
+namespace spanheap {
+
+// The most blocks a bin may hold: enough for long refills of small blocks, a bounded number of
+// bytes of large ones. More means fewer visits to the spans and more memory in idle caches.
+consteval uint32_t MaxCapacity(unsigned c) {
+  const uint32_t size = kMallocClasses[c].block_bytes;
+  const uint32_t by_bytes = (IsSmallClass(c) ? 128U << 10 : 1U << 20) / size;
+  const uint32_t most = IsSmallClass(c) ? 256 : 16;
+  if (by_bytes > most) return most;
+  return IsSmallClass(c) ? (by_bytes < 8 ? 8 : by_bytes) : (by_bytes < 2 ? 2 : by_bytes);
+}
+
+namespace detail {
+struct StackLayout {
+  std::array<uint32_t, kMallocClassCount> bottom{};  // index of slot 0
+  uint32_t total = 0;
+};
+consteval StackLayout LayOutStacks() {
+  StackLayout layout;
+  for (unsigned c = 1; c < kMallocClassCount; ++c) {
+    layout.bottom[c] = layout.total;
+    layout.total += MaxCapacity(c) + 1;
+  }
+  return layout;
+}
+consteval auto MaxCapacities() {
+  std::array<uint16_t, kMallocClassCount> most{};
+  for (unsigned c = 1; c < kMallocClassCount; ++c) most[c] = static_cast<uint16_t>(MaxCapacity(c));
+  return most;
+}
+}  // namespace detail
+inline constexpr auto kStackLayout = detail::LayOutStacks();
+inline constexpr auto kMaxCapacities = detail::MaxCapacities();
+
+// What slow paths know of a class beyond its bin.
+struct ClassState {
+  Span* span = nullptr;        // held: where refills take slots; small classes only
+  uint32_t cursor = 0;         // word of its bitmap to look at next
+  uint32_t capacity = 0;       // blocks the bin may hold now
+  Atomic<uint64_t> taken;      // blocks taken from spans or pages; written by the owner
+  Atomic<uint64_t> returned;   // blocks given back to them; written by the owner
+};
+
+struct ThreadBlock {
+  ThreadBins bins;
+  ThreadState state;
+  PageCache page_cache;
+  // Sum of capacity x size over the small classes; run bytes on stacks of untabled classes.
+  size_t capacity_bytes = 0;
+  size_t held_run_bytes = 0;
+  unsigned next_to_shrink = 1;   // round robin over classes when capacity_bytes is at its cap
+  unsigned exit_rounds = 0;      // calls of the thread-exit hook so far
+  uint64_t random_state = 0;     // for sampling intervals
+  void* deferred_frees = nullptr;  // freed by a signal handler that interrupted a slow path
+  Atomic<uint64_t> refills;      // statistics, written by the owner
+  Atomic<uint64_t> flushes;
+  ThreadBlock* next = nullptr;   // list of blocks; guarded by the registry
+  ThreadBlock* previous = nullptr;
+  bool orphaned = false;         // its thread was lost in a fork; guarded by the registry
+  ClassState classes[kMallocClassCount];
+  void* stacks[kStackLayout.total];
+
+  void** bottom(unsigned c) { return &stacks[kStackLayout.bottom[c]]; }
+  uint32_t depth(unsigned c) {
+    // Relaxed: exact for the owner, a statistic for others.
+    return static_cast<uint32_t>(bins.tops[c].LoadRelaxed() - bottom(c));
+  }
+};
+
+}  // namespace spanheap

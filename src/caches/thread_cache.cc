@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "caches/thread_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/fatal.h"
+
+namespace spanheap {
+namespace {
+
+bool IsTabled(unsigned c) { return BlockBytes(c) <= kMaxTabledBytes; }
+
+}  // namespace
+
+void ThreadCache::Begin() {
+  block_.capacity_bytes = 0;
+  block_.held_run_bytes = 0;
+  block_.bins.tops[0].StoreRelaxed(kEmptyBins.tops[0].LoadRelaxed());  // relaxed: not shared yet
+  block_.bins.limits[0] = kEmptyBins.limits[0];
+  for (unsigned c = 1; c < kMallocClassCount; ++c) {
+    ClassState& state = block_.classes[c];
+    state.span = nullptr;
+    state.cursor = 0;
+    MoveTop(c, block_.bottom(c));
+    SetCapacity(c, IsSmallClass(c) ? std::min<uint32_t>(kFirstCapacity, kMaxCapacities[c])
+                                   : (IsTabled(c) ? 1 : 0));
+  }
+}
+
+void ThreadCache::End() { Flush(); }
+
+void ThreadCache::SetCapacity(unsigned c, uint32_t capacity) {
+  ClassState& state = block_.classes[c];
+  if (IsSmallClass(c)) {
+    block_.capacity_bytes += (size_t{capacity} - state.capacity) * BlockBytes(c);
+  }
+  state.capacity = capacity;
+  block_.bins.limits[c] = block_.bottom(c) + capacity;
+}
+
+bool ThreadCache::TryGrow(unsigned c) {
+  const uint32_t capacity = block_.classes[c].capacity;
+  const uint32_t most = kMaxCapacities[c];
+  if (capacity >= most) return false;
+  SetCapacity(c, capacity * 2 < most ? capacity * 2 : most);
+  if (block_.capacity_bytes > kMaxCapacityBytes) ShrinkAnother(c);
+  return true;
+}
+
+// Halves the next bins in turn until the thread is within its bound again, or all are small.
+void ThreadCache::ShrinkAnother(unsigned c) {
+  for (unsigned tries = 0; tries < kSmallClasses; ++tries) {
+    const unsigned victim = block_.next_to_shrink;
+    block_.next_to_shrink = victim == kSmallClasses ? 1 : victim + 1;
+    const uint32_t capacity = block_.classes[victim].capacity;
+    if (victim == c || capacity <= kFirstCapacity) continue;
+    const uint32_t target = capacity / 2;
+    const uint32_t depth = block_.depth(victim);
+    if (depth > target) FlushOldest(victim, depth - target, "free");
+    SetCapacity(victim, target);
+    if (block_.capacity_bytes <= kMaxCapacityBytes) return;
+  }
+}
+
+void* ThreadCache::Refill(unsigned c, bool& zeroed) {
+  block_.refills.AddOwned(1);
+  if (IsSmallClass(c)) return RefillSmall(c);
+  if (IsTabled(c)) TryGrow(c);
+  return AllocateRun(c, Pages(1), zeroed);
+}
+
+void* ThreadCache::TakeOne(unsigned c) {
+  void* block = nullptr;
+  bool zeroed = false;
+  if (!IsSmallClass(c)) return AllocateRun(c, Pages(1), zeroed);
+  block_.classes[c].taken.AddOwned(TakeBatch(c, 1, &block));
+  return block;
+}
+
+void* ThreadCache::RefillSmall(unsigned c) {
+  const uint32_t want = (block_.classes[c].capacity + 1) / 2;
+  // The bin is empty: take ascending blocks into it, then turn them round so that pops ascend.
+  void** first = block_.bottom(c) + 1;
+  const uint32_t got = TakeBatch(c, want, first);
+  if (got == 0) return nullptr;
+  for (uint32_t i = 0; i < got / 2; ++i) std::swap(first[i], first[got - 1 - i]);
+  block_.classes[c].taken.AddOwned(got);
+  void* block = first[got - 1];
+  MoveTop(c, first + got - 2);
+  TryGrow(c);
+  return block;
+}
+
+uint32_t ThreadCache::TakeBatch(unsigned c, uint32_t want, void** out) {
+  ClassState& state = block_.classes[c];
+  uint32_t got = 0;
+  while (got < want) {
+    if (state.span == nullptr) {
+      // A new span is worth fetching for the first block, not for the rest of a batch.
+      if (got > 0) break;
+      state.span = heap_.TakeSpan(c, block_.page_cache);
+      state.cursor = 0;
+      if (state.span == nullptr) break;
+    }
+    const uint32_t n = heap_.TakeSlots(*state.span, want - got, state.cursor, out + got);
+    got += n;
+    if (n == 0) {
+      heap_.DropSpan(*state.span, block_.page_cache);
+      state.span = nullptr;
+    }
+  }
+  return got;
+}
+
+void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
+  block_.flushes.AddOwned(1);
+  if (!IsTabled(c)) {
+    if (!TryHoldRun(c, p, call)) ReturnOne(c, p, call);
+    return;
+  }
+  if (!TryGrow(c)) FlushOldest(c, (block_.classes[c].capacity + 1) / 2, call);
+  void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
+  top[1] = p;
+  MoveTop(c, top + 1);
+}
+
+// The lowest n blocks of the stack go back, the others move down.
+void ThreadCache::FlushOldest(unsigned c, uint32_t n, const char* call) {
+  void** first = block_.bottom(c) + 1;
+  const uint32_t depth = block_.depth(c);
+  for (uint32_t done = 0; done < n; done += SpanHeap::kMaxBatch) {
+    ReturnBlocks(c, first + done, std::min(n - done, SpanHeap::kMaxBatch), call);
+  }
+  memmove(first, first + n, (depth - n) * sizeof(void*));
+  MoveTop(c, first + (depth - n) - 1);
+}
+
+void ThreadCache::ReturnBlocks(unsigned c, void** blocks, uint32_t n, const char* call) {
+  block_.classes[c].returned.AddOwned(n);
+  if (IsSmallClass(c)) {
+    heap_.ReturnSlots(c, blocks, n, block_.page_cache, call);
+    return;
+  }
+  for (uint32_t i = 0; i < n; ++i) heap_.FreeRun(c, blocks[i], block_.page_cache, call);
+}
+
+void* ThreadCache::AllocateRun(unsigned c, Pages alignment, bool& zeroed) {
+  void* run = heap_.AllocateRun(c, alignment, block_.page_cache, zeroed);
+  if (run != nullptr) block_.classes[c].taken.AddOwned(1);
+  return run;
+}
+
+void ThreadCache::NoteResized(unsigned from, unsigned to) {
+  block_.classes[from].returned.AddOwned(1);
+  block_.classes[to].taken.AddOwned(1);
+}
+
+// Bins of runs beyond the table always look full to the fast path: their limit follows their top.
+void* ThreadCache::PopHeldRun(unsigned c) {
+  void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
+  void* run = *top;
+  if (run == nullptr) return nullptr;
+  block_.bins.limits[c] = top - 1;
+  MoveTop(c, top - 1);
+  block_.held_run_bytes -= BlockBytes(c);
+  return run;
+}
+
+bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
+  if (block_.held_run_bytes + BlockBytes(c) > kMaxHeldRunBytes) return false;
+  if (block_.depth(c) >= kMaxCapacities[c]) return false;
+  void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
+  if (*top == p) FatalDoubleFree(call, AddressOf(p), heap_.FactsOf(AddressOf(p)));
+  top[1] = p;
+  block_.bins.limits[c] = top + 1;
+  MoveTop(c, top + 1);
+  block_.held_run_bytes += BlockBytes(c);
+  return true;
+}
+
+void ThreadCache::Flush() {
+  for (unsigned c = 1; c < kMallocClassCount; ++c) {
+    const uint32_t depth = block_.depth(c);
+    if (depth > 0) FlushOldest(c, depth, "free");
+    if (!IsTabled(c)) block_.bins.limits[c] = block_.bottom(c);
+    if (Span* span = block_.classes[c].span) {
+      block_.classes[c].span = nullptr;
+      heap_.DropSpan(*span, block_.page_cache);
+    }
+  }
+  block_.held_run_bytes = 0;
+  heap_.pages().Flush(block_.page_cache);
+}
+
+}  // namespace spanheap

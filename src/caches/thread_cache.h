@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// ThreadCache: what happens when a bin is empty or full: blocks move between one thread's stacks and
+// the spans, in batches.
+//
+// Idea.       A bin starts small and doubles its capacity each time it runs empty or full, up to a
+//             bound per class and a bound per thread; past that another bin of the thread, picked
+//             in turn, halves. Half the capacity moves at a time: the oldest half on a flush, so
+//             that what was just freed stays hot.
+// Threads.    The block's owner inside a CoreSection, or somebody else while it cannot run.
+// Fails.      Null when no memory can be had; the bins are unchanged then.
+// Cost.       A refill: one compare-exchange per span and one atomic per bitmap word. A flush: see
+//             spans/return_batch.h.
+// Go.         mcache.go refill/releaseAll; capacities after jemalloc's and tcmalloc's thread caches.
+// Tests.      tests/caches/thread_cache_test.cc.
+#pragma once
+
+#include "caches/thread_block.h"
+#include "spans/span_heap.h"
+
+namespace spanheap {
+
+class ThreadCache {
+ public:
+  ThreadCache(SpanHeap& heap, ThreadBlock& block) : heap_(heap), block_(block) {}
+
+  // A new or recycled block is ready for its owner: all bins empty.
+  void Begin();
+  // Gives everything back: stacks, spans, pages. The block may be recycled afterwards.
+  void End();
+
+  // A block of the class, when its bin is empty.
+  void* Refill(unsigned c, bool& zeroed);
+  // Pushes p, when its bin is full.
+  void PushFull(unsigned c, void* p, const char* call);
+  // One block straight from, or straight to, where its class lives; no bin is used.
+  void* TakeOne(unsigned c);
+  void ReturnOne(unsigned c, void* p, const char* call) { ReturnBlocks(c, &p, 1, call); }
+  // A run of a class beyond malloc's table that this thread kept; null if there is none.
+  void* PopHeldRun(unsigned c);
+  // Keeps such a run for later. False: this thread keeps enough already.
+  bool TryHoldRun(unsigned c, void* p, const char* call);
+  // A run whose start is a multiple of `alignment` pages, never from a bin; `zeroed` says whether
+  // it is known to be zero.
+  void* AllocateRun(unsigned c, Pages alignment, bool& zeroed);
+  // A live run now counts as one of another class.
+  void NoteResized(unsigned from, unsigned to);
+
+  // All blocks of every bin go back; held spans are dropped; the page cache is emptied.
+  void Flush();
+
+ private:
+  // What one thread may hold in bins of small classes; a third of it is the usual most.
+  static constexpr size_t kMaxCapacityBytes = 2 << 20;
+  // What one thread may keep of runs beyond malloc's table.
+  static constexpr size_t kMaxHeldRunBytes = 16 << 20;
+  static constexpr uint32_t kFirstCapacity = 8;
+
+  void* RefillSmall(unsigned c);
+  uint32_t TakeBatch(unsigned c, uint32_t want, void** out);
+  bool TryGrow(unsigned c);
+  void ShrinkAnother(unsigned c);
+  void SetCapacity(unsigned c, uint32_t capacity);
+  void FlushOldest(unsigned c, uint32_t n, const char* call);
+  void ReturnBlocks(unsigned c, void** blocks, uint32_t n, const char* call);
+  void MoveTop(unsigned c, void** top) { block_.bins.tops[c].StoreRelease(top); }
+
+  SpanHeap& heap_;
+  ThreadBlock& block_;
+};
+
+}  // namespace spanheap

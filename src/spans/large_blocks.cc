@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "spans/large_blocks.h"
+
+#include <bit>
+#include <cstring>
+
+#include "base/bits.h"
+#include "base/check.h"
+
+namespace spanheap {
+
+void LargeBlocks::Init(os::Memory& memory, MetadataArena& metadata) {
+  memory_ = &memory;
+  metadata_ = &metadata;
+}
+
+Bytes LargeBlocks::WindowFor(Bytes size) {
+  constexpr Bytes kSmallest = 64_MiB;
+  // Beyond a terabyte head-room is no use and address space is.
+  if (size > 1024_GiB) return RoundUp(size, kWindowAlignment);
+  return size < kSmallest ? kSmallest : Bytes(std::bit_ceil(size.value));
+}
+
+void* LargeBlocks::Allocate(Bytes size, Bytes alignment) {
+  const Bytes ready = RoundUp(size, os::PageSize());
+  Window window{Address(), WindowFor(ready), ready};
+  const Bytes aligned = alignment < kWindowAlignment ? kWindowAlignment : alignment;
+  window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
+  if (window.start == Address()) {  // less head-room, then
+    window.reserved = RoundUp(ready, kWindowAlignment);
+    window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
+    if (window.start == Address()) return nullptr;
+  }
+  if (memory_->MakeReady(window.start, ready) && Insert(window)) return PointerTo(window.start);
+  memory_->Unreserve(window.start, window.reserved);
+  return nullptr;
+}
+
+bool LargeBlocks::Insert(const Window& window) {
+  while (true) {
+    uint32_t wanted;
+    {
+      MutexLock lock(mutex_);
+      if (InsertLocked(window)) return true;
+      wanted = capacity_ == 0 ? 64 : capacity_ * 2;
+    }
+    if (wanted > kMaxBlocks) return false;
+    // The table doubles; the old one is left behind, all of them together no larger than the new.
+    auto* table = static_cast<Window*>(
+        metadata_->Allocate(Bytes(wanted * sizeof(Window)), Bytes(alignof(Window))));
+    if (table == nullptr) return false;
+    MutexLock lock(mutex_);
+    if (wanted <= capacity_) continue;
+    if (count_ > 0) memcpy(static_cast<void*>(table), windows_, count_ * sizeof(Window));
+    windows_ = table;
+    capacity_ = wanted;
+  }
+}
+
+uint32_t LargeBlocks::LowerBoundLocked(Address p) const {
+  uint32_t low = 0;
+  for (uint32_t high = count_; low < high;) {
+    const uint32_t middle = (low + high) / 2;
+    if (windows_[middle].start <= p) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;  // the first window that starts above p
+}
+
+bool LargeBlocks::FindLocked(Address start, uint32_t& at) const {
+  const uint32_t above = LowerBoundLocked(start);
+  at = above - 1;
+  return above > 0 && windows_[at].start == start;
+}
+
+bool LargeBlocks::InsertLocked(const Window& window) {
+  if (count_ == capacity_) return false;
+  const uint32_t at = LowerBoundLocked(window.start);
+  memmove(static_cast<void*>(windows_ + at + 1), windows_ + at, (count_ - at) * sizeof(Window));
+  windows_[at] = window;
+  ++count_;
+  live_bytes_.FetchAddRelaxed(window.ready.value);  // relaxed: statistics
+  reserved_.FetchAddRelaxed(window.reserved.value);
+  return true;
+}
+
+LargeBlocks::Window LargeBlocks::RemoveLocked(uint32_t at) {
+  const Window window = windows_[at];
+  --count_;
+  memmove(static_cast<void*>(windows_ + at), windows_ + at + 1, (count_ - at) * sizeof(Window));
+  live_bytes_.FetchSubRelaxed(window.ready.value);  // relaxed: statistics
+  reserved_.FetchSubRelaxed(window.reserved.value);
+  return window;
+}
+
+Bytes LargeBlocks::SizeAt(Address p) const {
+  MutexLock lock(mutex_);
+  uint32_t at;
+  return FindLocked(p, at) ? windows_[at].ready : Bytes(0);
+}
+
+bool LargeBlocks::Contains(Address p) const {
+  MutexLock lock(mutex_);
+  const uint32_t above = LowerBoundLocked(p);
+  return above > 0 && p < windows_[above - 1].start + windows_[above - 1].reserved;
+}
+
+bool LargeBlocks::Find(Address start, Window& window) const {
+  MutexLock lock(mutex_);
+  uint32_t at;
+  if (!FindLocked(start, at)) return false;
+  window = windows_[at];
+  return true;
+}
+
+// The entry stays while system calls change its window: only the block's owner may name it.
+void* LargeBlocks::Resize(void* block, Bytes size) {
+  Window old;
+  if (!Find(AddressOf(block), old)) return nullptr;
+  Window window = old;
+  if (!ResizeWindow(window, RoundUp(size, os::PageSize()))) return nullptr;
+  {
+    MutexLock lock(mutex_);
+    uint32_t at;
+    SPANHEAP_CHECK(FindLocked(old.start, at));
+    RemoveLocked(at);
+    SPANHEAP_CHECK(InsertLocked(window));  // there is room: one entry has just gone
+  }
+  if (window.start != old.start) memory_->Unreserve(old.start, old.reserved);
+  return PointerTo(window.start);
+}
+
+bool LargeBlocks::ResizeWindow(Window& window, Bytes ready) {
+  if (ready <= window.ready) {
+    if (ready < window.ready &&
+        memory_->MakeInaccessible(window.start + ready, window.ready - ready)) {
+      window.ready = ready;
+    }
+    return true;
+  }
+  if (ready <= window.reserved) {
+    if (!memory_->MakeReady(window.start + window.ready, ready - window.ready)) return false;
+    window.ready = ready;
+    return true;
+  }
+  Window larger{Address(), WindowFor(ready), ready};
+  larger.start = memory_->Reserve(larger.reserved, kWindowAlignment, "spanheap-large");
+  if (larger.start == Address()) return false;
+  if (memory_->Resize(window.start, window.ready, ready, larger.start) == Address()) {
+    memory_->Unreserve(larger.start, larger.reserved);
+    return false;
+  }
+  window = larger;
+  return true;
+}
+
+bool LargeBlocks::Free(void* block) {
+  Window window;
+  {
+    MutexLock lock(mutex_);
+    uint32_t at;
+    if (!FindLocked(AddressOf(block), at)) return false;
+    window = RemoveLocked(at);
+  }
+  memory_->Unreserve(window.start, window.reserved);
+  return true;
+}
+
+uint64_t LargeBlocks::live_count() const {
+  MutexLock lock(mutex_);
+  return count_;
+}
+
+}  // namespace spanheap

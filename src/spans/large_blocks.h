@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// LargeBlocks: blocks of more than 32 MiB, each alone in an address window of its own, away from the
+// pages, where the kernel may move page tables instead of bytes.
+//
+// Idea.       A window is the block's size rounded up to a power of two (at least 64 MiB), reserved
+//             and aligned to 32 MiB. The block grows in place while its window lasts; beyond it a
+//             larger window takes over its pages. Freeing unreserves the window.
+// Invariants. `windows_` is sorted by start, windows do not overlap, each holds one live block.
+// Threads.    Any. No system call under the lock.
+// Fails.      Null when the OS refuses or kMaxBlocks are live; the old block stays as it was.
+// Cost.       Two or three system calls per block; lookup is a binary search.
+// Tests.      tests/spans/large_blocks_test.cc.
+#pragma once
+
+#include "base/annotations.h"
+#include "base/atomic.h"
+#include "base/units.h"
+#include "os/memory.h"
+#include "spans/metadata_arena.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+class LargeBlocks {
+ public:
+  // Alignments above the OS page are those of windows.
+  static constexpr Bytes kWindowAlignment = 32_MiB;
+
+  constexpr LargeBlocks() = default;
+  void Init(os::Memory& memory, MetadataArena& metadata);
+
+  // A zero block of at least `size` bytes, its start a multiple of `alignment` (a power of two).
+  void* Allocate(Bytes size, Bytes alignment);
+  // Usable bytes of the block that starts at p; 0: none does.
+  Bytes SizeAt(Address p) const;
+  // True if p lies in a window.
+  bool Contains(Address p) const;
+  // The block, moved or not, with its content; null: it is where it was, unchanged.
+  void* Resize(void* block, Bytes size);
+  // False: no block starts there.
+  bool Free(void* block);
+
+  Bytes live_bytes() const { return Bytes(live_bytes_.LoadRelaxed()); }    // a statistic
+  Bytes reserved_bytes() const { return Bytes(reserved_.LoadRelaxed()); }  // a statistic
+  uint64_t live_count() const;
+  void ResetInChild() { mutex_.ResetInChild(); }
+
+ private:
+  struct Window {
+    Address start;    // of the block and the window
+    Bytes reserved;   // size of the window
+    Bytes ready;      // size of the block
+  };
+  static constexpr uint32_t kMaxBlocks = 1 << 16;
+
+  static Bytes WindowFor(Bytes size);
+  uint32_t LowerBoundLocked(Address p) const REQUIRES(mutex_);
+  bool FindLocked(Address start, uint32_t& at) const REQUIRES(mutex_);
+  bool InsertLocked(const Window& window) REQUIRES(mutex_);
+  Window RemoveLocked(uint32_t at) REQUIRES(mutex_);
+  bool Insert(const Window& window);
+  bool Find(Address start, Window& window) const;
+  bool ResizeWindow(Window& window, Bytes ready);
+
+  os::Memory* memory_ = nullptr;  // constant after Init
+  MetadataArena* metadata_ = nullptr;
+  mutable Mutex mutex_{LockRank::kLargeBlocks};
+  Window* windows_ GUARDED_BY(mutex_) = nullptr;
+  uint32_t count_ GUARDED_BY(mutex_) = 0;
+  uint32_t capacity_ GUARDED_BY(mutex_) = 0;
+  Atomic<size_t> live_bytes_;
+  Atomic<size_t> reserved_;
+};
+
+}  // namespace spanheap
