@@ -159,6 +159,7 @@ constexpr Row kRows[] = {
     Choice<&Options::foreign, kForeignNames>("foreign"),
     Choice<&Options::zero_realloc, kZeroReallocNames>("zero_realloc"),
     {"reserve", true, ReadBytes<&Options::reserve>, WriteBytes<&Options::reserve>},
+    {"sample", false, ReadBytes<&Options::sample>, WriteBytes<&Options::sample>},
     Choice<&Options::stats, kStatsNames>("stats"),
     {"stats_json", false, ReadText<&Options::stats_json>, WriteText<&Options::stats_json>},
     Number<&Options::stats_pid>("stats_pid"),

@@ -44,23 +44,27 @@ class CoreGate {
 
 class CoreSection {
  public:
-  CoreSection(CoreGate& gate, ThreadState& self) : self_(self) {
+  CoreSection(CoreGate& gate, ThreadState& self) : self_(self) { Enter(gate, self); }
+  ~CoreSection() { Leave(self_); }
+  CoreSection(const CoreSection&) = delete;
+  CoreSection& operator=(const CoreSection&) = delete;
+
+  // The same without a scope, for callers that open a section on some paths only.
+  static void Enter(CoreGate& gate, ThreadState& self) {
     if constexpr (kDebugChecks) NoteEntering();
     // Relaxed: only this thread writes its depth.
     const uint32_t depth = self.section_depth.LoadRelaxed();
     if (depth == 0) {
-      EnterOutermost(gate);
+      EnterOutermost(gate, self);
     } else {
       self.section_depth.StoreRelaxed(depth + 1);  // the outermost entry did the ordering
     }
   }
-  ~CoreSection() {
+  static void Leave(ThreadState& self) {
     if constexpr (kDebugChecks) NoteLeaving();
     // Relaxed: only this thread writes its depth.
-    self_.section_depth.StoreRelease(self_.section_depth.LoadRelaxed() - 1);
+    self.section_depth.StoreRelease(self.section_depth.LoadRelaxed() - 1);
   }
-  CoreSection(const CoreSection&) = delete;
-  CoreSection& operator=(const CoreSection&) = delete;
 
   // Debug builds: from here on a thread that takes a lock outside every section dies. Rooms that
   // are tested alone never call it.
@@ -72,12 +76,12 @@ class CoreSection {
   static void NoteEntering();
   static void NoteLeaving();
 
-  void EnterOutermost(CoreGate& gate) {
-    self_.section_depth.StoreSequential(1);
+  static void EnterOutermost(CoreGate& gate, ThreadState& self) {
+    self.section_depth.StoreSequential(1);
     while (gate.is_closed()) [[unlikely]] {
-      self_.section_depth.StoreSequential(0);
+      self.section_depth.StoreSequential(0);
       gate.AwaitOpen();
-      self_.section_depth.StoreSequential(1);
+      self.section_depth.StoreSequential(1);
     }
   }
 

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+//
+// The allocating half of the heap's slow paths.
+#include <cstring>
+
+#include "caches/fast_path_inl.h"
+#include "runtime/heap.h"
+#include "runtime/heap_section.h"
+#include "runtime/options.h"
+#include "runtime/sampling.h"
+
+namespace spanheap::heap {
+namespace {
+
+void* AllocateLarge(size_t n, size_t alignment) {
+  const HeapSection section;
+  if (!section.is_open()) return nullptr;
+  return runtime.large.Allocate(Bytes(n), Bytes(alignment));
+}
+
+// A sample is due: this block gets pages of its own. Null: none can be had; go on without.
+void* AllocateSampled(const HeapSection& section, size_t n) {
+  ThreadBlock& block = section.block();
+  StartSampling(block);
+  return runtime.spans.AllocateSolo(Bytes(n), block.page_cache);
+}
+
+void* PopFromBin(ThreadBlock& block, unsigned c) {
+  void** top = block.bins.tops[c].LoadRelaxed();  // relaxed: this thread's own
+  if (*top == nullptr) return nullptr;
+  block.bins.tops[c].StoreRelease(top - 1);
+  return *top;
+}
+
+void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& zeroed) {
+  ThreadBlock& block = section.block();
+  ThreadCache cache = section.cache();
+  if (section.is_direct()) return cache.TakeOne(c);
+  if (block.bins.sample_countdown < 0) [[unlikely]] {
+    if (void* sampled = AllocateSampled(section, n)) return sampled;
+  }
+  if (IsRunClass(c) && BlockBytes(c) > kMaxTabledBytes) {
+    block.bins.sample_countdown -= static_cast<int64_t>(n);
+    if (void* held = cache.PopHeldRun(c)) return held;
+  } else if (void* popped = PopFromBin(block, c)) {
+    return popped;
+  }
+  return cache.Refill(c, zeroed);
+}
+
+void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
+  const HeapSection section;
+  if (section.is_open()) [[likely]] return AllocateInSection(section, c, n, zeroed);
+  return section.is_reentrant() ? runtime.bootstrap.Allocate(n) : nullptr;
+}
+
+// A run this thread kept, found without a section: the usual case of large blocks that come and go.
+void* TryPopHeldRun(size_t n) {
+  ThreadBlock* block = this_thread.block;
+  if (block == nullptr || this_thread.bins != &block->bins) return nullptr;
+  if (block->bins.sample_countdown < static_cast<int64_t>(n)) return nullptr;
+  block->bins.sample_countdown -= static_cast<int64_t>(n);
+  return ThreadCache(runtime.spans, *block).PopHeldRun(MallocClassFor(n));
+}
+
+// Alignments above a page are met by runs alone.
+void* AllocateAlignedRun(size_t alignment, size_t n) {
+  constexpr size_t kLeastRun = kMaxSmallBytes + 1;
+  const unsigned c = MallocClassFor(n < kLeastRun ? kLeastRun : n);
+  const HeapSection section;
+  if (!section.is_open()) return nullptr;
+  bool zeroed = false;
+  return section.cache().AllocateRun(c, PagesFor(Bytes(alignment)), zeroed);
+}
+
+// The smallest class whose every slot is a multiple of `alignment`; 0: none.
+unsigned AlignedClassFor(size_t alignment, size_t n) {
+  const size_t rounded = RoundUp(n == 0 ? 1 : n, alignment);
+  if (rounded > kMaxSmallBytes) return 0;
+  unsigned c = MallocClassFor(rounded);
+  while (BlockBytes(c) % alignment != 0) ++c;
+  return c;
+}
+
+}  // namespace
+
+void* Allocate(size_t n) {
+  if (n > kMaxTabledBytes) [[unlikely]] {
+    if (n > kMaxRunBytes) return n > kMaxBlock ? nullptr : AllocateLarge(n, kMinAlignment);
+    if (void* held = TryPopHeldRun(n)) return held;
+  }
+  bool zeroed = false;
+  return AllocateOfClass(MallocClassFor(n == 0 ? 1 : n), n, zeroed);
+}
+
+void* AllocateZeroed(size_t n) {
+  if (void* block = TryAllocateFast(n)) return memset(block, 0, n);
+  if (n > kMaxRunBytes) return n > kMaxBlock ? nullptr : AllocateLarge(n, kMinAlignment);
+  bool zeroed = false;
+  void* block = AllocateOfClass(MallocClassFor(n == 0 ? 1 : n), n, zeroed);
+  if (block != nullptr && !zeroed) memset(block, 0, n);
+  return block;
+}
+
+void* AllocateAligned(size_t alignment, size_t n) {
+  if (alignment > kMaxAlignment || n > kMaxBlock) return nullptr;
+  if (alignment <= kMinAlignment) return Allocate(n);
+  if (n > kMaxRunBytes) return AllocateLarge(n, alignment);
+  if (alignment > kPageSize.value) return AllocateAlignedRun(alignment, n);
+  const unsigned c = AlignedClassFor(alignment, n);
+  return Allocate(c != 0 ? BlockBytes(c) : n);
+}
+
+}  // namespace spanheap::heap

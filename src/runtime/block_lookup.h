@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// What a pointer is: the one place where an address is told apart into the kinds of block.
+#pragma once
+
+#include <cstddef>
+
+#include "runtime/runtime.h"
+
+namespace spanheap {
+
+enum class BlockKind {
+  kClassed,    // a slot of a small span or a run, by the class byte of its page
+  kSolo,       // a sampled block with a span of its own
+  kLarge,      // in a window of its own
+  kBootstrap,  // from the bootstrap arena
+  kNoBlock,    // in the heap's pages, but no block starts there
+  kForeign,    // not of this heap
+};
+
+struct BlockInfo {
+  BlockKind kind;
+  unsigned malloc_class;  // kClassed
+  size_t usable;          // bytes; 0 for the last two kinds
+  Span* span;             // kSolo
+};
+
+// Takes a lock for kLarge and kForeign only. Misaligned pointers into a classed page count as
+// kClassed: the batch that returns them to their span tells.
+BlockInfo LookUp(const void* p);
+
+}  // namespace spanheap

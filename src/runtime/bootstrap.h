@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// Bootstrap: a small arena for calls that cannot use the heap: a signal handler that interrupted a
+// slow path of the same thread and allocates all the same.
+//
+// Idea.    Bump allocation by one atomic add in 64 KiB of zero memory; nothing is ever reused. A
+//          header of 16 bytes before each block holds its size.
+// Threads. Any; lock-free, async-signal-safe.
+// Fails.   Null once the arena is used up.
+// Tests.   tests/runtime/bootstrap_test.cc.
+#pragma once
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/units.h"
+
+namespace spanheap {
+
+class Bootstrap {
+ public:
+  constexpr Bootstrap() = default;
+
+  void* Allocate(size_t n) {
+    if (n > sizeof(memory_)) return nullptr;
+    const size_t size = RoundUp(n, kHeader) + kHeader;
+    const size_t at = used_.FetchAdd(size);
+    if (at + size > sizeof(memory_)) return nullptr;
+    *reinterpret_cast<size_t*>(memory_ + at) = size - kHeader;
+    return memory_ + at + kHeader;
+  }
+  bool Contains(const void* p) const {
+    return AddressOf(p).value - AddressOf(memory_).value < sizeof(memory_);
+  }
+  static size_t SizeOf(const void* p) {
+    return *reinterpret_cast<const size_t*>(static_cast<const char*>(p) - kHeader);
+  }
+
+ private:
+  static constexpr size_t kHeader = 16;
+
+  alignas(kHeader) char memory_[64 << 10] = {};
+  Atomic<size_t> used_;
+};
+
+}  // namespace spanheap

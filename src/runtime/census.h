@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+//
+// Census: what the threads say they took, gave back and keep, added up per class.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/runtime.h"
+
+namespace spanheap {
+
+struct Census {
+  uint64_t taken[kMallocClassCount] = {};
+  uint64_t returned[kMallocClassCount] = {};
+  uint64_t cached[kMallocClassCount] = {};
+  uint64_t refills = 0;
+  uint64_t flushes = 0;
+  uint64_t threads = 0;
+
+  // With every thread outside of the heap's slow paths while it counts.
+  static void Take(Census& census);
+
+  // Blocks that left the spans and have not come back.
+  uint64_t out(unsigned c) const { return taken[c] - returned[c]; }
+  // Of these, in the program's hands.
+  uint64_t live(unsigned c) const { return out(c) - cached[c]; }
+};
+
+}  // namespace spanheap

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// Options at run time, and fork.
+#include <cstring>
+
+#include "base/fatal.h"
+#include "os/memory.h"
+#include "runtime/heap.h"
+#include "runtime/options.h"
+#include "runtime/runtime.h"
+
+namespace spanheap::heap {
+namespace {
+
+// "refuse_after=N": the OS layer grants N more requests for memory and refuses all later ones;
+// -1 ends that. For tests of what happens then, hence not among the options.
+bool SetRefusal(const char* value) {
+  const bool negative = value[0] == '-';
+  int64_t n = 0;
+  const char* digit = value + (negative ? 1 : 0);
+  if (*digit == '\0') return false;
+  for (; *digit != '\0'; ++digit) {
+    if (*digit < '0' || *digit > '9' || n > INT64_MAX / 20) return false;
+    n = n * 10 + (*digit - '0');
+  }
+  os::RefuseMemoryAfterForTest(negative ? 0 : n + 1);
+  return true;
+}
+
+}  // namespace
+
+bool SetOption(const char* name, const char* value) {
+  if (strcmp(name, "refuse_after") == 0) return SetRefusal(value);
+  return options.Set(name, value) == OptionResult::kDone;
+}
+
+bool GetOption(const char* name, char* value, size_t capacity) {
+  return options.Get(name, value, capacity);
+}
+
+void BeforeFork() { runtime.threads.BeforeFork(); }
+void AfterForkInParent() { runtime.threads.AfterForkInParent(); }
+void AfterForkInChild() {
+  runtime.pages.ResetInChild();
+  runtime.metadata.ResetInChild();
+  runtime.spans.ResetInChild();
+  runtime.large.ResetInChild();
+  runtime.threads.AfterForkInChild();
+}
+
+}  // namespace spanheap::heap

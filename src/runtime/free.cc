@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+//
+// The freeing half of the heap's slow paths, and what can be said of a pointer.
+#include "base/fatal.h"
+#include "caches/fast_path_inl.h"
+#include "runtime/block_lookup.h"
+#include "runtime/heap.h"
+#include "runtime/heap_section.h"
+#include "runtime/options.h"
+
+namespace spanheap::heap {
+namespace {
+
+void FreeClassedInSection(const HeapSection& section, unsigned c, void* p, const char* call) {
+  ThreadBlock& block = section.block();
+  ThreadCache cache = section.cache();
+  if (section.is_direct()) {
+    cache.ReturnOne(c, p, call);
+    return;
+  }
+  void** top = block.bins.tops[c].LoadRelaxed();  // relaxed: this thread's own
+  if (*top == p) FatalDoubleFree(call, AddressOf(p), runtime.spans.FactsOf(AddressOf(p)));
+  if (top == block.bins.limits[c]) {
+    cache.PushFull(c, p, call);
+    return;
+  }
+  top[1] = p;
+  block.bins.tops[c].StoreRelease(top + 1);
+}
+
+// A signal handler frees a block while its thread is in a slow path. The block is kept until the
+// thread's next slow path; the link is in the block itself: there is no other memory to use here.
+void DeferFree(ThreadBlock& block, void* p) {
+  *static_cast<void**>(p) = block.deferred_frees;
+  block.deferred_frees = p;
+}
+
+void FreeInSection(const HeapSection& section, const BlockInfo& info, void* p, const char* call) {
+  switch (info.kind) {
+    case BlockKind::kClassed:
+      FreeClassedInSection(section, info.malloc_class, p, call);
+      return;
+    case BlockKind::kSolo:
+      runtime.spans.FreeSolo(*info.span, section.block().page_cache);
+      return;
+    case BlockKind::kLarge:
+      if (!runtime.large.Free(p)) FatalDoubleFree(call, AddressOf(p), {});
+      return;
+    case BlockKind::kBootstrap:
+      return;
+    case BlockKind::kNoBlock:
+      FatalFreedSpan(call, AddressOf(p));
+    case BlockKind::kForeign:
+      if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
+      return;
+  }
+}
+
+void FreeDeferred(const HeapSection& section) {
+  while (void* p = section.block().deferred_frees) {
+    section.block().deferred_frees = *static_cast<void**>(p);
+    FreeInSection(section, LookUp(p), p, "free");
+  }
+}
+
+// A run beyond malloc's table goes to this thread's keep without a section.
+bool TryKeepRun(void* p, const char* call) {
+  ThreadBlock* block = this_thread.block;
+  if (block == nullptr || this_thread.bins != &block->bins) return false;
+  const PageTables& tables = runtime.pages.tables();
+  const size_t offset = AddressOf(p).value - tables.base.value;
+  if (offset >= tables.linear_bytes) return false;
+  // Relaxed: the byte was written before the block was first handed out.
+  const unsigned c = tables.class_of[offset >> kPageShift].LoadRelaxed();
+  if (!IsRunClass(c) || BlockBytes(c) <= kMaxTabledBytes) return false;
+  return ThreadCache(runtime.spans, *block).TryHoldRun(c, p, call);
+}
+
+[[noreturn]] void FailLookup(const BlockInfo& info, const void* p, const char* call) {
+  if (info.kind == BlockKind::kForeign) FatalForeignPointer(call, AddressOf(p));
+  FatalFreedSpan(call, AddressOf(p));
+}
+
+}  // namespace
+
+void Free(void* p, const char* call) {
+  if (p == nullptr || TryKeepRun(p, call)) return;
+  const HeapSection section;
+  if (section.is_reentrant()) {
+    if (!runtime.bootstrap.Contains(p)) DeferFree(section.block(), p);
+    return;
+  }
+  if (!section.is_open()) {  // the heap never started: nothing can be ours
+    if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
+    return;
+  }
+  if (section.block().deferred_frees != nullptr) [[unlikely]] FreeDeferred(section);
+  FreeInSection(section, LookUp(p), p, call);
+}
+
+void FreeSized(void* p, size_t n, size_t alignment, const char* call) {
+  if (p != nullptr && options.verify >= 2) {
+    const size_t usable = UsableSize(p, call);
+    const BlockFacts facts = runtime.spans.FactsOf(AddressOf(p));
+    // A block shrunk in place keeps up to twice its size.
+    if (n > usable || (usable > 64 && GoodSize(n) < usable / 2 && alignment <= kMinAlignment)) {
+      FatalWrongSize(call, AddressOf(p), Bytes(n), facts);
+    }
+    if (alignment != 0 && AddressOf(p).value % alignment != 0) {
+      FatalWrongAlignment(call, AddressOf(p), Bytes(alignment), facts);
+    }
+  }
+  if (!TryFreeFast(runtime.pages.tables(), p)) Free(p, call);
+}
+
+size_t UsableSize(const void* p, const char* call) {
+  if (p == nullptr) return 0;
+  const PageTables& tables = runtime.pages.tables();
+  const size_t offset = AddressOf(p).value - tables.base.value;
+  if (offset < tables.linear_bytes) {
+    // Relaxed: the byte was written before the block was first handed out.
+    const unsigned c = tables.class_of[offset >> kPageShift].LoadRelaxed();
+    if (c != 0) [[likely]] return BlockBytes(c);
+  }
+  const HeapSection section;
+  if (!section.is_open() && !section.is_reentrant()) return 0;
+  const BlockInfo info = LookUp(p);
+  if (info.usable == 0) FailLookup(info, p, call);
+  return info.usable;
+}
+
+size_t GoodSize(size_t n) {
+  if (n > kMaxBlock) return 0;
+  if (n <= kMaxRunBytes) return BlockBytes(MallocClassFor(n == 0 ? 1 : n));
+  return RoundUp(n, os::PageSize().value);
+}
+
+bool Owns(const void* p) {
+  if (runtime.pages.Contains(AddressOf(p)) || runtime.bootstrap.Contains(p)) return true;
+  const HeapSection section;
+  return section.is_open() && runtime.large.Contains(AddressOf(p));
+}
+
+}  // namespace spanheap::heap

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+//
+// Changing a block's size: in place while its class, the pages behind it or its window allow, by
+// copying otherwise.
+#include <cstring>
+
+#include "caches/fast_path_inl.h"
+#include "runtime/block_lookup.h"
+#include "runtime/heap.h"
+#include "runtime/heap_section.h"
+
+namespace spanheap::heap {
+namespace {
+
+// Blocks are moved to shrink only when that gives back more than half, and something worth it.
+constexpr size_t kNeverShrunk = 128;
+
+bool FitsInPlace(size_t n, size_t usable) {
+  return n <= usable && (usable <= kNeverShrunk || n > usable / 2);
+}
+
+bool ResizeRun(void* p, unsigned from, size_t n) {
+  if (n > kMaxRunBytes || n <= kMaxSmallBytes) return false;
+  const unsigned to = MallocClassFor(n);
+  const HeapSection section;
+  if (!section.is_open() || !runtime.spans.ResizeRun(p, from, to)) return false;
+  section.cache().NoteResized(from, to);
+  return true;
+}
+
+void* ResizeLarge(void* p, size_t n) {
+  if (n <= kMaxRunBytes || n > kMaxBlock) return nullptr;
+  const HeapSection section;
+  return section.is_open() ? runtime.large.Resize(p, Bytes(n)) : nullptr;
+}
+
+void* Move(void* p, size_t n, size_t usable, const char* call) {
+  void* fresh = TryAllocateFast(n);
+  if (fresh == nullptr) fresh = Allocate(n);
+  if (fresh == nullptr) return nullptr;
+  memcpy(fresh, p, n < usable ? n : usable);
+  if (!TryFreeFast(runtime.pages.tables(), p)) Free(p, call);
+  return fresh;
+}
+
+}  // namespace
+
+void* Reallocate(void* p, size_t n, const char* call) {
+  const size_t usable = UsableSize(p, call);
+  if (FitsInPlace(n, usable)) return p;
+  if (usable > kMaxSmallBytes && runtime.pages.Contains(AddressOf(p))) {
+    const unsigned c =
+        runtime.pages.tables().class_of[runtime.pages.IndexOf(AddressOf(p)).value].LoadAcquire();
+    if (IsRunClass(c) && ResizeRun(p, c, n)) return p;
+  } else if (usable > kMaxRunBytes) {
+    if (void* resized = ResizeLarge(p, n)) return resized;
+  }
+  return Move(p, n, usable, call);
+}
+
+}  // namespace spanheap::heap

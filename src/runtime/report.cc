@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+//
+// Where the memory is, and whether everything agrees with everything.
+#include "base/check.h"
+#include "observe/heap_report.h"
+#include "runtime/census.h"
+#include "runtime/heap.h"
+#include "runtime/heap_section.h"
+
+namespace spanheap::heap {
+namespace {
+
+void AddClass(const Census& census, unsigned c, HeapReport& report) {
+  SizeClassReport& row = report.classes[c - 1];
+  const uint64_t size = BlockBytes(c);
+  row.block_bytes = size;
+  row.live_blocks = census.live(c);
+  row.cached_blocks = census.cached[c];
+  row.allocated_total = census.taken[c];
+  row.spans = census.out(c);
+  if (IsSmallClass(c)) {
+    row.spans = runtime.spans.span_count(c);
+    row.free_blocks = row.spans * kMallocClasses[c].slots - census.out(c);
+    report.free_in_spans_bytes -= census.out(c) * size;
+  }
+  report.live_bytes += row.live_blocks * size;
+  report.thread_cache_bytes += row.cached_blocks * size;
+}
+
+void AddPages(HeapReport& report) {
+  const PageHeapStats pages = runtime.pages.ReadStats();
+  report.mapped_bytes = pages.mapped();
+  report.metadata_bytes = pages.metadata;
+  report.free_pages_bytes = pages.free_backed;
+  report.released_bytes = pages.released;
+  report.page_cache_bytes = pages.cached;
+  report.reserved_bytes = pages.reserved;
+  report.peak_mapped_bytes = pages.peak_grown;
+  report.page_allocations = pages.allocations;
+  report.os_releases = pages.os_releases;
+}
+
+}  // namespace
+
+void ReadReport(HeapReport& report) {
+  report = HeapReport();
+  if (!runtime.EnsureStarted()) return;
+  Census census;
+  Census::Take(census);
+  const HeapSection section;
+  AddPages(report);
+  const uint64_t records =
+      runtime.metadata.mapped().value + runtime.spans.table().mapped().value;
+  const uint64_t large = runtime.large.live_bytes().value;
+  report.metadata_bytes += records;
+  report.mapped_bytes += records + large;
+  report.reserved_bytes += runtime.large.reserved_bytes().value;
+  report.live_bytes = large + runtime.spans.solo_bytes();
+  report.free_in_spans_bytes = runtime.spans.small_bytes();
+  report.class_count = kMallocClassCount - 1;
+  for (unsigned c = 1; c < kMallocClassCount; ++c) AddClass(census, c, report);
+  report.threads = census.threads;
+  report.refills = census.refills;
+  report.flushes = census.flushes;
+}
+
+uint64_t Verify() {
+  if (!runtime.EnsureStarted()) return 0;
+  while (runtime.threads.has_orphans()) runtime.threads.ReclaimOrphan();
+  Census census;
+  Census::Take(census);
+  const HeapSection section;
+  uint64_t used[kMallocClassCount] = {};
+  runtime.spans.Verify(used);
+  uint64_t live = runtime.spans.solo_count() + runtime.large.live_count();
+  uint64_t page_bytes = runtime.spans.small_bytes() + runtime.spans.solo_bytes();
+  for (unsigned c = 1; c < kMallocClassCount; ++c) {
+    SPANHEAP_CHECK(census.cached[c] <= census.out(c));
+    if (IsSmallClass(c)) {
+      SPANHEAP_CHECK(used[c] == census.out(c) && "slots in use are those that threads took");
+    } else {
+      page_bytes += census.out(c) * BlockBytes(c);
+    }
+    live += census.live(c);
+  }
+  const uint64_t used_pages = runtime.pages.Verify();
+  SPANHEAP_CHECK(BytesOf(Pages(static_cast<uint32_t>(used_pages))).value == page_bytes);
+  return live;
+}
+
+bool Trim(size_t keep) {
+  const HeapSection section;
+  if (!section.is_open()) return false;
+  section.cache().Flush();
+  const PageHeapStats stats = runtime.pages.ReadStats();
+  if (stats.free_backed <= keep) return false;
+  const Pages most = PagesFor(Bytes(stats.free_backed - keep));
+  return runtime.pages.ReleaseFree(most, true).value != 0;
+}
+
+}  // namespace spanheap::heap

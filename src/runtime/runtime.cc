@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/runtime.h"
+
+#include "os/limits.h"
+#include "os/memory.h"
+#include "runtime/options.h"
+
+namespace spanheap {
+namespace {
+
+// Span records are made for spans of four pages on average: the shortest of malloc's classes.
+// A heap cut finer than that runs out of records and refuses.
+constexpr size_t kBytesPerRecord = 4 * kPageSize.value;
+
+uint32_t RecordCapacity(const PageHeap& pages, const os::MemoryLimits& limits) {
+  constexpr size_t kLeast = 1 << 14;
+  constexpr size_t kMostSparse = size_t{64} << 30;
+  size_t space = pages.tables().linear_bytes;
+  if (limits.address_space != os::kUnlimited) {
+    space = limits.address_space.value;
+  } else if (space < kMostSparse) {
+    space = kMostSparse;
+  }
+  const size_t records = space / kBytesPerRecord;
+  return static_cast<uint32_t>(records < kLeast ? kLeast : records);
+}
+
+}  // namespace
+
+constinit Runtime runtime;
+
+bool Runtime::Start() {
+  MutexLock lock(start_mutex_);
+  if (started_.LoadAcquire() != 0) return true;
+  if (!StartLocked()) return false;
+  started_.StoreRelease(1);
+  return true;
+}
+
+bool Runtime::StartLocked() {
+  options.Load();
+  PageHeapOptions page_options;
+  page_options.reserve = options.reserve;
+  page_options.limits = os::ReadMemoryLimits();
+  page_options.os_page = os::PageSize();
+  page_options.huge_page = os::HugePageSize();
+  os::Memory& memory = os::TheMemory();
+  metadata.Init(memory);
+  if (!pages.Init(memory, page_options)) return false;
+  if (!spans.Init(memory, metadata, RecordCapacity(pages, page_options.limits))) return false;
+  large.Init(memory, metadata);
+  threads.Init();
+  CoreSection::RequireForLocks();
+  return true;
+}
+
+}  // namespace spanheap

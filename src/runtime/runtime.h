@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// Runtime: the one place where the rooms are put together into the process's heap.
+//
+// Idea.       Constant-initialised, so that malloc works before any constructor has run. The first
+//             slow path starts it: options, limits, address space. The order of members is the
+//             order of construction; each gets what it needs by reference.
+// Invariants. Exactly one exists. It is never torn down.
+// Threads.    Start runs once; everything else is as the members say.
+// Fails.      Start fails when the OS gives no address space; the next call tries again.
+// Go.         malloc.go mallocinit, proc.go.
+#pragma once
+
+#include "pages/page_heap.h"
+#include "runtime/bootstrap.h"
+#include "runtime/thread_registry.h"
+#include "spans/large_blocks.h"
+#include "spans/metadata_arena.h"
+#include "spans/span_heap.h"
+#include "sync/core_section.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+class Runtime {
+ public:
+  constexpr Runtime() : spans(pages), threads(*this) {}
+
+  // True once the heap can be used.
+  bool EnsureStarted() { return started_.LoadAcquire() != 0 || Start(); }
+
+  PageHeap pages;
+  MetadataArena metadata;
+  SpanHeap spans;
+  LargeBlocks large;
+  CoreGate gate;
+  ThreadRegistry threads;
+  Bootstrap bootstrap;
+
+ private:
+  SPANHEAP_COLD bool Start();
+  bool StartLocked() REQUIRES(start_mutex_);
+
+  Mutex start_mutex_{LockRank::kStartUp};
+  Atomic<uint32_t> started_;
+};
+
+extern constinit Runtime runtime;
+
+}  // namespace spanheap

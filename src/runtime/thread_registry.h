@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//
+// ThreadRegistry: every thread that uses the heap, from its first slow path to its end.
+//
+// Idea.       A thread gets a block when it first needs one and gives it back through a hook at its
+//             end; blocks are recycled. What a thread does after that, in its last destructors,
+//             goes through one shared block under a lock. Fork's child keeps the forking thread's
+//             block; those of the threads it lost become orphans, which are emptied one by one as
+//             the child goes on.
+// Invariants. Every block in the list belongs to one running thread or is an orphan.
+// Threads.    The list is under the registry's lock, which is taken outside of core sections only.
+// Fails.      Attach returns null when there is no memory for a block: the shared one serves then.
+// Tests.      tests/runtime/thread_registry_test.cc, tests/stress.
+#pragma once
+
+#include "base/annotations.h"
+#include "caches/thread_block.h"
+#include "os/thread.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+class Runtime;
+
+class ThreadRegistry {
+ public:
+  // Blocks taken from and given back to spans by threads that have ended, per class.
+  struct Totals {
+    uint64_t taken[kMallocClassCount] = {};
+    uint64_t returned[kMallocClassCount] = {};
+    uint64_t refills = 0;
+    uint64_t flushes = 0;
+  };
+
+  constexpr explicit ThreadRegistry(Runtime& runtime) : runtime_(runtime) {}
+
+  void Init();
+
+  // The calling thread's new block, entered in this_thread; null: no memory.
+  ThreadBlock* Attach();
+  // The thread ends: everything it holds goes back.
+  void Detach(ThreadBlock& block);
+
+  // The shared block; its user holds shared_mutex().
+  ThreadBlock& shared_block() { return shared_; }
+  Mutex& shared_mutex() { return shared_mutex_; }
+  // The kernel's number of the thread that holds the shared block; 0: nobody.
+  Atomic<uint32_t>& shared_user() { return shared_user_; }
+
+  bool has_orphans() const { return orphans_.LoadRelaxed() != 0; }  // relaxed: a hint
+  // Empties one orphan and recycles its block.
+  void ReclaimOrphan();
+
+  // Fork. Between Before and After, no other thread is inside the heap.
+  void BeforeFork();
+  void AfterForkInParent();
+  void AfterForkInChild();
+
+  // Waits until no thread is inside a section and keeps them out, calls `visit` for each block
+  // (the shared one included) and for the totals of ended threads, lets them in again.
+  template <class Visitor>
+  void Quiesced(Visitor&& visitor) {
+    BeforeFork();
+    visitor.Totals(totals_);
+    visitor.Block(shared_);
+    for (ThreadBlock* block = first_; block != nullptr; block = block->next) visitor.Block(*block);
+    AfterForkInParent();
+  }
+
+ private:
+  static void OnThreadExit(void* block);
+
+  ThreadBlock* NewBlockLocked() REQUIRES(mutex_);
+  void LinkLocked(ThreadBlock* block) REQUIRES(mutex_);
+  void UnlinkLocked(ThreadBlock* block) REQUIRES(mutex_);
+  void RecycleLocked(ThreadBlock* block) REQUIRES(mutex_);
+  ThreadBlock* ClaimOrphan();
+
+  Runtime& runtime_;
+  os::ThreadExitHook exit_hook_;
+  Mutex mutex_{LockRank::kThreads};
+  ThreadBlock* first_ GUARDED_BY(mutex_) = nullptr;
+  ThreadBlock* recycled_ GUARDED_BY(mutex_) = nullptr;
+  Totals totals_ GUARDED_BY(mutex_);
+  Atomic<uint32_t> orphans_;
+  Mutex shared_mutex_{LockRank::kThreadBlock};
+  Atomic<uint32_t> shared_user_;
+  ThreadBlock shared_{};
+};
+
+}  // namespace spanheap
