@@ -19,14 +19,17 @@ namespace spanheap {
 // A block of at least n bytes from this thread's bin, or null if the slow path must decide: n is
 // above the table, the bin is empty, or a sample is due.
 SPANHEAP_ALWAYS_INLINE void* TryAllocateFast(size_t n) {
-  if (n > kMaxTabledBytes) [[unlikely]] return nullptr;
+  if (n > kMaxTabledBytes) [[unlikely]]
+    return nullptr;
   ThreadBins& bins = *this_thread.bins;
   const size_t c = kClassTable[(n + kClassGranule - 1) / kClassGranule];
   void** top = bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   void* block = *top;
-  if (block == nullptr) [[unlikely]] return nullptr;
+  if (block == nullptr) [[unlikely]]
+    return nullptr;
   bins.sample_countdown -= static_cast<int64_t>(n);
-  if (bins.sample_countdown < 0) [[unlikely]] return nullptr;
+  if (bins.sample_countdown < 0) [[unlikely]]
+    return nullptr;
   StepTop(bins, c, -1);
   return block;
 }
@@ -35,13 +38,16 @@ SPANHEAP_ALWAYS_INLINE void* TryAllocateFast(size_t n) {
 // the start of a block of a class, pushed a moment ago already, or the bin is full.
 SPANHEAP_ALWAYS_INLINE bool TryFreeFast(const PageTables& tables, void* p) {
   const size_t offset = AddressOf(p).value - tables.base.value;
-  if (offset >= tables.linear_bytes) [[unlikely]] return false;
+  if (offset >= tables.linear_bytes) [[unlikely]]
+    return false;
   // Relaxed: the byte was written before the block was first handed out.
   const size_t c = tables.class_of[offset >> kPageShift].LoadRelaxed();
   ThreadBins& bins = *this_thread.bins;
   void** top = bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
-  if (top == bins.limits[c]) [[unlikely]] return false;
-  if (*top == p) [[unlikely]] return false;
+  if (top == bins.limits[c]) [[unlikely]]
+    return false;
+  if (*top == p) [[unlikely]]
+    return false;
   top[1] = p;
   StepTop(bins, c, 1);  // after the slot, for whoever looks at a forked snapshot
   return true;

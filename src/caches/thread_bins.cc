@@ -18,7 +18,7 @@ consteval ThreadBins MakeEmptyBins(std::index_sequence<kClasses...>) {
 
 }  // namespace
 
-const constinit ThreadBins kEmptyBins = 
+const constinit ThreadBins kEmptyBins =
     MakeEmptyBins(std::make_index_sequence<kMallocClassCount>());
 
 // The fast paths only read empty bins, so pointing at a constant is sound.

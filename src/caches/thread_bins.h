@@ -48,9 +48,9 @@ extern const ThreadBins kEmptyBins;
 // One pointer that the fast paths follow, one that finds the thread's block from a slow path.
 struct ThreadBlock;
 struct ThreadAnchor {
-  ThreadBins* bins;     // never null
-  ThreadBlock* block;   // null: not attached yet
-  bool exited;          // the block was given back: the thread is in its last destructors
+  ThreadBins* bins;    // never null
+  ThreadBlock* block;  // null: not attached yet
+  bool exited;         // the block was given back: the thread is in its last destructors
 };
 extern constinit thread_local ThreadAnchor this_thread;
 

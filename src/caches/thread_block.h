@@ -59,11 +59,11 @@ inline constexpr auto kMaxCapacities = detail::MaxCapacities();
 
 // What slow paths know of a class beyond its bin.
 struct ClassState {
-  Span* span = nullptr;        // held: where refills take slots; small classes only
-  uint32_t cursor = 0;         // word of its bitmap to look at next
-  uint32_t capacity = 0;       // blocks the bin may hold now
-  Atomic<uint64_t> taken;      // blocks taken from spans or pages; written by the owner
-  Atomic<uint64_t> returned;   // blocks given back to them; written by the owner
+  Span* span = nullptr;       // held: where refills take slots; small classes only
+  uint32_t cursor = 0;        // word of its bitmap to look at next
+  uint32_t capacity = 0;      // blocks the bin may hold now
+  Atomic<uint64_t> taken;     // blocks taken from spans or pages; written by the owner
+  Atomic<uint64_t> returned;  // blocks given back to them; written by the owner
 };
 
 struct ThreadBlock {
@@ -73,15 +73,15 @@ struct ThreadBlock {
   // Sum of capacity x size over the small classes; run bytes on stacks of untabled classes.
   size_t capacity_bytes = 0;
   size_t held_run_bytes = 0;
-  unsigned next_to_shrink = 1;   // round robin over classes when capacity_bytes is at its cap
-  unsigned exit_rounds = 0;      // calls of the thread-exit hook so far
-  uint64_t random_state = 0;     // for sampling intervals
+  unsigned next_to_shrink = 1;     // round robin over classes when capacity_bytes is at its cap
+  unsigned exit_rounds = 0;        // calls of the thread-exit hook so far
+  uint64_t random_state = 0;       // for sampling intervals
   void* deferred_frees = nullptr;  // freed by a signal handler that interrupted a slow path
-  Atomic<uint64_t> refills;      // statistics, written by the owner
+  Atomic<uint64_t> refills;        // statistics, written by the owner
   Atomic<uint64_t> flushes;
-  ThreadBlock* next = nullptr;   // list of blocks; guarded by the registry
+  ThreadBlock* next = nullptr;  // list of blocks; guarded by the registry
   ThreadBlock* previous = nullptr;
-  bool orphaned = false;         // its thread was lost in a fork; guarded by the registry
+  bool orphaned = false;  // its thread was lost in a fork; guarded by the registry
   ClassState classes[kMallocClassCount];
   void* stacks[kStackLayout.total];
 

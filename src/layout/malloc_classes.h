@@ -102,7 +102,8 @@ alignas(kCacheLine) inline constexpr auto kClassTable = detail::MakeClassTable()
 constexpr unsigned MallocClassFor(size_t n) {
   if (n <= kMaxTabledBytes) return kClassTable[(n + kClassGranule - 1) / kClassGranule];
   const unsigned doubling = Log2Floor(n - 1);  // 2^doubling < n <= 2^(doubling + 1)
-  const unsigned quarter = static_cast<unsigned>((n - 1 - (size_t{1} << doubling)) >> (doubling - 2));
+  const unsigned quarter =
+      static_cast<unsigned>((n - 1 - (size_t{1} << doubling)) >> (doubling - 2));
   return kSmallClasses + (doubling - 15) * 4 + quarter + 1;
 }
 

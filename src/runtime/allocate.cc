@@ -50,7 +50,8 @@ void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& 
 
 void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
   const HeapSection section;
-  if (section.is_open()) [[likely]] return AllocateInSection(section, c, n, zeroed);
+  if (section.is_open()) [[likely]]
+    return AllocateInSection(section, c, n, zeroed);
   return section.is_reentrant() ? runtime.bootstrap.Allocate(n) : nullptr;
 }
 

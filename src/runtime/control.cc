@@ -29,6 +29,8 @@ bool SetRefusal(const char* value) {
 
 }  // namespace
 
+bool Start() { return runtime.EnsureStarted(); }
+
 bool SetOption(const char* name, const char* value) {
   if (strcmp(name, "refuse_after") == 0) return SetRefusal(value);
   return options.Set(name, value) == OptionResult::kDone;

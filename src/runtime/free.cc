@@ -94,7 +94,8 @@ void Free(void* p, const char* call) {
     if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
     return;
   }
-  if (section.block().deferred_frees != nullptr) [[unlikely]] FreeDeferred(section);
+  if (section.block().deferred_frees != nullptr) [[unlikely]]
+    FreeDeferred(section);
   FreeInSection(section, LookUp(p), p, call);
 }
 
@@ -120,7 +121,8 @@ size_t UsableSize(const void* p, const char* call) {
   if (offset < tables.linear_bytes) {
     // Relaxed: the byte was written before the block was first handed out.
     const unsigned c = tables.class_of[offset >> kPageShift].LoadRelaxed();
-    if (c != 0) [[likely]] return BlockBytes(c);
+    if (c != 0) [[likely]]
+      return BlockBytes(c);
   }
   const HeapSection section;
   if (!section.is_open() && !section.is_reentrant()) return 0;

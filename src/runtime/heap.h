@@ -17,6 +17,10 @@ struct HeapReport;
 
 namespace spanheap::heap {
 
+// Starts the heap if it has not started yet: the first call that needs it does so, too. False: the OS
+// gives no address space now.
+bool Start();
+
 // No block is larger: pointers within one must have differences that fit.
 inline constexpr size_t kMaxBlock = PTRDIFF_MAX;
 // Every block's start is a multiple of it.

@@ -18,9 +18,11 @@ namespace spanheap {
 class HeapSection {
  public:
   HeapSection() {
-    if (runtime.threads.has_orphans()) [[unlikely]] runtime.threads.ReclaimOrphan();
+    if (runtime.threads.has_orphans()) [[unlikely]]
+      runtime.threads.ReclaimOrphan();
     block_ = this_thread.block;
-    if (block_ == nullptr) [[unlikely]] FindBlock();
+    if (block_ == nullptr) [[unlikely]]
+      FindBlock();
     if (block_ != nullptr) Enter();
   }
   ~HeapSection() {

@@ -49,8 +49,7 @@ void ReadReport(HeapReport& report) {
   Census::Take(census);
   const HeapSection section;
   AddPages(report);
-  const uint64_t records =
-      runtime.metadata.mapped().value + runtime.spans.table().mapped().value;
+  const uint64_t records = runtime.metadata.mapped().value + runtime.spans.table().mapped().value;
   const uint64_t large = runtime.large.live_bytes().value;
   report.metadata_bytes += records;
   report.mapped_bytes += records + large;

@@ -27,7 +27,7 @@ uint64_t Log2Fixed(uint64_t x) {
 }  // namespace
 
 int64_t NextSampleInterval(uint64_t& random, uint64_t mean) {
-  constexpr uint64_t kLn2 = 45426;  // ln 2 in 1/65536
+  constexpr uint64_t kLn2 = 45426;                    // ln 2 in 1/65536
   const uint64_t u = (NextRandom(random) >> 38) + 1;  // 1 .. 2^26
   const uint64_t log = (uint64_t{26} << 16) - Log2Fixed(u);
   const uint64_t minus_ln = (log * kLn2) >> 16;  // -ln(u / 2^26) in 1/65536

@@ -48,9 +48,9 @@ class LargeBlocks {
 
  private:
   struct Window {
-    Address start;    // of the block and the window
-    Bytes reserved;   // size of the window
-    Bytes ready;      // size of the block
+    Address start;   // of the block and the window
+    Bytes reserved;  // size of the window
+    Bytes ready;     // size of the block
   };
   static constexpr uint32_t kMaxBlocks = 1 << 16;
 

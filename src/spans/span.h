@@ -42,7 +42,7 @@ struct alignas(kCacheLine) Span {
   uint8_t malloc_class = 0;  // kSolo: 0
   Atomic<SpanState> state;
   uint32_t pages = 0;
-  uint8_t bits_order = 0;   // outside bits: log2 of the words at `bits`
+  uint8_t bits_order = 0;  // outside bits: log2 of the words at `bits`
   uint8_t unused = 0;
   // malloc_class << 8 | 1 + queue of that class's central list while linked there; 0 = not linked.
   // Written under that list's lock: whoever holds it and finds its class here knows it stays so.

@@ -58,7 +58,7 @@ void SpanHeap::BeginSmall(Span& span, unsigned malloc_class, const PageRun& run)
   span.ownership.Begin(span.slots);
   span.state.StoreRelease(SpanState::kSmall);
   Publish(span, static_cast<uint8_t>(malloc_class));
-  span_counts_[malloc_class].FetchAddRelaxed(1);           // relaxed: statistics
+  span_counts_[malloc_class].FetchAddRelaxed(1);  // relaxed: statistics
   small_bytes_.FetchAddRelaxed(BytesOf(run.count).value);
 }
 
@@ -100,8 +100,8 @@ void SpanHeap::DropSpan(Span& span, PageCache& cache) {
   FollowUp(span.ownership.Drop(slots), span, slots, span.malloc_class, cache);
 }
 
-void SpanHeap::FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots,
-                        unsigned malloc_class, PageCache& cache) {
+void SpanHeap::FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, unsigned malloc_class,
+                        PageCache& cache) {
   switch (next) {
     case OwnershipWord::Next::kList:
       if (!central_[malloc_class].Put(table_, &span)) ReleaseSpan(span, cache);
@@ -130,8 +130,8 @@ void SpanHeap::ReleaseSpan(Span& span, PageCache& cache) {
   pages_.FreeTo(cache, first, pages);
 }
 
-void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n,
-                           PageCache& cache, const char* call) {
+void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
+                           const char* call) {
   ReturnBatch batch(*this, pages_.tables(), malloc_class, call);
   batch.Sort(blocks, n);
   for (uint32_t i = 0; i < batch.group_count(); ++i) {
@@ -141,8 +141,7 @@ void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t 
     const uint64_t twice = group.mask & ~before;
     if (twice != 0) [[unlikely]] {
       const uint32_t slot = group.word * 64 + static_cast<uint32_t>(std::countr_zero(twice));
-      const Address block =
-          pages_.AddressOf(span.first) + Bytes(size_t{slot} * span.block_bytes);
+      const Address block = pages_.AddressOf(span.first) + Bytes(size_t{slot} * span.block_bytes);
       FatalDoubleFree(call, block, FactsOf(block));
     }
   }

@@ -76,7 +76,8 @@ Span* SpanTable::WithBits(Span* span, uint32_t slots) {
     span->bits_order = static_cast<uint8_t>(order);
   }
   span->slots = static_cast<uint16_t>(slots);
-  for (uint32_t w = 0; w < span->word_count(); ++w) span->bits[w].StoreRelaxed(0);  // not shared yet
+  for (uint32_t w = 0; w < span->word_count(); ++w)
+    span->bits[w].StoreRelaxed(0);  // not shared yet
   return span;
 }
 

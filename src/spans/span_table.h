@@ -42,8 +42,8 @@ class SpanTable {
   void ResetInChild();
 
  private:
-  static constexpr uint32_t kStep = 1024;    // records made ready at a time: 64 KiB
-  static constexpr unsigned kOrders = 8;     // bitmaps of 2^0 (inline), 2^1 .. 2^7 words
+  static constexpr uint32_t kStep = 1024;  // records made ready at a time: 64 KiB
+  static constexpr unsigned kOrders = 8;   // bitmaps of 2^0 (inline), 2^1 .. 2^7 words
 
   static unsigned OrderFor(uint32_t slots);
   Span* PopLocked(unsigned order) REQUIRES(mutex_);
@@ -51,15 +51,15 @@ class SpanTable {
   bool Grow() EXCLUDES(mutex_);
   Span* WithBits(Span* span, uint32_t slots);
 
-  Span* spans_ = nullptr;     // constant after Init
-  uint32_t capacity_ = 0;     // constant after Init
+  Span* spans_ = nullptr;  // constant after Init
+  uint32_t capacity_ = 0;  // constant after Init
   os::Memory* memory_ = nullptr;
   MetadataArena* metadata_ = nullptr;
   Mutex growth_{LockRank::kSpanGrowth};
   Mutex mutex_{LockRank::kSpanRecords};
   uint32_t free_[kOrders] GUARDED_BY(mutex_) = {};
-  Atomic<uint32_t> end_;      // written under mutex_
-  Atomic<uint32_t> ready_;    // records made ready; written under growth_
+  Atomic<uint32_t> end_;    // written under mutex_
+  Atomic<uint32_t> ready_;  // records made ready; written under growth_
 };
 
 }  // namespace spanheap

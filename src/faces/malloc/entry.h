@@ -23,22 +23,26 @@ namespace spanheap::face {
 // A block of n bytes, or null with ENOMEM.
 SPANHEAP_NOINLINE void* AllocateSlow(size_t n);
 SPANHEAP_ALWAYS_INLINE void* Allocate(size_t n) {
-  if (void* block = heap::TryAllocateFast(n)) [[likely]] return block;
+  if (void* block = heap::TryAllocateFast(n)) [[likely]]
+    return block;
   return AllocateSlow(n);
 }
 
 // As operator new: never null, and as the nothrow one.
 SPANHEAP_ALWAYS_INLINE void* New(size_t n) {
-  if (void* block = heap::TryAllocateFast(n)) [[likely]] return block;
+  if (void* block = heap::TryAllocateFast(n)) [[likely]]
+    return block;
   return NewSlow(n);
 }
 SPANHEAP_ALWAYS_INLINE void* NewOrNull(size_t n) {
-  if (void* block = heap::TryAllocateFast(n)) [[likely]] return block;
+  if (void* block = heap::TryAllocateFast(n)) [[likely]]
+    return block;
   return NewOrNullSlow(n);
 }
 
 SPANHEAP_ALWAYS_INLINE void Free(void* p, const char* call) {
-  if (heap::TryFreeFast(p)) [[likely]] return;
+  if (heap::TryFreeFast(p)) [[likely]]
+    return;
   heap::Free(p, call);
 }
 // As Free for callers that state what they asked for; alignment 0: not stated.
