@@ -45,7 +45,7 @@ class MappedArray {
   static std::size_t RoundUp(std::size_t n) { return (n + kPage - 1) / kPage * kPage; }
 
   T* data_ = nullptr;
-  std::size_t size_;  // elements
+  std::size_t size_;   // elements
   std::size_t bytes_;  // mapped
 };
 

@@ -18,9 +18,9 @@
 namespace spanheap::bench {
 
 enum class Kind {
-  kTime,  // lower is better, compared by ratio
+  kTime,     // lower is better, compared by ratio
   kDensity,  // resident bytes per requested byte
-  kMemory,  // resident KiB, told but not judged
+  kMemory,   // resident KiB, told but not judged
   kStartup,  // cost of a tiny process, judged by what it adds to glibc's
 };
 
@@ -30,11 +30,11 @@ using MeasureRow = Sample (*)(const Row&, const Plan&);
 struct Row {
   const char* name;
   MeasureRow measure;
-  std::uint64_t size = 0;  // bytes of a block, where the row has one size
+  std::uint64_t size = 0;   // bytes of a block, where the row has one size
   std::uint64_t count = 0;  // live blocks, batch length or threads' share, as the row says
   Mix mix = Mix::kSmall;
-  int threads = 1;  // 1: the runner pins the process to one CPU
-  int heavy_mib = 0;  // memory the row touches; above 0 the runner warms as much first
+  int threads = 1;               // 1: the runner pins the process to one CPU
+  int heavy_mib = 0;             // memory the row touches; above 0 the runner warms as much first
   MeasureRow ceiling = nullptr;  // the memory work of the row alone
   Kind kind = Kind::kTime;
   const char* unit = "ns";

@@ -14,7 +14,7 @@ namespace spanheap::bench {
 enum class Mix {
   kSmall,  // 16..256 B, uniform
   kMixed,  // 16 B..8 KiB, every doubling equally likely
-  kWeb,  // a server's requests: 60 % below 128 B, 25 % to 1 KiB, 12 % to 8 KiB, 3 % to 64 KiB
+  kWeb,    // a server's requests: 60 % below 128 B, 25 % to 1 KiB, 12 % to 8 KiB, 3 % to 64 KiB
   kLarge,  // 32 KiB..1 MiB, every doubling equally likely
 };
 

@@ -83,8 +83,8 @@ Sample Larson(const Row& row, const Plan& plan) {
                       [&](std::uint64_t n) { return RunClients(clients, done, n); });
 }
 
-constexpr std::size_t kKept = 500;  // long-lived blocks per thread
-constexpr std::size_t kBurst = 8;  // blocks that live for a few calls
+constexpr std::size_t kKept = 500;       // long-lived blocks per thread
+constexpr std::size_t kBurst = 8;        // blocks that live for a few calls
 constexpr std::size_t kTransfer = 1000;  // shared slots through which blocks change hands
 
 using TransferSlots = MappedArray<std::atomic<void*>>;

@@ -32,7 +32,8 @@ bool PageCache::Free(PageIndex first, Pages n) {
   if (n.value > kPagesPerWord.value - offset) return false;
   const uint64_t mask = BitRange(offset, n.value);
   const uint64_t free = free_bits();
-  if ((free & mask) != 0) [[unlikely]] FatalFreeOfFreePages(first, n);
+  if ((free & mask) != 0) [[unlikely]]
+    FatalFreeOfFreePages(first, n);
   free_.StoreRelaxed(free | mask);  // relaxed: as above
   return true;
 }

@@ -54,12 +54,12 @@ class PageCache {
  private:
   friend class PageHeap;
 
-  PageIndex base_;               // multiple of 64; 0: the cache was never filled
-  Atomic<uint64_t> free_;        // written by the owner only
-  Atomic<uint64_t> scavenged_;   // free, not backed
-  uint64_t zeroed_ = 0;          // free, known to read as zero
-  PageCache* next_ = nullptr;    // list of caches that hold a block; the page heap's lock
-  bool is_listed_ = false;       // on that list; the page heap's lock
+  PageIndex base_;              // multiple of 64; 0: the cache was never filled
+  Atomic<uint64_t> free_;       // written by the owner only
+  Atomic<uint64_t> scavenged_;  // free, not backed
+  uint64_t zeroed_ = 0;         // free, known to read as zero
+  PageCache* next_ = nullptr;   // list of caches that hold a block; the page heap's lock
+  bool is_listed_ = false;      // on that list; the page heap's lock
 };
 
 }  // namespace spanheap

@@ -2,8 +2,8 @@
 //
 // PageChunk: what is known of each page of 4 MiB: used, given back to the OS, reads as zero.
 //
-// Invariants. used & scavenged == 0 and used & zeroed == 0, except while pages are being given back.
-//             A page that no cache holds and nobody uses is free: its used bit is clear.
+// Invariants. used & scavenged == 0 and used & zeroed == 0, except while pages are being given
+//             back. A page that no cache holds and nobody uses is free: its used bit is clear.
 // Go.         pallocData; Go keeps no zero bits but a watermark per arena.
 #pragma once
 

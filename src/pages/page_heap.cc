@@ -15,9 +15,7 @@ constexpr uint32_t kMostChunksPerStep = 16;
 // A cache is worth refilling for requests up to this; larger ones would mostly not fit into it.
 constexpr Pages kRefillFor{16};
 
-uint32_t ChunksFor(Pages n) {
-  return static_cast<uint32_t>(DivideUp(n.value, kChunkPages.value));
-}
+uint32_t ChunksFor(Pages n) { return static_cast<uint32_t>(DivideUp(n.value, kChunkPages.value)); }
 
 uint64_t BytesIn(uint64_t pages) { return pages << kPageShift; }
 
@@ -56,7 +54,8 @@ PageRun PageHeap::TryAllocate(Pages n, Pages alignment) {
 
 PageRun PageHeap::Allocate(Pages n, Pages alignment) {
   if (n.value == 0) return {};
-  if (const PageRun run = TryAllocate(n, alignment)) [[likely]] return run;
+  if (const PageRun run = TryAllocate(n, alignment)) [[likely]]
+    return run;
   for (;;) {
     if (const PageRun run = AllocateByGrowing(n, alignment)) return run;
     {
@@ -104,7 +103,8 @@ bool PageHeap::FillCache(PageCache& cache) {
 // ---- giving
 
 void PageHeap::FreeLocked(PageIndex first, Pages n) {
-  if (!pages_.AllUsed(first, n)) [[unlikely]] FatalFreeOfFreePages(first, n);
+  if (!pages_.AllUsed(first, n)) [[unlikely]]
+    FatalFreeOfFreePages(first, n);
   pages_.Free(first, n);
 }
 

@@ -3,8 +3,8 @@
 // PageHeap: pages for everybody: the allocator under its lock, growth, page caches, giving back.
 //
 // Idea.       Two locks. The heap lock guards bitmaps and summaries and is held for tens of
-//             nanoseconds, never across a system call. The growth lock lets one thread at a time ask
-//             the OS for more; it rechecks first whether somebody else's growth serves it too.
+//             nanoseconds, never across a system call. The growth lock lets one thread at a time
+//             ask the OS for more; it rechecks first whether somebody else's growth serves it too.
 //             Pages on their way back to the OS are taken out of the bitmap, advised with no lock
 //             held, and put back.
 // Picture.    AllocateFrom -> PageCache (no lock) -> heap lock: bitmap search -> growth lock: OS
@@ -30,16 +30,16 @@ namespace spanheap {
 
 // Bytes unless it says otherwise. grown == used + cached + free_backed + released.
 struct PageHeapStats {
-  uint64_t grown = 0;          // pages made ready
-  uint64_t used = 0;           // pages in their takers' hands
-  uint64_t cached = 0;         // free pages in page caches
-  uint64_t free_backed = 0;    // free pages that may be backed
-  uint64_t released = 0;       // free pages given back or never touched
-  uint64_t metadata = 0;       // tables made ready
-  uint64_t reserved = 0;       // address space held, pages and tables
-  uint64_t peak_grown = 0;     // the highest `grown` so far
-  uint64_t os_releases = 0;    // calls that gave pages back
-  uint64_t allocations = 0;    // taken under the lock, by count
+  uint64_t grown = 0;        // pages made ready
+  uint64_t used = 0;         // pages in their takers' hands
+  uint64_t cached = 0;       // free pages in page caches
+  uint64_t free_backed = 0;  // free pages that may be backed
+  uint64_t released = 0;     // free pages given back or never touched
+  uint64_t metadata = 0;     // tables made ready
+  uint64_t reserved = 0;     // address space held, pages and tables
+  uint64_t peak_grown = 0;   // the highest `grown` so far
+  uint64_t os_releases = 0;  // calls that gave pages back
+  uint64_t allocations = 0;  // taken under the lock, by count
   uint64_t mapped() const { return grown + metadata; }
 };
 
@@ -56,7 +56,8 @@ class PageHeap {
   PageRun Allocate(Pages n, Pages alignment = Pages(1));
   // n in 1..64. Owner of the cache only.
   PageRun AllocateFrom(PageCache& cache, Pages n) {
-    if (const PageRun run = cache.Allocate(n)) [[likely]] return run;
+    if (const PageRun run = cache.Allocate(n)) [[likely]]
+      return run;
     return AllocateFromSlow(cache, n);
   }
   // All n pages were handed out and are the caller's to give.
@@ -72,8 +73,9 @@ class PageHeap {
   // Gives back what the cache holds. By the owner, or while it cannot run.
   void Flush(PageCache& cache);
 
-  // Gives about `at_most` free pages back to the OS: whole huge pages first, highest addresses first.
-  // Unforced it leaves dense chunks and what was freed in this generation. Returns the number given.
+  // Gives about `at_most` free pages back to the OS: whole huge pages first, highest addresses
+  // first. Unforced it leaves dense chunks and what was freed in this generation. Returns the
+  // number given.
   Pages ReleaseFree(Pages at_most, bool force);
   // What was freed until now may go back unforced from here on. To be called by the clock.
   void NextGeneration();
@@ -118,15 +120,15 @@ class PageHeap {
   bool is_strict_ = false;        // overcommit policy; const after Init
 
   Mutex growth_lock_{LockRank::kPageSpace};
-  PageSpace space_;               // changed under the growth lock; conversions are open to all
-  Atomic<uint64_t> grown_;        // bytes; these four are changed under the growth lock
-  Atomic<uint64_t> peak_grown_;   // bytes
-  Atomic<uint64_t> metadata_;     // bytes
-  Atomic<uint64_t> reserved_;     // bytes
+  PageSpace space_;              // changed under the growth lock; conversions are open to all
+  Atomic<uint64_t> grown_;       // bytes; these four are changed under the growth lock
+  Atomic<uint64_t> peak_grown_;  // bytes
+  Atomic<uint64_t> metadata_;    // bytes
+  Atomic<uint64_t> reserved_;    // bytes
 
   alignas(kCacheLine) mutable Mutex lock_{LockRank::kPageHeap};
   PageAllocator pages_ GUARDED_BY(lock_);
-  PageCache* caches_ GUARDED_BY(lock_) = nullptr;   // those that hold a block
+  PageCache* caches_ GUARDED_BY(lock_) = nullptr;  // those that hold a block
   uint64_t allocations_ GUARDED_BY(lock_) = 0;
   uint64_t os_releases_ GUARDED_BY(lock_) = 0;
 };

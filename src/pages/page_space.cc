@@ -8,12 +8,12 @@
 namespace spanheap {
 namespace {
 
-constexpr Bytes kTableUnit = 64_KiB;     // tables begin at multiples of the largest OS page
+constexpr Bytes kTableUnit = 64_KiB;  // tables begin at multiples of the largest OS page
 constexpr Bytes kUsualReserve(size_t{1} << 40);
 constexpr Bytes kLeastReserve = 16_GiB;  // less than this is not worth being the only arena
 constexpr Bytes kLeastCapacity = 64_GiB;
 constexpr Bytes kMostCapacity(size_t{16} << 40);
-constexpr Bytes kArenaAhead = 64_MiB;    // a first sparse arena; later ones grow with the heap
+constexpr Bytes kArenaAhead = 64_MiB;  // a first sparse arena; later ones grow with the heap
 // Below this limit on locked memory no program locks all it maps, whatever we reserve.
 constexpr Bytes kLockableLimit = 256_MiB;
 

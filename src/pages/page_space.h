@@ -3,10 +3,10 @@
 // PageSpace: which addresses the heap's pages have, and the tables that stand beside them.
 //
 // Idea.       A page's number is an index into every table. Linear mode: one large reservation, the
-//             number is the distance from its base. Sparse mode, where such a reservation is refused
-//             or would eat a limited address space: arenas are reserved as they are needed and
-//             numbered as they come; arenas that are not neighbours in memory have a chunk between
-//             them that is never used, so that no run of pages crosses a gap.
+//             number is the distance from its base. Sparse mode, where such a reservation is
+//             refused or would eat a limited address space: arenas are reserved as they are needed
+//             and numbered as they come; arenas that are not neighbours in memory have a chunk
+//             between them that is never used, so that no run of pages crosses a gap.
 // Picture.    number   0        512                                   capacity * 512
 //             linear   | never  | pages made ready ... | reserved ...   |
 //             sparse   | never  | arena A | never | arena B | arena C (follows B in memory) | ...
@@ -51,7 +51,7 @@ struct PageHeapOptions {
   bool sparse = false;  // arenas on demand even if a reservation would be granted
   os::MemoryLimits limits{os::kUnlimited, os::kUnlimited, os::kUnlimited, false};
   Bytes os_page{4096};
-  Bytes huge_page{0};   // 0: none usable
+  Bytes huge_page{0};  // 0: none usable
 };
 
 class PageSpace {
@@ -132,13 +132,13 @@ class PageSpace {
 
   os::Memory* memory_ = nullptr;  // const after Init, down to is_sparse_
   PageTables tables_;
-  PageIndex linear_end_;          // below it, page number and address are a constant apart
+  PageIndex linear_end_;  // below it, page number and address are a constant apart
   ChunkIndex capacity_;
   SummaryShape shape_;
-  Count arena_limit_;             // the most to reserve ahead of use in one arena
+  Count arena_limit_;  // the most to reserve ahead of use in one arena
   bool is_sparse_ = false;
 
-  ChunkIndex next_chunk_;         // growth lock, down to records_: the next arena's first number
+  ChunkIndex next_chunk_;  // growth lock, down to records_: the next arena's first number
   Bytes reserved_;
   ChunkRanges room_;
   SteppedTable class_of_;
@@ -147,8 +147,8 @@ class PageSpace {
   SteppedTable leaves_;
   SteppedTable records_;
 
-  Bytes whole_bytes_;                  // the tables below are ready as a whole
-  RunSummary* upper_ = nullptr;        // heap lock (the allocator's)
+  Bytes whole_bytes_;                    // the tables below are ready as a whole
+  RunSummary* upper_ = nullptr;          // heap lock (the allocator's)
   ChunkRange* range_storage_ = nullptr;  // the allocator's, then room_'s
   Atomic<uint32_t>* ready_ = nullptr;  // a bit per chunk: made ready; changed under the growth lock
   // Arenas in the order they came, and their numbers sorted by address. Changed under the growth

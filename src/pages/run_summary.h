@@ -2,8 +2,8 @@
 //
 // RunSummary: the free runs of an aligned region of pages in three numbers, packed into one word.
 //
-// Picture.    bits 0..20 start (free pages at the low end), 21..41 max (the longest run), 42..62 end
-//             (free pages at the high end). The numbers go up to 2^21, and reach it only when a
+// Picture.    bits 0..20 start (free pages at the low end), 21..41 max (the longest run), 42..62
+//             end (free pages at the high end). The numbers go up to 2^21, and reach it only when a
 //             whole region of 16 GiB is free: bit 63 alone says that.
 // Invariants. start <= max, end <= max. 0: nothing is free.
 // Go.         pallocSum in mpagealloc.go.
@@ -55,7 +55,8 @@ class RunSummary {
   static constexpr uint64_t kAllFree = uint64_t{1} << 63;
 
   constexpr uint32_t Field(unsigned i) const {
-    if ((word_ & kAllFree) != 0) [[unlikely]] return kMaxPages;
+    if ((word_ & kAllFree) != 0) [[unlikely]]
+      return kMaxPages;
     return static_cast<uint32_t>(word_ >> (i * kFieldBits)) & (kMaxPages - 1);
   }
 

@@ -2,9 +2,9 @@
 //
 // Which pages of a chunk to give back next: the highest run that is free and still backed.
 //
-// Idea.   A run is cut to what is asked for, from its upper end, but a huge page that is wholly free
-//         and backed is never broken: the cut moves down to its start. Several heap pages may share
-//         one OS page: then only whole OS pages count.
+// Idea.   A run is cut to what is asked for, from its upper end, but a huge page that is wholly
+//         free and backed is never broken: the cut moves down to its start. Several heap pages may
+//         share one OS page: then only whole OS pages count.
 // Go.     pallocData.findScavengeCandidate in mgcscavenge.go.
 // Tests.  tests/pages/scavenge_candidate_test.cc.
 #pragma once

@@ -6,8 +6,8 @@
 //             generation is a stretch of the heap's life. Chunks that were nearly full in this
 //             generation or the one before will be full again: the background leaves them alone.
 //             A forced search takes every chunk that has a free page not given back.
-// Invariants. Above the cursor of a kind of search there is no chunk that it would take. used is the
-//             number of used bits of the chunk, but for pages on their way back to the OS.
+// Invariants. Above the cursor of a kind of search there is no chunk that it would take. used is
+//             the number of used bits of the chunk, but for pages on their way back to the OS.
 // Threads.    The owner's lock.
 // Cost.       Alloc and Free: one line. Find: from the cursor down over chunks without candidates;
 //             it lowers the cursor as it goes.
@@ -27,10 +27,10 @@ class ScavengeIndex {
   static constexpr uint32_t kDensePages = kChunkPages.value * 31 / 32;
 
   struct Record {
-    uint16_t used = 0;            // used pages now
+    uint16_t used = 0;              // used pages now
     uint16_t used_before : 15 = 0;  // used pages when this record's generation began
-    uint16_t has_free : 1 = 0;    // may have a page to give back
-    uint32_t generation = 0;      // of the last change
+    uint16_t has_free : 1 = 0;      // may have a page to give back
+    uint32_t generation = 0;        // of the last change
   };
   static_assert(sizeof(Record) == 8);
 

@@ -2,8 +2,8 @@
 //
 // SteppedTable: a reserved array of which only the parts in use are made ready, in equal steps.
 //
-// Idea.       At most 1024 steps, one bit each; a step is at least 64 KiB. Coarse steps keep the bit
-//             map small, and neighbouring steps are one mapping in the kernel.
+// Idea.       At most 1024 steps, one bit each; a step is at least 64 KiB. Coarse steps keep the
+//             bit map small, and neighbouring steps are one mapping in the kernel.
 // Invariants. No step is made ready twice: that would zero live entries.
 // Threads.    Guarded by the growth lock; entries of ready steps belong to others.
 // Fails.      Cover returns false when the OS refuses; steps readied before the refusal stay ready.

@@ -2,8 +2,8 @@
 //
 // SummaryTree: finds the lowest run of n free pages among all chunks without reading their bitmaps.
 //
-// Idea.       The leaf level has a RunSummary per chunk; an entry above merges eight below it, which
-//             fill one cache line. The top level is searched from side to side.
+// Idea.       The leaf level has a RunSummary per chunk; an entry above merges eight below it,
+//             which fill one cache line. The top level is searched from side to side.
 // Picture.    level 0 (root)    at most 64 entries when the number of levels may be chosen
 //             level i           entry e merges entries 8e..8e+7 of level i + 1
 //             level count - 1   one entry per chunk

@@ -3,7 +3,8 @@
 // jemalloc's extended allocation names. Programs find them weakly and, if they are there, use them
 // beside malloc and free; so all of them are here: half a set would mix two heaps.
 //
-// Fails.  Null with ENOMEM where memory is short; 0 from nallocx where no block could be that large.
+// Fails.  Null with ENOMEM where memory is short; 0 from nallocx where no block could be that
+//         large.
 // Tests.  tests/faces/malloc/conformance.cc.
 #include <cstring>
 

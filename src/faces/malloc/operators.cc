@@ -3,7 +3,8 @@
 // The twenty replaceable operators: eight ways to say new, twelve to say delete. All are replaced:
 // a half would send some of the blocks through the C++ runtime's own, which call malloc and free.
 //
-// Cost.  new has malloc's fast path, delete has free's. Sized forms check the size at verify level 2.
+// Cost.  new has malloc's fast path, delete has free's. Sized forms check the size at verify level
+//        2.
 #include <new>
 
 #include "faces/malloc/entry.h"
