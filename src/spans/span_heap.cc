@@ -96,8 +96,11 @@ uint32_t SpanHeap::TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void**
 }
 
 void SpanHeap::DropSpan(Span& span, PageCache& cache) {
+  // Read before letting go: a full span is the returners' from then on, who may release it and let
+  // its record become another.
   const uint32_t slots = span.slots;
-  FollowUp(span.ownership.Drop(slots), span, slots, span.malloc_class, cache);
+  const unsigned malloc_class = span.malloc_class;
+  FollowUp(span.ownership.Drop(slots), span, slots, malloc_class, cache);
 }
 
 void SpanHeap::FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, unsigned malloc_class,
