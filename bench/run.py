@@ -47,10 +47,10 @@ def find_ours(options):
     """Our library as a peer, or None (then peers are only compared with each other)."""
     if options.library:
         return peers.parse_named(f"{peers.OURS}={options.library}")
-    for directory, _, files in sorted(os.walk(options.build)):
-        if LIBRARY in files:
-            return peers.Peer(peers.OURS, os.path.join(directory, LIBRARY))
-    print(f"no {LIBRARY} under {options.build}: comparing the peers alone", file=sys.stderr)
+    path = os.path.join(options.build, "src", "faces", "malloc", LIBRARY)
+    if os.path.exists(path):
+        return peers.Peer(peers.OURS, path)
+    print(f"no {path}: comparing the peers alone", file=sys.stderr)
     return None
 
 
