@@ -70,11 +70,27 @@ std::uint64_t InstructionPointer(pid_t child) {
   return registers.rip;
 }
 
-// Lets the child go on to its next stop by SIGTRAP; false when it has ended or died.
-bool Resume(pid_t child, __ptrace_request how) {
-  ptrace(how, child, nullptr, nullptr);
+// Waits for the child; false when it has ended, or stopped for another reason than a trap.
+bool WaitForTrap(pid_t child) {
   int status = 0;
   return waitpid(child, &status, 0) == child && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
+}
+
+// Waits for the first breakpoint: 0, or the exit code that says why it did not come.
+int WaitForStart(pid_t child) {
+  int status = 0;
+  const bool ended = waitpid(child, &status, 0) != child || !WIFSTOPPED(status);
+  if (!ended && WSTOPSIG(status) == SIGTRAP) return 0;
+  if (ended && WIFEXITED(status) && WEXITSTATUS(status) == kCannotTrace) return kCannotTrace;
+  return 1;
+}
+
+bool Step(pid_t child) {
+  return ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) == 0 && WaitForTrap(child);
+}
+
+bool ContinueToBreakpoint(pid_t child) {
+  return ptrace(PTRACE_CONT, child, nullptr, nullptr) == 0 && WaitForTrap(child);
 }
 
 // Steps to the next breakpoint; the instructions outside the program's text, or -1.
@@ -82,7 +98,7 @@ long CountToBreakpoint(pid_t child) {
   long count = 0;
   for (long step = 0; step < kMaxSteps; ++step) {
     const std::uint64_t before = InstructionPointer(child);
-    if (!Resume(child, PTRACE_SINGLESTEP)) return -1;
+    if (!Step(child)) return -1;
     if (!InsideProgram(before)) ++count;
     const std::uint64_t after = InstructionPointer(child);
     if (after == before + 1 && AtBreakpoint(child, after)) return count;
@@ -93,10 +109,11 @@ long CountToBreakpoint(pid_t child) {
 int CountSize(std::size_t size) {
   const pid_t child = fork();
   if (child == 0) RunPairs(size);
+  if (const int code = WaitForStart(child); code != 0) return code;
   long least_malloc = kMaxSteps;
   long least_free = kMaxSteps;
   for (int i = 0; i < kMeasuredPairs; ++i) {
-    if (!Resume(child, PTRACE_CONT)) return kCannotTrace;
+    if (i > 0 && !ContinueToBreakpoint(child)) return 1;
     const long in_malloc = CountToBreakpoint(child);
     const long in_free = CountToBreakpoint(child);
     if (in_malloc < 0 || in_free < 0) {
