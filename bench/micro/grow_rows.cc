@@ -11,14 +11,23 @@
 namespace spanheap::bench {
 namespace {
 
-// `row.count` blocks live at a time.
+constexpr std::size_t kPage = 4096;
+
+// Writes one byte into each page of [from, to), as a program that uses its room would.
+void TouchPages(char* buffer, std::size_t from, std::size_t to) {
+  for (std::size_t at = from; at < to; at += kPage) buffer[at] = 1;
+  buffer[to - 1] = 1;
+}
+
+// `row.count` blocks live at a time; each page of each is written, as programs do with what they
+// asked to be clear.
 Sample Calloc(const Row& row, const Plan& plan) {
   MappedArray<void*> slots(row.count);
   return Measure(plan, static_cast<double>(row.count), [&](std::uint64_t n) {
     for (std::uint64_t cycle = 0; cycle < n; ++cycle) {
       for (std::size_t i = 0; i < slots.size(); ++i) {
-        auto* block = static_cast<std::uint64_t*>(std::calloc(1, row.size));
-        *block = i;
+        auto* block = static_cast<char*>(std::calloc(1, row.size));
+        TouchPages(block, 0, row.size);
         slots[i] = block;
       }
       for (std::size_t i = 0; i < slots.size(); ++i) std::free(slots[i]);
@@ -34,6 +43,7 @@ Sample ClearMemory(const Row& row, const Plan& plan) {
         char* block = blocks.data() + i * row.size;
         std::memset(block, 0, row.size);
         Escape(block);
+        TouchPages(block, 0, row.size);
       }
     }
   });
@@ -42,7 +52,6 @@ Sample ClearMemory(const Row& row, const Plan& plan) {
 constexpr std::size_t kLinearEnd = 1 << 20;
 constexpr std::size_t kGeometricStart = 64;
 constexpr std::size_t kGeometricEnd = 32 << 20;
-constexpr std::size_t kPage = 4096;
 constexpr std::size_t kMaxBuffers = 8;
 
 std::size_t LinearStep(std::size_t step) { return 16 + step * 16 % 64; }  // 16, 32, 48, 64, 16, ...
@@ -68,12 +77,6 @@ Sample ReallocLinear(const Row&, const Plan& plan) {
   return Measure(plan, static_cast<double>(steps), [](std::uint64_t n) {
     for (std::uint64_t i = 0; i < n; ++i) GrowLinearly();
   });
-}
-
-// Writes one byte into each page of [from, to), as a program that uses its new room would.
-void TouchPages(char* buffer, std::size_t from, std::size_t to) {
-  for (std::size_t at = from; at < to; at += kPage) buffer[at] = 1;
-  buffer[to - 1] = 1;
 }
 
 // Grows `buffers` blocks together, one step of each in turn.
