@@ -46,6 +46,7 @@ TEST(Report, ShowsTheClassesInUseOnly) {
   EXPECT_EQ(text.find("the title\n"), 0U);
   EXPECT_NE(text.find("75 % ########"), std::string::npos) << text;
   EXPECT_EQ(text.find("\n          32 "), std::string::npos) << text;
+  EXPECT_EQ(text.find(" \n"), std::string::npos) << "spaces at the end of a line";
 }
 
 TEST(Report, DrawsASmallCategoryAsAtLeastOneMark) {

@@ -59,18 +59,26 @@ std::string Bar(uint64_t part, uint64_t whole, unsigned width) {
   return std::string(part > 0 ? std::max(length, 1U) : 0, '#');
 }
 
+// One line, without spaces at its end.
+template <class... Parts>
+std::string Line(fmt::format_string<Parts...> format, Parts&&... parts) {
+  std::string line = fmt::format(format, std::forward<Parts>(parts)...);
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
 std::string RenderCategories(const Report& report) {
   std::string text;
   for (const Category& category : report.categories) {
-    text += fmt::format("  {:<26}{:>12}{:>8.1f} %  {}\n", category.name,
-                        FormatBytes(category.bytes), Percent(category.bytes, report.mapped_bytes),
-                        Bar(category.bytes, report.mapped_bytes, kBarWidth));
+    text += Line("  {:<26}{:>12}{:>8.1f} %  {}", category.name, FormatBytes(category.bytes),
+                 Percent(category.bytes, report.mapped_bytes),
+                 Bar(category.bytes, report.mapped_bytes, kBarWidth));
   }
-  text += fmt::format("  {:<26}{:>12}{:>8.1f} %\n", "mapped (the sum)",
-                      FormatBytes(report.mapped_bytes), 100.0);
+  text +=
+      Line("  {:<26}{:>12}{:>8.1f} %", "mapped (the sum)", FormatBytes(report.mapped_bytes), 100.0);
   if (!report.AddsUp()) {
-    text += fmt::format("  the categories add up to {} bytes, but {} are mapped\n",
-                        report.CategorySum(), report.mapped_bytes);
+    text += Line("  the categories add up to {} bytes, but {} are mapped", report.CategorySum(),
+                 report.mapped_bytes);
   }
   return text;
 }
@@ -78,25 +86,25 @@ std::string RenderCategories(const Report& report) {
 std::string RenderNumbers(const Report& report) {
   std::string text;
   for (const Category& category : report.beside) {
-    text += fmt::format("  {:<26}{:>12}\n", category.name, FormatBytes(category.bytes));
+    text += Line("  {:<26}{:>12}", category.name, FormatBytes(category.bytes));
   }
   for (const Category& category : report.counts) {
-    text += fmt::format("  {:<26}{:>12}\n", category.name, category.bytes);
+    text += Line("  {:<26}{:>12}", category.name, category.bytes);
   }
   return text;
 }
 
 std::string RenderClass(const ClassLine& line) {
   const uint64_t slots = line.live_blocks + line.cached_blocks + line.free_blocks;
-  return fmt::format("  {:>10} {:>8} {:>12} {:>10} {:>10} {:>12} {:>5.0f} % {}\n", line.block_bytes,
-                     line.spans, line.live_blocks, line.cached_blocks, line.free_blocks,
-                     FormatBytes(line.live_blocks * line.block_bytes),
-                     Percent(line.live_blocks, slots), Bar(line.live_blocks, slots, 10));
+  return Line("  {:>10} {:>8} {:>12} {:>10} {:>10} {:>12} {:>5.0f} % {}", line.block_bytes,
+              line.spans, line.live_blocks, line.cached_blocks, line.free_blocks,
+              FormatBytes(line.live_blocks * line.block_bytes), Percent(line.live_blocks, slots),
+              Bar(line.live_blocks, slots, 10));
 }
 
 std::string RenderClasses(const Report& report) {
-  std::string text = fmt::format("  {:>10} {:>8} {:>12} {:>10} {:>10} {:>12} {:>7}\n", "block size",
-                                 "spans", "live", "cached", "free", "live bytes", "in use");
+  std::string text = Line("  {:>10} {:>8} {:>12} {:>10} {:>10} {:>12} {:>7}", "block size", "spans",
+                          "live", "cached", "free", "live bytes", "in use");
   for (const ClassLine& line : report.classes) {
     if (line.spans + line.live_blocks + line.cached_blocks > 0) text += RenderClass(line);
   }
