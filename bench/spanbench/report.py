@@ -5,7 +5,8 @@ import os
 import platform
 
 from spanbench.peers import OURS
-from spanbench.stats import BOUND_SHARE, TARGET_GEOMEAN, overall, peer_means
+from spanbench.stats import (BOUND_SHARE, TARGET_GEOMEAN, denser_glibc, overall,
+                             peer_means)
 
 
 def number(value, digits=3):
@@ -76,6 +77,10 @@ def summary(verdicts):
         count = sum(v.kind == "time" and not v.bound and v.ratio is not None for v in verdicts)
         lines.append(f"{OURS} against the best peer of each row, {count} rows bound by the "
                      f"allocator: geometric mean {mean:.3f} (target {TARGET_GEOMEAN:.2f}: {word}).")
+    denser = denser_glibc(verdicts)
+    if denser:
+        lines.append("glibc, whose density is not a target, takes less on "
+                     + ", ".join(f"{row} ({percent:.1f} %)" for row, percent in denser) + ".")
     judged = [v for v in verdicts if v.passed is not None]
     missed = [v.row for v in judged if not v.passed]
     if judged:

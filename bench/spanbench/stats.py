@@ -82,6 +82,16 @@ def overall(verdicts):
     return geometric_mean(v.ratio for v in verdicts if v.kind == "time" and not v.bound and v.ratio)
 
 
+def denser_glibc(verdicts):
+    """(row, how many percent less than ours) for each density row on which glibc's memory is less."""
+    found = []
+    for verdict in verdicts:
+        ours, glibc = verdict.medians.get(OURS), verdict.medians.get(GLIBC)
+        if verdict.kind == "density" and ours and glibc and glibc < ours:
+            found.append((verdict.row, 100 * (1 - glibc / ours)))
+    return found
+
+
 def peer_means(verdicts):
     """For each peer: geometric mean of its ratio to the best of all (ours too) over timed rows."""
     collected = {}

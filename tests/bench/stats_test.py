@@ -50,6 +50,11 @@ class Judging(unittest.TestCase):
         verdict = stats.judge(row("density", "x"), values, None)
         self.assertEqual(verdict.best, "mimalloc")
         self.assertTrue(verdict.passed)
+        [(name, percent)] = stats.denser_glibc([verdict])
+        self.assertEqual(name, "r")
+        self.assertAlmostEqual(percent, 100 * 0.12 / 1.12)
+        values["glibc"] = [1.3]
+        self.assertEqual(stats.denser_glibc([stats.judge(row("density", "x"), values, None)]), [])
 
     def test_startup_is_judged_by_what_it_adds_to_glibc(self):
         values = {"glibc": [0.30], "mimalloc": [0.31], "spanheap": [0.54]}
