@@ -128,23 +128,19 @@ ChunkRange PageAllocator::FindFreeChunks(Count at_most) const {
   return {};
 }
 
-void PageAllocator::SetChunk(ChunkIndex c, const PageBitmap& used, const PageBitmap& scavenged) {
-  SPANHEAP_CHECK(grown_.Contains(c));
+bool PageAllocator::GrowWith(ChunkIndex c, const PageBitmap& used, const PageBitmap& scavenged) {
+  if (!Grow({c, c + Count(1)}, false)) return false;
   PageChunk& chunk = chunks_[c.value];
-  counts_.free += chunk.used.Count();
-  counts_.scavenged -= chunk.scavenged.Count();
   chunk.used = used;
   for (unsigned w = 0; w < PageBitmap::kWords; ++w) {
     chunk.scavenged.words[w] = scavenged.words[w] & ~used.words[w];
   }
-  chunk.zeroed = PageBitmap{};
   counts_.free -= used.Count();
-  counts_.scavenged += chunk.scavenged.Count();
-  index_.Grow(c);
+  counts_.scavenged -= PageBitmap::kBits - chunk.scavenged.Count();
   index_.SetFree(c);
   index_.Allocate(c, used.Count());
   Touch(c);
-  LowerSearch(FirstPage(c));
+  return true;
 }
 
 // ---- searching
@@ -178,6 +174,17 @@ bool PageAllocator::RaiseSearch() {
       return true;
   }
   return false;
+}
+
+PageIndex PageAllocator::LowestFree() const {
+  for (const ChunkRange& range : grown_) {
+    if (search_ == kNone || range.end <= ChunkOf(search_)) continue;
+    for (ChunkIndex c = std::max(range.begin, ChunkOf(search_)); c < range.end; ++c) {
+      const unsigned at = chunks_[c.value].used.FindFirstFree(0);
+      if (at != PageBitmap::kNone) return FirstPage(c) + Pages(at);
+    }
+  }
+  return kNone;
 }
 
 PageIndex PageAllocator::FindRun(Pages n) {

@@ -62,6 +62,8 @@ class PageAllocator {
   // The chunks were not there before: their pages are free, not backed, and read as zero if
   // `zeroed`. False: too many separate ranges.
   bool Grow(ChunkRange chunks, bool zeroed);
+  // The same for one chunk, with these pages used and these of the others not backed.
+  bool GrowWith(ChunkIndex c, const PageBitmap& used, const PageBitmap& scavenged);
   // Wholly free chunks are taken out again. False: too many separate ranges.
   bool Shrink(ChunkRange chunks);
   // The highest range of wholly free chunks, `at_most` long; empty: there is none.
@@ -71,6 +73,8 @@ class PageAllocator {
   PageRun Allocate(Pages n);
   // Where that run would be; kNone: nowhere. Nothing is taken.
   PageIndex FindRun(Pages n);
+  // The lowest free page; kNone: there is none.
+  PageIndex LowestFree() const;
   // Exactly these pages, if all are free.
   PageRun AllocateAt(PageIndex first, Pages n);
   // The pages are used (AllUsed) and become free.
@@ -104,9 +108,6 @@ class PageAllocator {
 
   // Aborts if an invariant is broken. Returns the number of used pages (caches and claims count).
   uint64_t Verify();
-
-  // Gives a grown chunk exactly these bits; used wins over scavenged. For scripts and tests.
-  void SetChunk(ChunkIndex c, const PageBitmap& used, const PageBitmap& scavenged);
 
  private:
   void Touch(ChunkIndex c);  // its bitmap changes, its summary will have to follow
