@@ -26,24 +26,24 @@ struct SlowBitmap {
     for (unsigned i = from; i < from + n; ++i) count += used[i] ? 1 : 0;
     return count;
   }
-  // Length of the free run that begins at i.
-  unsigned RunAt(unsigned i) const {
-    unsigned n = 0;
-    while (i + n < used.size() && !used[i + n]) ++n;
-    return n;
-  }
   unsigned Find(unsigned n) const {
+    unsigned run = 0;
     for (unsigned i = 0; i < used.size(); ++i) {
-      if (RunAt(i) >= n) return i;
+      run = used[i] ? 0 : run + 1;
+      if (run == n) return i + 1 - n;
     }
     return PageBitmap::kNone;
   }
   RunSummary Summarize() const {
+    unsigned start = 0;
     unsigned max = 0;
-    unsigned end = 0;
-    for (unsigned i = 0; i < used.size(); ++i) max = std::max(max, RunAt(i));
-    while (end < used.size() && !used[used.size() - 1 - end]) ++end;
-    return RunSummary(RunAt(0), max, end);
+    unsigned run = 0;
+    for (unsigned i = 0; i < used.size(); ++i) {
+      run = used[i] ? 0 : run + 1;
+      if (run == i + 1) start = run;
+      max = std::max(max, run);
+    }
+    return RunSummary(start, max, run);
   }
 };
 
