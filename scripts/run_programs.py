@@ -97,7 +97,8 @@ def run(arguments, folder):
     for failure in session.failures:
         print(f"FAILED  {failure}")
     if not session.failures:
-        print(f"\n{len(chosen)} programs, all outputs identical")
+        plural = "" if len(chosen) == 1 else "s"
+        print(f"\n{len(chosen)} program{plural}, all outputs identical")
     return 1 if session.failures else 0
 
 
