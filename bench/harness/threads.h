@@ -63,10 +63,10 @@ double TimeThreads(int count, Body body) {
   pthread_t threads[kMaxThreads];
   for (int i = 0; i < count; ++i) threads[i] = StartThread(run, &gate);
   for (Backoff backoff; gate.ready.load() < count;) backoff.Wait();
-  const double start = NowNs();
+  const double start = WallNs();
   gate.open.store(true, std::memory_order_release);
   for (int i = 0; i < count; ++i) pthread_join(threads[i], nullptr);
-  return NowNs() - start;
+  return WallNs() - start;
 }
 
 }  // namespace spanheap::bench

@@ -94,9 +94,9 @@ Sample LocalityBuild(const Row&, const Plan& plan) {
   for (int i = 0; i < plan.repetitions; ++i) {
     MappedArray<void*> blocks(kNodes * 2);
     MakeHoles(blocks, 41 + static_cast<std::uint64_t>(i));
-    const double start = NowNs();
+    const double start = CpuNs();
     Node* head = BuildList(kNodes);
-    values[i] = (NowNs() - start) / static_cast<double>(kNodes);
+    values[i] = (CpuNs() - start) / static_cast<double>(kNodes);
     FreeList(head);
     FreeAll(blocks);
   }
@@ -118,7 +118,7 @@ Filling Fill(SizeAt size_at) {
   MappedArray<void*> blocks(kFillBytes / kSmallest + 1, Backing::kHuge);
   std::free(std::malloc(size_at(0)));  // the allocator's own start is not the blocks' cost
   const std::uint64_t before = ResidentBytes();
-  const double start = NowNs();
+  const double start = CpuNs();
   std::size_t requested = 0;
   std::size_t count = 0;
   for (; requested < kFillBytes; ++count) {
@@ -127,7 +127,7 @@ Filling Fill(SizeAt size_at) {
     std::memset(blocks[count], 1, size);
     requested += size;
   }
-  const double elapsed = NowNs() - start;
+  const double elapsed = CpuNs() - start;
   const std::uint64_t after = ResidentBytes();
   for (std::size_t i = 0; i < count; ++i) std::free(blocks[i]);
   const double bytes = static_cast<double>(requested);
@@ -145,13 +145,13 @@ Sample Density(const Row& row, const Plan&) { return {FillRow(row).resident_rati
 Sample FirstTouch(const Row& row, const Plan&) { return {FillRow(row).ns_per_kib, 0}; }
 
 Sample TouchFreshMemory(const Row&, const Plan&) {
-  const double start = NowNs();
+  const double start = CpuNs();
   void* fresh =
       mmap(nullptr, kFillBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (fresh == MAP_FAILED) return {};
   madvise(fresh, kFillBytes, MADV_HUGEPAGE);
   std::memset(fresh, 1, kFillBytes);
-  return {(NowNs() - start) / (kFillBytes / 1024.0), 0};
+  return {(CpuNs() - start) / (kFillBytes / 1024.0), 0};
 }
 
 constexpr Row DensityOf(const char* name, std::uint64_t size, Mix mix = Mix::kSmall) {

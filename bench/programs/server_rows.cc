@@ -56,7 +56,7 @@ void* Serve(void* argument) {
 }
 
 double RunClients(MappedArray<Client>& clients, sem_t& done, std::uint64_t operations) {
-  const double start = NowNs();
+  const double start = WallNs();
   for (std::size_t i = 0; i < clients.size(); ++i) {
     clients[i].left = operations;
     pthread_detach(StartThread(Serve, &clients[i]));
@@ -64,7 +64,7 @@ double RunClients(MappedArray<Client>& clients, sem_t& done, std::uint64_t opera
   for (std::size_t i = 0; i < clients.size(); ++i) {
     while (sem_wait(&done) != 0) {}
   }
-  return NowNs() - start;
+  return WallNs() - start;
 }
 
 Sample Larson(const Row& row, const Plan& plan) {
