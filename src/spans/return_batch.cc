@@ -18,9 +18,9 @@ void ReturnBatch::Sort(void* const* blocks, uint32_t n) {
 
 void ReturnBatch::FindSpans(void* const* blocks, uint32_t n) {
   for (uint32_t i = 0; i < n; ++i) {
-    const size_t page = (AddressOf(blocks[i]) - tables_.base).value >> kPageShift;
+    const PageIndex page = pages_.IndexOf(AddressOf(blocks[i]));
     // Relaxed: the block is live, so its span was published to this thread with the block.
-    spans_[i] = tables_.span_of[page].LoadRelaxed();
+    spans_[i] = pages_.tables().span_of[page.value].LoadRelaxed();
     __builtin_prefetch(&heap_.table().At(spans_[i]), 1);
   }
 }
@@ -35,8 +35,7 @@ void ReturnBatch::Add(uint32_t span_index, Address block) {
 }
 
 uint32_t ReturnBatch::SlotOf(const Span& span, Address block) const {
-  const Address start(tables_.base.value + (size_t{span.first.value} << kPageShift));
-  const auto offset = static_cast<uint32_t>((block - start).value);
+  const auto offset = static_cast<uint32_t>((block - pages_.AddressOf(span.first)).value);
   const uint32_t slot = SlotAt(offset, span.magic);
   if (slot * span.block_bytes != offset || slot >= span.slots || span.malloc_class != malloc_class_)
       [[unlikely]] {

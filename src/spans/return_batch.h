@@ -27,9 +27,8 @@ class ReturnBatch {
     bool latest;      // no later group is of the same span
   };
 
-  ReturnBatch(const SpanHeap& heap, const PageTables& tables, unsigned malloc_class,
-              const char* call)
-      : heap_(heap), tables_(tables), malloc_class_(malloc_class), call_(call) {}
+  ReturnBatch(const SpanHeap& heap, const PageHeap& pages, unsigned malloc_class, const char* call)
+      : heap_(heap), pages_(pages), malloc_class_(malloc_class), call_(call) {}
 
   void Sort(void* const* blocks, uint32_t n);
   uint32_t group_count() const { return group_count_; }
@@ -46,7 +45,7 @@ class ReturnBatch {
   [[noreturn]] void FailMisaligned(Address block) const;
 
   const SpanHeap& heap_;
-  const PageTables& tables_;
+  const PageHeap& pages_;
   const unsigned malloc_class_;
   const char* const call_;
   uint32_t group_count_ = 0;

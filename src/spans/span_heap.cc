@@ -135,7 +135,7 @@ void SpanHeap::ReleaseSpan(Span& span, PageCache& cache) {
 
 void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                            const char* call) {
-  ReturnBatch batch(*this, pages_.tables(), malloc_class, call);
+  ReturnBatch batch(*this, pages_, malloc_class, call);
   batch.Sort(blocks, n);
   for (uint32_t i = 0; i < batch.group_count(); ++i) {
     const ReturnBatch::Group& group = batch.group(i);
