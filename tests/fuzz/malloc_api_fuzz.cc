@@ -5,8 +5,9 @@
 //
 // Idea.  The model is a map from address to block. After each call: the block lies apart from all
 //        other live blocks, is aligned, holds as many bytes as were asked for, keeps its content
-//        until it is freed (and through realloc), and is zero where zeros were asked for. At the end
-//        everything is freed, the heap verifies itself and counts no more live blocks than before.
+//        until it is freed (and through realloc), and is zero where zeros were asked for. At the
+//        end everything is freed, the heap verifies itself and counts no more live blocks than
+//        before.
 #include <cstring>
 #include <iterator>
 #include <map>
@@ -132,8 +133,7 @@ class Model {
     void* start = heap::AllocateZeroed(size);
     Require(start != nullptr, "no zeroed block");
     const auto* bytes = static_cast<const uint8_t*>(start);
-    const size_t usable = heap::UsableSize(start, "test");
-    ForPlaces(usable, [&](size_t i) { Require(bytes[i] == 0, "a zeroed block is not zero"); });
+    ForPlaces(size, [&](size_t i) { Require(bytes[i] == 0, "a zeroed block is not zero"); });
     Add(start, size, heap::kMinAlignment);
   }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The heap's own calls in many threads, linked without replacing malloc, so that the sanitizers work:
-// ThreadSanitizer sees whether a block's way from the thread that freed it to the thread that gets
-// it next is ordered; the plain flavours see whether blocks overlap and whether any is lost.
+// The heap's own calls in many threads, linked without replacing malloc, so that the sanitizers
+// work: ThreadSanitizer sees whether a block's way from the thread that freed it to the thread that
+// gets it next is ordered; the plain flavours see whether blocks overlap and whether any is lost.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -22,7 +22,7 @@ constexpr uint64_t kSteps = 20'000;
 constexpr uint64_t kSteps = 100'000;
 #endif
 constexpr unsigned kThreads = 8;
-constexpr unsigned kMailboxes = 64;
+constexpr unsigned kMailboxes = 1024;
 
 // The header that each block carries; the rest of the block repeats the tag.
 struct Letter {
@@ -170,7 +170,11 @@ TEST_F(CoreThreads, ProducersNeverFreeAndConsumersNeverTake) {
   };
   auto consume = [&](uint64_t seed) {
     ScriptRandom random(seed);
-    while (producing != 0) Drop(Swap(random, nullptr));
+    while (producing != 0) {
+      Letter* letter = Swap(random, nullptr);
+      if (letter == nullptr) std::this_thread::yield();
+      Drop(letter);
+    }
   };
   std::thread threads[] = {std::thread(produce, 1), std::thread(produce, 2),
                            std::thread(consume, 3), std::thread(consume, 4)};

@@ -4,9 +4,9 @@
 // every priority, thread_local and key destructors of the main thread's helpers, atexit functions,
 // destructors after main. Each takes blocks, and frees blocks that an earlier moment took.
 //
-// Idea.  Each moment checks in by its number; a chain of blocks is handed from moment to moment, each
-//        filled with its pattern. The last destructor counts the moments, lets the heap verify itself
-//        and prints the result; if it never runs, the exit status of the process says so.
+// Idea.  Each moment checks in by its number; a chain of blocks is handed from moment to moment,
+//        each filled with its pattern. The last destructor counts the moments, lets the heap verify
+//        itself and prints the result; if it never runs, the exit status of the process says so.
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -33,8 +33,8 @@ constexpr unsigned kStepsAtOnce = 16;  // between two pauses of a churning threa
 std::atomic<bool> stop{false};
 std::atomic<uint64_t> steps_done{0};
 
-// Blocks that churning threads leave for anyone: whole and filled while they stand there, so a child
-// finds them in a known state whatever its parent's threads were doing.
+// Blocks that churning threads leave for anyone: whole and filled while they stand there, so a
+// child finds them in a known state whatever its parent's threads were doing.
 std::atomic<Block*> shelves[kShelves];
 
 void DropShelf(std::atomic<Block*>& shelf) {

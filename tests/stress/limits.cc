@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// The end of memory: under a limit, blocks are taken until the heap refuses; then all are given back
-// and the heap goes on working as before.
+// The end of memory: under a limit, blocks are taken until the heap refuses; then all are given
+// back and the heap goes on working as before.
 //
 // Modes. as    the address space is limited (as `ulimit -v` does) before the program starts
 //        data  RLIMIT_DATA is limited before the program starts
-//        late  the address space is limited while the program runs
-// Idea.  Each shape of block is exhausted in turn, three times. Later rounds must get nine tenths of
-//        the first, or memory was lost on the way. (libc keeps free memory in arenas that other
+//        late  RLIMIT_DATA is limited while the program runs (a late limit of the address space says
+//              nothing of what a heap reserved before)
+// Idea.  Each shape of block is exhausted in turn, three times. Later rounds must get nine tenths
+//        of the first, or memory was lost on the way. (libc keeps free memory in arenas that other
 //        shapes cannot use, so under libc only the refusals and the blocks are checked.)
 #include <errno.h>
 #include <stdio.h>
@@ -180,7 +181,7 @@ int Run(const Options& options) {
     StartAgain(options);
   }
   if (strcmp(options.mode, "late") == 0)
-    Limit(RLIMIT_AS);
+    Limit(RLIMIT_DATA);
   else if (strcmp(options.mode, kInner) != 0)
     Fail("no mode %s", options.mode);
   Crowd crowd(options);

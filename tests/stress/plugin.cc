@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A plug-in as programs load them: it allocates while it is loaded, in a constructor, in thread_local
-// data of every thread that calls it, and in its destructor while it is unloaded.
+// A plug-in as programs load them: it allocates while it is loaded, in a constructor, in
+// thread_local data of every thread that calls it, and in its destructor while it is unloaded.
 #include <cstdint>
 #include <map>
 #include <string>

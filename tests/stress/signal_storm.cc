@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
-// Signal handlers that use the heap while they interrupt its slow paths, thousands of times a second.
+// Signal handlers that use the heap while they interrupt its slow paths, thousands of times a
+// second.
 //
-// Idea.  malloc is not async-signal-safe, and the heap does not make it so: a handler that interrupts
-//        the few instructions of the fast path gets what it deserves. But one that interrupts a slow
-//        path (locks held, structures half changed) must neither deadlock nor corrupt. So handlers
-//        here allocate only when they know what they interrupted:
-//          large  the thread uses blocks of 300 KiB and more only, which have no fast path;
-//          small  the thread uses small blocks, and the handler looks whether the interrupted
-//                 instruction is code of the library outside the entry points (which hold the fast
-//                 paths);
-//          quiet  handlers do not allocate: the mode under other heaps, whatever was asked for.
+// Idea.  malloc is not async-signal-safe, and the heap does not make it so: a handler that
+//        interrupts the few instructions of a fast path and takes a block of the same size class
+//        gets what it deserves. But one that interrupts a slow path (locks held, structures half
+//        changed) must neither deadlock nor corrupt; it may be refused. So handlers keep to that:
+//          large   the thread uses blocks above 256 KiB, its handlers smaller ones: their fast
+//                  paths share nothing, and the thread is in slow paths most of the time
+//          small   both use small blocks; the handler allocates only if the instruction that it
+//                  interrupted is code of the library outside the entry points (the fast paths)
+//          attach  as large, in threads that live for one call: most signals find the thread while
+//                  it meets the heap for the first time, or for the last
+//          quiet   handlers do not allocate: the mode under other heaps, whatever was asked for
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +42,7 @@ constexpr unsigned kHeldPerThread = 64;
 constexpr unsigned kMostEntries = 64;
 constexpr long kPeriodNs = 60'000;  // between two signals of a thread
 
-enum class Mode { kQuiet, kLarge, kSmall };
+enum class Mode { kQuiet, kLarge, kSmall, kAttach };
 Mode mode = Mode::kQuiet;
 
 std::atomic<uint64_t> signals_handled{0};
@@ -94,7 +98,8 @@ void LearnCode() {
   }
 }
 
-bool InterruptedSlowPath(const ucontext_t& context) {
+bool InterruptedSlowPath(const void* signal_context) {
+  const auto& context = *static_cast<const ucontext_t*>(signal_context);
 #if defined(__x86_64__)
   const auto at = static_cast<uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
 #else
@@ -115,7 +120,7 @@ void UseHeapInHandler(HandlerState& state) {
     return;
   }
   // Mostly small; sometimes one that must come from the page heap, whose lock may be held.
-  block = TakeBlock(state.random, state.random.OneIn(16) ? 19 : 10);
+  block = TakeBlock(state.random, state.random.OneIn(16) ? 17 : 10);
   if (block.start == nullptr) return;
   handler_blocks.fetch_add(1, std::memory_order_relaxed);
 }
@@ -124,23 +129,22 @@ void Handle(int, siginfo_t*, void* context) {
   const int kept_errno = errno;
   signals_handled.fetch_add(1, std::memory_order_relaxed);
   HandlerState& state = handler_state;
-  const bool allowed =
-      mode == Mode::kLarge ||
-      (mode == Mode::kSmall && InterruptedSlowPath(*static_cast<ucontext_t*>(context)));
+  const bool allowed = mode == Mode::kLarge || mode == Mode::kAttach ||
+                       (mode == Mode::kSmall && InterruptedSlowPath(context));
   if (state.armed && allowed) UseHeapInHandler(state);
   errno = kept_errno;
 }
 
-// Signals this thread every kPeriodNs while it lives.
+// Signals this thread every `period_ns` while it lives.
 class Ticker {
  public:
-  Ticker() {
+  explicit Ticker(long period_ns) {
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = SIGUSR1;
     event._sigev_un._tid = static_cast<pid_t>(syscall(SYS_gettid));
     if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) Fail("no timer");
-    const itimerspec period{{0, kPeriodNs}, {0, kPeriodNs}};
+    const itimerspec period{{0, period_ns}, {0, period_ns}};
     timer_settime(timer_, 0, &period, nullptr);
   }
   ~Ticker() { timer_delete(timer_); }
@@ -207,7 +211,7 @@ void Live(uint64_t seed, double end) {
   handler_state.random = Random(seed + 77);
   handler_state.armed = true;
   {
-    const Ticker ticker;
+    const Ticker ticker(kPeriodNs);
     for (; SecondsNow() < end; ++steps) {
       mode == Mode::kSmall ? ChurnSmall(random, held) : ChurnLarge(random, held);
     }
@@ -216,6 +220,33 @@ void Live(uint64_t seed, double end) {
   for (Block& block : held) DropBlock(block);
   for (Block& block : handler_state.blocks) DropBlock(block);
   steps_done += steps;
+}
+
+// One call under fire in a thread of its own. What its handlers took is freed at its very end.
+void* LiveBriefly(void* argument) {
+  Random random(reinterpret_cast<uintptr_t>(argument));
+  handler_state.random = Random(random.Next());
+  handler_state.armed = true;
+  const Ticker ticker(static_cast<long>(2000 + random.Below(20'000)));
+  Block block{malloc(300 << 10), 300 << 10};
+  if (block.start == nullptr) Fail("a block is refused");
+  Fill(block.start, block.size, reinterpret_cast<uintptr_t>(block.start));
+  DropBlock(block);
+  const SignalsBlocked blocked;
+  for (Block& left : handler_state.blocks) DropBlock(left);
+  return nullptr;
+}
+
+// Starts threads for LiveBriefly until `end`.
+void StartBriefLives(uint64_t seed, double end) {
+  Random random(seed);
+  for (uint64_t life = 0; SecondsNow() < end; ++life) {
+    pthread_t thread;
+    void* argument = reinterpret_cast<void*>(random.Next() >> 1);
+    if (pthread_create(&thread, nullptr, LiveBriefly, argument) != 0) Fail("no thread starts");
+    pthread_join(thread, nullptr);
+    steps_done.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 void RunThreads(const Options& options) {
@@ -229,7 +260,8 @@ void RunThreads(const Options& options) {
         sigemptyset(&wanted);
         sigaddset(&wanted, SIGUSR1);
         pthread_sigmask(SIG_UNBLOCK, &wanted, nullptr);
-        Live(options.seed * 100 + i, end);
+        const auto live = mode == Mode::kAttach ? StartBriefLives : Live;
+        live(options.seed * 100 + i, end);
       });
     }
   }
@@ -240,6 +272,7 @@ int Run(const Options& options) {
   if (IsSpanheap()) {
     if (strcmp(options.mode, "large") == 0) mode = Mode::kLarge;
     if (strcmp(options.mode, "small") == 0) mode = Mode::kSmall;
+    if (strcmp(options.mode, "attach") == 0) mode = Mode::kAttach;
     LearnCode();
   }
   struct sigaction action{};
@@ -261,6 +294,6 @@ int main(int argc, char** argv) {
   return spanheap::stress::Supervise(
       argc, argv, {.seconds = 3, .threads = 4, .mode = "large"},
       "Interrupts slow paths of the heap with signal handlers that use the heap.\n"
-      "modes: large, small, quiet (see the file)",
+      "modes: large, small, attach, quiet (see the file)",
       spanheap::stress::Run);
 }

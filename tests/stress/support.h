@@ -3,12 +3,12 @@
 // What every stress program is made of: options, a random source, patterns in blocks, the heap
 // under test and one way to end.
 //
-// Idea.    A stress program is an ordinary C++ program. It runs under libc's malloc (which proves the
-//          program itself) and with libspanheap.so preloaded (which proves the heap). The heap's own
-//          interface is looked up at run time, so both runs execute the same binary.
+// Idea.    A stress program is an ordinary C++ program. It runs under libc's malloc (which proves
+//          the program itself) and with libspanheap.so preloaded (which proves the heap). The
+//          heap's own interface is looked up at run time, so both runs execute the same binary.
 // Ends.    One line on stdout and exit 0, or one line on stderr that starts with the program's name
-//          and exit 1. A program that does not end is killed by its supervisor, stacks printed first.
-// Threads. Everything here may be called by any thread.
+//          and exit 1. A program that does not end is killed by its supervisor, stacks printed
+// first. Threads. Everything here may be called by any thread.
 #pragma once
 
 #include <cstddef>
