@@ -21,7 +21,9 @@ target_compile_options(
   spanheap_core_flags
   INTERFACE ${spanheap_warnings} -fno-plt -ftls-model=initial-exec -fvisibility=hidden
             -fvisibility-inlines-hidden
-            "$<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti;-fno-threadsafe-statics>")
+            "$<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti;-fno-threadsafe-statics>"
+            # Unique symbols cannot be made local in the archives.
+            $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
 
 set_property(GLOBAL PROPERTY SPANHEAP_ROOMS_WITH_CODE "")
 

@@ -32,44 +32,44 @@ extern "C" {
  */
 
 /* A block of at least `size` bytes, its content undefined. */
-void *sh_malloc(size_t size) SH_NOTHROW;
+void* sh_malloc(size_t size) SH_NOTHROW;
 /* A block for `count` elements of `size` bytes, zeroed. */
-void *sh_calloc(size_t count, size_t size) SH_NOTHROW;
+void* sh_calloc(size_t count, size_t size) SH_NOTHROW;
 /* The block at `block` with a new size, moved if it must be; on failure it is left as it was. Null
  * `block`: as sh_malloc. `size` 0: frees the block and returns null. */
-void *sh_realloc(void *block, size_t size) SH_NOTHROW;
+void* sh_realloc(void* block, size_t size) SH_NOTHROW;
 /* sh_realloc for `count` elements of `size` bytes. */
-void *sh_reallocarray(void *block, size_t count, size_t size) SH_NOTHROW;
+void* sh_reallocarray(void* block, size_t count, size_t size) SH_NOTHROW;
 /* A block at a multiple of `alignment`, a power of two up to 2^30. */
-void *sh_aligned_alloc(size_t alignment, size_t size) SH_NOTHROW;
+void* sh_aligned_alloc(size_t alignment, size_t size) SH_NOTHROW;
 /* The block ends. Null is allowed. */
-void sh_free(void *block) SH_NOTHROW;
+void sh_free(void* block) SH_NOTHROW;
 /* sh_free for callers that know the size (alignment) they asked for: a wrong one ends the process
  * where noticing costs nothing, and always with the option verify=2. */
-void sh_free_sized(void *block, size_t size) SH_NOTHROW;
-void sh_free_aligned_sized(void *block, size_t alignment, size_t size) SH_NOTHROW;
+void sh_free_sized(void* block, size_t size) SH_NOTHROW;
+void sh_free_aligned_sized(void* block, size_t alignment, size_t size) SH_NOTHROW;
 
 /* Bytes that may be used at `block`, at least what was asked for; the same for its whole life. 0 for
  * null. */
-size_t sh_usable_size(const void *block) SH_NOTHROW;
+size_t sh_usable_size(const void* block) SH_NOTHROW;
 /* What sh_usable_size would say of a block of `size`: asking for that much wastes nothing. 0 if no
  * block can be that large. */
 size_t sh_good_size(size_t size) SH_NOTHROW;
 /* 1 if `address` lies in memory of this heap, in a live block or not; else 0. Cost: two loads. */
-int sh_owns(const void *address) SH_NOTHROW;
+int sh_owns(const void* address) SH_NOTHROW;
 
 /* ---- Control --------------------------------------------------------------------------------- */
 
 /* "major.minor.patch"; never freed. */
-const char *sh_version(void) SH_NOTHROW;
+const char* sh_version(void) SH_NOTHROW;
 
 /* Sets an option by its name, as in SPANHEAP="name=value,..." (docs/options.md lists them). Returns
- * 0, or -1 with errno ENOENT (no such option), EINVAL (not a value of it) or EPERM (it has effect
- * at the start of the process only). */
-int sh_set(const char *name, const char *value) SH_NOTHROW;
-/* Writes the option's value to `value` as sh_set would take it, cut to `capacity` with its closing
- * zero. Returns its full length, or -1 with errno ENOENT. */
-ptrdiff_t sh_get(const char *name, char *value, size_t capacity) SH_NOTHROW;
+ * 0, or -1 with errno EINVAL: no such option, not a value of it, or one that has effect at the start
+ * of the process only. */
+int sh_set(const char* name, const char* value) SH_NOTHROW;
+/* Writes the option's value to `value` as sh_set would take it, cut to `capacity` bytes with its
+ * closing zero. Returns 0, or -1 with errno ENOENT: no such option. */
+int sh_get(const char* name, char* value, size_t capacity) SH_NOTHROW;
 
 /* Gives all free memory back to the kernel now: free pages, and what the calling thread's cache
  * holds. 1 if any went back, else 0. Cost: system calls, up to a millisecond for each 10 MB. */
@@ -79,6 +79,19 @@ int sh_release_memory(void) SH_NOTHROW;
  * first contradiction, else returns the number of live blocks. No other thread may use the heap
  * meanwhile. Cost: a walk over all spans. */
 uint64_t sh_verify(void) SH_NOTHROW;
+
+/* ---- Statistics ------------------------------------------------------------------------------
+ *
+ * Where the heap's memory is. The categories add up to what is mapped, to the byte when no other
+ * thread uses the heap meanwhile. Nothing is allocated. Cost: a walk over all spans and threads.
+ */
+
+/* Writes a JSON object (share/spanheap-report.schema.json describes it) to `buffer`, cut to
+ * `capacity` bytes with its closing zero. Returns the length of the whole text without that zero:
+ * it was cut if that is not less than `capacity`. */
+size_t sh_stats_json(char* buffer, size_t capacity) SH_NOTHROW;
+/* Writes the same for people to a file descriptor. Returns 0, or -1 with errno EIO. */
+int sh_stats_print(int descriptor) SH_NOTHROW;
 
 #ifdef __cplusplus
 }

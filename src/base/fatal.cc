@@ -95,6 +95,10 @@ void FatalWrongAlignment(const char* call, Address p, Bytes claimed, BlockFacts 
   Die(line);
 }
 
+void FatalZeroRealloc(const char* call, Address p) {
+  DieOfCall(call, p, "size 0: frees the block in one C library and keeps it in another", {});
+}
+
 void FatalFreeOfFreePages(PageIndex first, Pages count) {
   LineWriter line = Opening();
   line.Text("internal error: freeing free pages ").Decimal(first.value).Char('+');

@@ -29,6 +29,7 @@ struct BlockFacts {
                                                BlockFacts facts);
 [[noreturn]] SPANHEAP_COLD void FatalWrongAlignment(const char* call, Address p, Bytes claimed,
                                                     BlockFacts facts);
+[[noreturn]] SPANHEAP_COLD void FatalZeroRealloc(const char* call, Address p);
 [[noreturn]] SPANHEAP_COLD void FatalFreeOfFreePages(PageIndex first, Pages count);
 [[noreturn]] SPANHEAP_COLD void FatalNoHandler(const char* call, Bytes wanted);
 [[noreturn]] SPANHEAP_COLD void FatalConfiguration(const char* what);

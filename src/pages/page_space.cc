@@ -50,7 +50,8 @@ PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
   Plan plan{kUsualReserve, kUsualReserve};
   if (limits.address_space != os::kUnlimited) {
     const Bytes ahead(limits.address_space.value / 8);
-    plan = {std::min(ahead, kArenaAhead), limits.address_space + kArenaAhead};
+    const Bytes first = std::min(ahead, kArenaAhead);  // the chunk in front of it included
+    plan = {first > kChunkSize ? first - kChunkSize : first, limits.address_space + kArenaAhead};
     arena_limit_ = std::max(ChunksIn(ahead), Count(1));
   } else if (limits.locked != os::kUnlimited && limits.locked >= kLockableLimit) {
     const Bytes quarter(limits.locked.value / 4);
@@ -93,17 +94,20 @@ bool PageSpace::InitWith(Plan plan) {
   const Count first = ChunksIn(plan.first);
   // Chunk 0 in front, and some to leave unused between arenas.
   const Count most(ChunksIn(plan.capacity).value + first.value / 8 + 64);
-  const Address start = memory_->Reserve(BytesOf(first), kChunkSize, "spanheap pages");
-  if (start.value == 0) return false;
-  if (!ReserveTables(std::max(most, first + Count(1)), first + Count(1))) {
-    memory_->Unreserve(start, BytesOf(first));
+  // Chunk 0's addresses count as linear, so nothing else may come to lie there: no later arena.
+  const Count with_front = first + Count(1);
+  const Address front = memory_->Reserve(BytesOf(with_front), kChunkSize, "spanheap pages");
+  if (front.value == 0) return false;
+  if (!ReserveTables(std::max(most, with_front), with_front)) {
+    memory_->Unreserve(front, BytesOf(with_front));
     return false;
   }
-  reserved_ += BytesOf(first);
+  const Address start = front + kChunkSize;
+  reserved_ += BytesOf(with_front);
   is_sparse_ = plan.first < kLeastReserve;
   next_chunk_ = ChunkIndex(1);
-  tables_.base = start - kChunkSize;
-  tables_.linear_bytes = BytesOf(first + Count(1)).value;
+  tables_.base = front;
+  tables_.linear_bytes = BytesOf(with_front).value;
   linear_end_ = FirstPage(ChunkIndex(1) + first);
   SPANHEAP_CHECK(NoteArena(start, first));
   return true;

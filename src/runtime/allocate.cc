@@ -65,9 +65,13 @@ void* TryPopHeldRun(size_t n) {
 }
 
 // Alignments above a page are met by runs alone.
-void* AllocateAlignedRun(size_t alignment, size_t n) {
+unsigned AlignedRunClassFor(size_t n) {
   constexpr size_t kLeastRun = kMaxSmallBytes + 1;
-  const unsigned c = MallocClassFor(n < kLeastRun ? kLeastRun : n);
+  return MallocClassFor(n < kLeastRun ? kLeastRun : n);
+}
+
+void* AllocateAlignedRun(size_t alignment, size_t n) {
+  const unsigned c = AlignedRunClassFor(n);
   const HeapSection section;
   if (!section.is_open()) return nullptr;
   bool zeroed = false;
@@ -110,6 +114,14 @@ void* AllocateAligned(size_t alignment, size_t n) {
   if (alignment > kPageSize.value) return AllocateAlignedRun(alignment, n);
   const unsigned c = AlignedClassFor(alignment, n);
   return Allocate(c != 0 ? BlockBytes(c) : n);
+}
+
+size_t GoodSizeAligned(size_t alignment, size_t n) {
+  if (alignment > kMaxAlignment || n > kMaxBlock) return 0;
+  if (alignment <= kMinAlignment || n > kMaxRunBytes) return GoodSize(n);
+  if (alignment > kPageSize.value) return BlockBytes(AlignedRunClassFor(n));
+  const unsigned c = AlignedClassFor(alignment, n);
+  return c != 0 ? BlockBytes(c) : GoodSize(n);
 }
 
 }  // namespace spanheap::heap

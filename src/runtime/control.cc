@@ -3,10 +3,10 @@
 // Options at run time, and fork.
 #include <cstring>
 
-#include "base/annotations.h"
 #include "base/fatal.h"
 #include "os/memory.h"
 #include "runtime/heap.h"
+#include "runtime/heap_section.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 
@@ -28,23 +28,36 @@ bool SetRefusal(const char* value) {
   return true;
 }
 
+// The calling thread obeys the options from here on, the others from their next slow path on: what
+// lies in its bins goes back, so that a block freed earlier shows as free if it is freed again.
+void ObeyOptions() {
+  const HeapSection section;
+  if (section.is_open() && section.is_direct()) section.cache().Flush();
+}
+
 }  // namespace
 
 bool Start() { return runtime.EnsureStarted(); }
 
+void PrepareThreadBeforeTls() {
+  this_thread.bins = const_cast<ThreadBins*>(&kEmptyBins);
+  this_thread.exited = true;  // so that the shared block serves
+}
+
 bool SetOption(const char* name, const char* value) {
   if (strcmp(name, "refuse_after") == 0) return SetRefusal(value);
-  return options.Set(name, value) == OptionResult::kDone;
+  if (options.Set(name, value) != OptionResult::kDone) return false;
+  ObeyOptions();
+  return true;
 }
 
 bool GetOption(const char* name, char* value, size_t capacity) {
   return options.Get(name, value, capacity);
 }
 
-// Locked in one function, unlocked in another: the analysis sees one function at a time.
-void BeforeFork() NO_THREAD_SAFETY_ANALYSIS { runtime.threads.BeforeFork(); }
-void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS { runtime.threads.AfterForkInParent(); }
-void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS {
+void BeforeFork() { runtime.threads.BeforeFork(); }
+void AfterForkInParent() { runtime.threads.AfterForkInParent(); }
+void AfterForkInChild() {
   runtime.pages.ResetInChild();
   runtime.metadata.ResetInChild();
   runtime.spans.ResetInChild();

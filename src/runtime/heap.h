@@ -20,6 +20,9 @@ namespace spanheap::heap {
 // Starts the heap if it has not started yet: the first call that needs it does so, too. False: the OS
 // gives no address space now.
 bool Start();
+// For the time before the dynamic linker has filled the first thread's variables: malloc and free
+// work, until it does so.
+void PrepareThreadBeforeTls();
 
 // No block is larger: pointers within one must have differences that fit.
 inline constexpr size_t kMaxBlock = PTRDIFF_MAX;
@@ -29,7 +32,7 @@ inline constexpr size_t kMaxAlignment = size_t{1} << 30;
 
 // A block of at least n bytes (n = 0: a block of its own all the same).
 void* Allocate(size_t n);
-// The same, all usable bytes zero.
+// The same, its n bytes zero.
 void* AllocateZeroed(size_t n);
 // `alignment` is a power of two up to kMaxAlignment; above it: null.
 void* AllocateAligned(size_t alignment, size_t n);
@@ -45,8 +48,9 @@ void FreeSized(void* p, size_t n, size_t alignment, const char* call);
 
 // Bytes the program may use at p: constant for a block's life. 0 for null.
 size_t UsableSize(const void* p, const char* call);
-// The usable size a request of n would get; 0 if n is too large.
+// The usable size a request of n (at an alignment) would get; 0 if n is too large.
 size_t GoodSize(size_t n);
+size_t GoodSizeAligned(size_t alignment, size_t n);
 // True if p lies in memory of this heap (live or not).
 bool Owns(const void* p);
 

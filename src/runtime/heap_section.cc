@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/heap_section.h"
 
-#include "base/annotations.h"
 #include "runtime/options.h"
 
 namespace spanheap {
 
-// Locks in some cases only, which the analysis cannot follow; Leave has the same cases.
-void HeapSection::FindBlock() NO_THREAD_SAFETY_ANALYSIS {
+void HeapSection::FindBlock() {
   if (!runtime.EnsureStarted()) return;
   if (!this_thread.exited) {
     block_ = runtime.threads.Attach();
@@ -36,7 +34,7 @@ void HeapSection::Enter() {
   is_direct_ = is_shared_ || options.verify >= 2;
 }
 
-void HeapSection::Leave() NO_THREAD_SAFETY_ANALYSIS {
+void HeapSection::Leave() {
   CoreSection::Leave(block_->state);
   if (is_shared_) {
     runtime.threads.shared_user().StoreRelease(0);

@@ -29,7 +29,8 @@ class PageSpaceTest : public testing::Test {
       for (const size_t offset : {size_t{0}, size_t{5000}, size_t{3} << 20}) {
         const Address a = start + Bytes(offset);
         ASSERT_TRUE(space_.Contains(a));
-        ASSERT_EQ(space_.IndexOf(a), FirstPage(r.begin) + Pages(static_cast<uint32_t>(offset >> 13)));
+        ASSERT_EQ(space_.IndexOf(a),
+                  FirstPage(r.begin) + Pages(static_cast<uint32_t>(offset >> 13)));
         ASSERT_EQ(memory_.StateAt(a), os::RangeState::kReady);
       }
       const PageIndex last = FirstPage(r.end) - Pages(1);
@@ -102,6 +103,15 @@ TEST_F(PageSpaceTest, LimitedAddressSpaceIsTakenAnEighthAtMostAheadOfUse) {
   }
   EXPECT_GE(grown, 60U);  // 240 of 256 MiB
   CheckConversions();
+}
+
+// Addresses of chunk 0 count as linear: an arena there would have the page numbers of no page.
+TEST_F(PageSpaceTest, NoArenaCanComeToLieInFrontOfTheFirst) {
+  options_.sparse = true;
+  ASSERT_TRUE(space_.Init(memory_, options_));
+  const Address front = space_.tables().base;
+  EXPECT_EQ(memory_.StateAt(front), os::RangeState::kReserved);
+  EXPECT_EQ(memory_.StateAt(front + kChunkSize - 1_B), os::RangeState::kReserved);
 }
 
 TEST_F(PageSpaceTest, LockedMemoryLimitLeavesThreeQuarters) {

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-
 #include <string>
 
 // What a program may define. The tests set it; Load reads it.

@@ -2,7 +2,6 @@
 #include "spanheap/preload.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -56,8 +55,8 @@ class FindLibraryTest : public testing::Test {
     setenv("SPANHEAP_LIBRARY", (folder_ / name).c_str(), 1);
     return FindLibrary();
   }
-  const std::filesystem::path folder_ = std::filesystem::canonical(testing::TempDir()) /
-                                        ("spanheap_preload_test_" + std::to_string(getpid()));
+  const std::filesystem::path folder_ =
+      std::filesystem::canonical(testing::TempDir()) / "spanheap_preload_test";
 };
 
 TEST_F(FindLibraryTest, ResolvesLinksToTheNameTheKernelShows) {

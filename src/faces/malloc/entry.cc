@@ -4,6 +4,8 @@
 #include <cerrno>
 
 #include "base/bits.h"
+#include "base/fatal.h"
+#include "runtime/options.h"
 
 namespace spanheap::face {
 namespace {
@@ -19,6 +21,12 @@ void* OrOutOfMemory(void* p) {
   return p;
 }
 
+SPANHEAP_COLD void* ReallocateToZero(void* p, const char* call) {
+  if (options.zero_realloc == ZeroRealloc::kAbort) FatalZeroRealloc(call, AddressOf(p));
+  Free(p, call);
+  return nullptr;
+}
+
 }  // namespace
 
 void* AllocateSlow(size_t n) { return OrOutOfMemory(heap::Allocate(n)); }
@@ -31,10 +39,8 @@ void* AllocateZeroed(size_t count, size_t size) {
 
 void* Reallocate(void* p, size_t n, const char* call) {
   if (p == nullptr) return Allocate(n);
-  if (n == 0) {
-    Free(p, call);
-    return nullptr;
-  }
+  if (n == 0) [[unlikely]]
+    return ReallocateToZero(p, call);
   return OrOutOfMemory(heap::Reallocate(p, n, call));
 }
 

@@ -8,16 +8,23 @@
 //          ordblks  free blocks                     fordblks  bytes free in spans, caches, pages
 //          hblks    -                               keepcost  bytes that malloc_trim could return
 //        The others are zero. mallinfo's fields stop at INT_MAX instead of wrapping around.
+#include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include <climits>
 
 #include "faces/malloc/export.h"
+#include "faces/malloc/stream.h"
 #include "observe/heap_report.h"
+#include "observe/report_text.h"
+#include "observe/report_xml.h"
 #include "runtime/heap.h"
 
 namespace heap = spanheap::heap;
 using spanheap::HeapReport;
+using spanheap::TextSink;
 
 namespace {
 
@@ -72,4 +79,24 @@ SPANHEAP_EXPORT int mallopt(int parameter, int) noexcept {
     default:
       return 0;
   }
+}
+
+// glibc's XML into the caller's stream. No option is known: others than 0 give EINVAL.
+SPANHEAP_EXPORT int malloc_info(int options, FILE* stream) noexcept {
+  if (options != 0) {
+    errno = EINVAL;
+    return -1;
+  }
+  HeapReport report;
+  heap::ReadReport(report);
+  TextSink sink(spanheap::face::WriteToStream, stream);
+  WriteReportXml(report, sink);
+  return sink.Finish() ? 0 : -1;
+}
+
+SPANHEAP_EXPORT void malloc_stats() noexcept {
+  HeapReport report;
+  heap::ReadReport(report);
+  TextSink sink(STDERR_FILENO);
+  WriteReportText(report, "spanheap", sink);
 }

@@ -8,7 +8,6 @@
 // Tests.  tests/faces/malloc/conformance.cc.
 #include <cstring>
 
-#include "base/bits.h"
 #include "faces/malloc/entry.h"
 #include "faces/malloc/export.h"
 #include "faces/malloc/jemalloc_flags.h"
@@ -24,9 +23,13 @@ bool IsAnyAlignment(JemallocFlags flags) { return flags.alignment() <= heap::kMi
 // With zero fill the whole usable size is zero, so that a later rallocx that grows need only clear
 // what it adds.
 void* AllocateFor(size_t n, JemallocFlags flags) {
-  if (IsAnyAlignment(flags)) return flags.zero() ? face::AllocateZeroed(1, n) : face::Allocate(n);
-  void* p = face::AllocateAligned(flags.alignment(), n);
-  if (p != nullptr && flags.zero()) memset(p, 0, heap::UsableSize(p, "mallocx"));
+  const bool aligned = !IsAnyAlignment(flags);
+  void* p = aligned        ? face::AllocateAligned(flags.alignment(), n)
+            : flags.zero() ? face::AllocateZeroed(1, n)
+                           : face::Allocate(n);
+  if (p == nullptr || !flags.zero()) return p;
+  const size_t zeroed = aligned ? 0 : n;
+  memset(static_cast<char*>(p) + zeroed, 0, heap::UsableSize(p, "mallocx") - zeroed);
   return p;
 }
 
@@ -69,7 +72,5 @@ SPANHEAP_EXPORT void sdallocx(void* p, size_t n, int bits) {
 
 // The usable size that mallocx would give for n.
 SPANHEAP_EXPORT size_t nallocx(size_t n, int bits) {
-  const size_t alignment = JemallocFlags{bits}.alignment();
-  if (n > heap::kMaxBlock || alignment > heap::kMaxAlignment) return 0;
-  return heap::GoodSize(spanheap::RoundUp(n, alignment));
+  return heap::GoodSizeAligned(JemallocFlags{bits}.alignment(), n);
 }

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+//
+// Rows on the control calls of glibc and jemalloc: figures that are true, trimming that trims.
+#include <malloc.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "conformance.h"
+#include "foreign_names.h"
+
+namespace conformance {
+namespace {
+
+void MallinfoCounts(Verdict& v) {
+  const struct mallinfo2 before = mallinfo2();
+  std::vector<void*> blocks;
+  blocks.reserve(1000);
+  for (int i = 0; i < 1000; ++i) blocks.push_back(malloc(10000));
+  const struct mallinfo2 full = mallinfo2();
+  for (void* p : blocks) free(p);
+  const size_t grown = full.uordblks - before.uordblks;
+  EXPECT(v, grown >= 10000000 && grown < 14000000);
+  EXPECT(v, full.uordblks <= full.arena + full.hblkhd);
+  const struct mallinfo narrow = mallinfo();
+  EXPECT(v, narrow.uordblks > 0);
+  v.Note("uordblks grows by %zu for 10 000 000 B", grown);
+}
+
+// Free all but a little of 200 MB; then ask for it back.
+void TrimReturnsMemory(Verdict& v) {
+  malloc_trim(0);
+  const long before = ProcStatus("VmRSS");
+  std::vector<void*> blocks(20000);
+  for (void*& p : blocks) memset(p = malloc(10000), 1, 10000);
+  for (void* p : blocks) free(p);
+  const int first = malloc_trim(0);
+  const int second = malloc_trim(0);
+  const long after = ProcStatus("VmRSS");
+  EXPECT(v, first == 1 || after - before < 20000);
+  EXPECT(v, second == 0);
+  EXPECT(v, after - before < 20000);
+  v.Note("returns %d, then %d; %ld of 200 000 KiB stay", first, second, after - before);
+}
+
+void MalloptKnowsItsNumbers(Verdict& v) {
+  EXPECT(v, mallopt(M_TRIM_THRESHOLD, 1 << 20) == 1);
+  EXPECT(v, mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1);
+  EXPECT(v, mallopt(M_ARENA_MAX, 2) == 1);
+  EXPECT(v, mallopt(12345, 1) == 0);
+  v.Note("1 for glibc's parameters, 0 for others");
+}
+
+void InfoIsXml(Verdict& v) {
+  char* text = nullptr;
+  size_t size = 0;
+  FILE* stream = open_memstream(&text, &size);
+  fputs("before ", stream);
+  EXPECT(v, malloc_info(0, stream) == 0);
+  fputs("after", stream);
+  fclose(stream);
+  EXPECT(v, strncmp(text, "before <malloc version=", 23) == 0);
+  EXPECT(v, strstr(text, "</malloc>") != nullptr);
+  EXPECT(v, size > 5 && strcmp(text + size - 5, "after") == 0);
+  v.Note("%zu bytes, in the stream's order", size);
+  free(text);
+  errno = 0;
+  EXPECT(v, malloc_info(1, stdout) != 0);
+}
+
+void StatsGoToStderr(Verdict& v) {
+  const Outcome outcome = RunForked([] {
+    malloc_stats();
+    return 0;
+  });
+  EXPECT(v, outcome.exited_with(0) && outcome.errors.size() > 50);
+  v.Note("%zu bytes", outcome.errors.size());
+}
+
+template <class T>
+T Read(const char* name, int& error) {
+  T value{};
+  size_t size = sizeof value;
+  error = mallctl(name, &value, &size, nullptr, 0);
+  return value;
+}
+
+void MallctlReads(Verdict& v) {
+  if (mallctl == nullptr) return v.Expect(false, "mallctl missing", __LINE__);
+  int error = 0;
+  EXPECT(v, Read<const char*>("version", error) != nullptr && error == 0);
+  EXPECT(v, Read<unsigned>("arenas.narenas", error) >= 1 && error == 0);
+  EXPECT(v, !Read<bool>("opt.prof", error) && error == 0);
+  EXPECT(v, !Read<bool>("background_thread", error) && error == 0);
+  uint64_t epoch = 1;
+  size_t size = sizeof epoch;
+  EXPECT(v, mallctl("epoch", &epoch, &size, &epoch, size) == 0);
+  const auto before = Read<size_t>("stats.allocated", error);
+  void* p = malloc(1 << 20);
+  EXPECT(v, mallctl("epoch", &epoch, &size, &epoch, size) == 0);
+  const auto after = Read<size_t>("stats.allocated", error);
+  EXPECT(v, after >= before + (1 << 20));
+  free(p);
+  const auto active = Read<size_t>("stats.active", error);
+  EXPECT(v, Read<size_t>("stats.allocated", error) <= active);
+  EXPECT(v, active <= Read<size_t>("stats.resident", error));
+  EXPECT(v, Read<size_t>("stats.metadata", error) > 0);
+  v.Note("version, epoch, stats.*, opt.*, arenas.*");
+}
+
+void MallctlErrors(Verdict& v) {
+  if (mallctl == nullptr) return v.Expect(false, "mallctl missing", __LINE__);
+  uint32_t narrow = 0;
+  size_t size = sizeof narrow;
+  EXPECT(v, mallctl("stats.allocated", &narrow, &size, nullptr, 0) == EINVAL && size == 4);
+  EXPECT(v, mallctl("no.such.name", nullptr, nullptr, nullptr, 0) == ENOENT);
+  EXPECT(v, mallctl("arena.77.purge", nullptr, nullptr, nullptr, 0) == ENOENT);
+  EXPECT(v, mallctl("arena", nullptr, nullptr, nullptr, 0) == ENOENT);
+  EXPECT(v, mallctl("version", nullptr, nullptr, &narrow, sizeof narrow) == EPERM);
+  EXPECT(v, mallctl("epoch", nullptr, nullptr, &narrow, sizeof narrow) == EINVAL);
+  v.Note("ENOENT, EPERM, EINVAL as jemalloc");
+}
+
+void MallctlByMib(Verdict& v) {
+  if (mallctl == nullptr) return v.Expect(false, "mallctl missing", __LINE__);
+  size_t mib[4] = {};
+  size_t length = 4;
+  EXPECT(v, mallctlnametomib("arena.0.purge", mib, &length) == 0 && length == 3);
+  mib[1] = 4096;
+  EXPECT(v, mallctlbymib(mib, length, nullptr, nullptr, nullptr, 0) == 0);
+  mib[1] = 99;
+  EXPECT(v, mallctlbymib(mib, length, nullptr, nullptr, nullptr, 0) == ENOENT);
+  length = 4;
+  EXPECT(v, mallctlnametomib("stats.allocated", mib, &length) == 0 && length == 2);
+  size_t allocated = 0;
+  size_t size = sizeof allocated;
+  EXPECT(v, mallctlbymib(mib, length, &allocated, &size, nullptr, 0) == 0 && allocated > 0);
+  EXPECT(v, mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0) == 0);
+  EXPECT(v, mallctl("arena.0.decay", nullptr, nullptr, nullptr, 0) == 0);
+  v.Note("names to numbers; the arena is replaceable");
+}
+
+}  // namespace
+
+Rows ControlRows() {
+  return {
+      {"mallinfo2", "counts this heap's blocks", MallinfoCounts},
+      {"malloc_trim", "1 and memory goes back; at once again: 0", TrimReturnsMemory},
+      {"mallopt", "accepts glibc's parameters", MalloptKnowsItsNumbers},
+      {"malloc_info", "XML into the caller's stream; options other than 0 refused", InfoIsXml},
+      {"malloc_stats", "a report on stderr", StatsGoToStderr},
+      {"mallctl", "the common names read true figures", MallctlReads},
+      {"mallctl", "jemalloc's error numbers", MallctlErrors},
+      {"mallctl", "by MIB; arena 4096 means all", MallctlByMib},
+  };
+}
+
+}  // namespace conformance

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+//
+// Rows on misuse: one line on stderr that names the process, the call and the address, then abort.
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <vector>
+
+#include "conformance.h"
+#include "foreign_names.h"
+
+namespace conformance {
+namespace {
+
+// One line: "spanheap[<pid>]: <call>(0x<address>): <cause>...".
+bool IsAbortLine(const Outcome& outcome, const char* call, const char* cause) {
+  const std::string& text = outcome.errors;
+  return outcome.killed_by(SIGABRT) && text.rfind("spanheap[", 0) == 0 &&
+         text.find('\n') == text.size() - 1 &&
+         text.find(std::string("]: ") + call + "(0x") != std::string::npos &&
+         text.find(cause) != std::string::npos;
+}
+
+void ExpectAbort(Verdict& v, const char* call, const char* cause,
+                 const std::function<void()>& misuse) {
+  const Outcome outcome = RunForked([&] {
+    misuse();
+    return 0;
+  });
+  const bool as_stated = IsAbortLine(outcome, call, cause);
+  const std::string what = std::string(call) + ": want \"" + cause + "\", got \"" +
+                           outcome.errors.substr(0, outcome.errors.find('\n')) + "\"";
+  v.Expect(as_stated, what.c_str(), __LINE__);
+}
+
+// The compiler must not see that the pointers are the same, or what they point to.
+void* Hidden(void* p) {
+  asm volatile("" : "+r"(p));
+  return p;
+}
+
+// Fills and empties this thread's caches, so that blocks reach their spans.
+void Churn() {
+  std::vector<void*> blocks(20000);
+  for (size_t n : {48, 48, 48}) {
+    for (void*& p : blocks) p = malloc(n);
+    for (void* p : blocks) free(p);
+  }
+}
+
+void DoubleFreeTopOfStack(Verdict& v) {
+  ExpectAbort(v, "free", "double free", [] {
+    void* p = malloc(48);
+    free(p);
+    free(Hidden(p));
+  });
+  v.Note("at once");
+}
+
+void DoubleFreeAtFlush(Verdict& v) {
+  const Outcome outcome = RunForked([] {
+    void* p = malloc(48);
+    void* q = malloc(48);
+    free(p);
+    free(q);
+    free(Hidden(p));
+    Churn();
+    return 0;
+  });
+  EXPECT(v, outcome.killed_by(SIGABRT));
+  EXPECT(v, outcome.errors.find("double free") != std::string::npos);
+  v.Note("when the block reaches its span");
+}
+
+void DoubleFreeLarge(Verdict& v) {
+  for (size_t n : {size_t{200} << 10, size_t{2} << 20, size_t{64} << 20}) {
+    const Outcome outcome = RunForked([n] {
+      void* p = malloc(n);
+      free(p);
+      free(Hidden(p));
+      Churn();
+      return 0;
+    });
+    EXPECT(v, outcome.killed_by(SIGABRT) && outcome.errors.rfind("spanheap[", 0) == 0);
+  }
+  v.Note("200 KiB, 2 MiB, 64 MiB");
+}
+
+void DoubleFreeVerified(Verdict& v) {
+  if (sh_set == nullptr) return v.Skip("not spanheap");
+  ExpectAbort(v, "free", "double free", [] {
+    if (sh_set("verify", "2") != 0) return;
+    void* p = malloc(48);
+    void* q = malloc(48);
+    free(p);
+    free(q);
+    free(Hidden(p));
+  });
+  v.Note("at the call");
+}
+
+void MisalignedFree(Verdict& v) {
+  ExpectAbort(v, "free", "not the start of a block", [] {
+    if (sh_set != nullptr) sh_set("verify", "2");
+    free(static_cast<char*>(Hidden(malloc(48))) + 16);
+  });
+  ExpectAbort(v, "free", "", [] { free(static_cast<char*>(Hidden(malloc(1 << 20))) + 8192); });
+  v.Note("inside a small and a large block");
+}
+
+void ForeignPointer(Verdict& v) {
+  ExpectAbort(v, "free", "foreign pointer", [] {
+    alignas(16) char on_stack[64];
+    free(Hidden(on_stack));
+  });
+  ExpectAbort(v, "free", "foreign pointer", [] {
+    free(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  });
+  ExpectAbort(v, "realloc", "foreign pointer", [] {
+    static char in_data[64];
+    Use(realloc(Hidden(in_data), 100));
+  });
+  v.Note("stack, mapping, static data");
+}
+
+void ForeignPointerIgnored(Verdict& v) {
+  if (sh_set == nullptr) return v.Skip("not spanheap");
+  const Outcome outcome = RunForked([] {
+    if (sh_set("foreign", "ignore") != 0) return 2;
+    alignas(16) char on_stack[64];
+    free(Hidden(on_stack));
+    free(malloc(10));
+    return 0;
+  });
+  EXPECT(v, outcome.exited_with(0));
+  v.Note("the process goes on");
+}
+
+void WrongSize(Verdict& v) {
+  if (sh_set == nullptr || free_sized == nullptr) return v.Skip("not spanheap");
+  ExpectAbort(v, "free_sized", "wrong size", [] {
+    sh_set("verify", "2");
+    free_sized(Hidden(malloc(48)), 500);
+  });
+  ExpectAbort(v, "operator delete(size)", "wrong size", [] {
+    sh_set("verify", "2");
+    ::operator delete(Hidden(::operator new(48)), 5000);
+  });
+  ExpectAbort(v, "free_aligned_sized", "wrong alignment", [] {
+    sh_set("verify", "2");
+    free_aligned_sized(static_cast<char*>(Hidden(malloc(48))), size_t{1} << 28, 48);
+  });
+  v.Note("at verify level 2");
+}
+
+void ZeroReallocDiagnosed(Verdict& v) {
+  if (sh_set == nullptr) return v.Skip("not spanheap");
+  ExpectAbort(v, "realloc", "size 0", [] {
+    sh_set("zero_realloc", "abort");
+    Use(realloc(Hidden(malloc(48)), 0));
+  });
+  v.Note("zero_realloc=abort");
+}
+
+}  // namespace
+
+Rows MisuseRows() {
+  return {
+      {"double free", "at the top of the thread's cache: at once", DoubleFreeTopOfStack},
+      {"double free", "any other: before the block is reused", DoubleFreeAtFlush},
+      {"double free", "large blocks", DoubleFreeLarge},
+      {"double free", "at verify level 2: at the call", DoubleFreeVerified},
+      {"invalid pointer", "inside of a block", MisalignedFree},
+      {"foreign pointer", "one line and abort", ForeignPointer},
+      {"foreign pointer", "foreign=ignore: no effect", ForeignPointerIgnored},
+      {"wrong size", "sized frees at verify level 2", WrongSize},
+      {"realloc(p, 0)", "an option takes it for a mistake", ZeroReallocDiagnosed},
+  };
+}
+
+}  // namespace conformance
