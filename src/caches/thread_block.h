@@ -73,11 +73,11 @@ struct ThreadBlock {
   // Sum of capacity x size over the small classes; run bytes on stacks of untabled classes.
   size_t capacity_bytes = 0;
   size_t held_run_bytes = 0;
-  unsigned next_to_shrink = 1;     // round robin over classes when capacity_bytes is at its cap
-  unsigned exit_rounds = 0;        // calls of the thread-exit hook so far
-  uint64_t random_state = 0;       // for sampling intervals
-  void* deferred_frees = nullptr;  // freed by a signal handler that interrupted a slow path
-  Atomic<uint64_t> refills;        // statistics, written by the owner
+  unsigned next_to_shrink = 1;   // round robin over classes when capacity_bytes is at its cap
+  unsigned exit_rounds = 0;      // calls of the thread-exit hook so far
+  uint64_t random_state = 0;     // for sampling intervals
+  Atomic<void*> deferred_frees;  // freed by a signal handler that interrupted a slow path
+  Atomic<uint64_t> refills;      // statistics, written by the owner
   Atomic<uint64_t> flushes;
   ThreadBlock* next = nullptr;  // list of blocks; guarded by the registry
   ThreadBlock* previous = nullptr;

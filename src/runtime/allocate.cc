@@ -113,7 +113,9 @@ void* AllocateAligned(size_t alignment, size_t n) {
   if (n > kMaxRunBytes) return AllocateLarge(n, alignment);
   if (alignment > kPageSize.value) return AllocateAlignedRun(alignment, n);
   const unsigned c = AlignedClassFor(alignment, n);
-  return Allocate(c != 0 ? BlockBytes(c) : n);
+  void* block = Allocate(c != 0 ? BlockBytes(c) : n);
+  // What a signal handler gets that interrupted a slow path is aligned to 16 only.
+  return AddressOf(block).value % alignment == 0 ? block : nullptr;
 }
 
 size_t GoodSizeAligned(size_t alignment, size_t n) {

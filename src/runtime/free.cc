@@ -31,8 +31,10 @@ void FreeClassedInSection(const HeapSection& section, unsigned c, void* p, const
 // A signal handler frees a block while its thread is in a slow path. The block is kept until the
 // thread's next slow path; the link is in the block itself: there is no other memory to use here.
 void DeferFree(ThreadBlock& block, void* p) {
-  *static_cast<void**>(p) = block.deferred_frees;
-  block.deferred_frees = p;
+  void* before = block.deferred_frees.LoadAcquire();
+  do {
+    *static_cast<void**>(p) = before;
+  } while (!block.deferred_frees.CompareExchange(before, p));
 }
 
 void FreeInSection(const HeapSection& section, const BlockInfo& info, void* p, const char* call) {
@@ -56,11 +58,24 @@ void FreeInSection(const HeapSection& section, const BlockInfo& info, void* p, c
   }
 }
 
-void FreeDeferred(const HeapSection& section) {
-  while (void* p = section.block().deferred_frees) {
-    section.block().deferred_frees = *static_cast<void**>(p);
+// The list is taken whole, so that a handler may begin another meanwhile.
+void FreeDeferred(const HeapSection& section, ThreadBlock& block) {
+  void* p = block.deferred_frees.Exchange(nullptr);
+  while (p != nullptr) {
+    void* next = *static_cast<void**>(p);
     FreeInSection(section, LookUp(p), p, "free");
+    p = next;
   }
+}
+
+// A thread without a block defers its handlers' frees to the shared one.
+void FreeAllDeferred(const HeapSection& section) {
+  ThreadBlock& own = section.block();
+  ThreadBlock& shared = runtime.threads.shared_block();
+  if (own.deferred_frees.LoadAcquire() != nullptr) [[unlikely]]
+    FreeDeferred(section, own);
+  if (shared.deferred_frees.LoadAcquire() != nullptr) [[unlikely]]
+    FreeDeferred(section, shared);
 }
 
 // A run beyond malloc's table goes to this thread's keep without a section.
@@ -94,8 +109,7 @@ void Free(void* p, const char* call) {
     if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
     return;
   }
-  if (section.block().deferred_frees != nullptr) [[unlikely]]
-    FreeDeferred(section);
+  FreeAllDeferred(section);
   FreeInSection(section, LookUp(p), p, call);
 }
 

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/heap_section.h"
 
+#include "runtime/occupied.h"
 #include "runtime/options.h"
 
 namespace spanheap {
 
 void HeapSection::FindBlock() {
+  if (this_thread.is_occupied) {
+    is_reentrant_ = true;
+    if (block_ == nullptr) block_ = &runtime.threads.shared_block();
+    return;
+  }
   if (!runtime.EnsureStarted()) return;
   if (!this_thread.exited) {
     block_ = runtime.threads.Attach();
     if (block_ != nullptr) return;
   }
-  const uint32_t self = os::ThreadId();
+  Occupied::Begin();
   block_ = &runtime.threads.shared_block();
-  // Relaxed: equal only if this very thread wrote it.
-  if (runtime.threads.shared_user().LoadRelaxed() == self) {
-    is_reentrant_ = true;
-    return;
-  }
   runtime.threads.shared_mutex().Lock();
-  runtime.threads.shared_user().StoreRelease(self);
   is_shared_ = true;
 }
 
@@ -29,6 +29,8 @@ void HeapSection::Enter() {
     is_reentrant_ = true;
     return;
   }
+  if (runtime.threads.has_orphans() && !is_shared_) [[unlikely]]
+    runtime.threads.ReclaimOrphan();
   CoreSection::Enter(runtime.gate, block_->state);
   this_thread.bins = const_cast<ThreadBins*>(&kEmptyBins);
   is_direct_ = is_shared_ || options.verify >= 2;
@@ -37,8 +39,8 @@ void HeapSection::Enter() {
 void HeapSection::Leave() {
   CoreSection::Leave(block_->state);
   if (is_shared_) {
-    runtime.threads.shared_user().StoreRelease(0);
     runtime.threads.shared_mutex().Unlock();
+    Occupied::End();
     return;
   }
   if (!is_direct_) this_thread.bins = &block_->bins;

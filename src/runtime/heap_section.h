@@ -17,11 +17,8 @@ namespace spanheap {
 
 class HeapSection {
  public:
-  HeapSection() {
-    if (runtime.threads.has_orphans()) [[unlikely]]
-      runtime.threads.ReclaimOrphan();
-    block_ = this_thread.block;
-    if (block_ == nullptr) [[unlikely]]
+  HeapSection() : block_(this_thread.block) {
+    if (this_thread.is_occupied || block_ == nullptr) [[unlikely]]
       FindBlock();
     if (block_ != nullptr) Enter();
   }
@@ -34,7 +31,7 @@ class HeapSection {
 
   // False: there is no heap to be had, or it is not to be used now.
   bool is_open() const { return block_ != nullptr && !is_reentrant_; }
-  // This thread is in a section already: a signal handler interrupted it.
+  // This thread is in the heap already: a signal handler interrupted it.
   bool is_reentrant() const { return is_reentrant_; }
   // No block may stay in a bin: the block is shared, or every free is to be checked at the call.
   bool is_direct() const { return is_direct_; }

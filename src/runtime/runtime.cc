@@ -3,6 +3,7 @@
 
 #include "os/limits.h"
 #include "os/memory.h"
+#include "runtime/occupied.h"
 #include "runtime/options.h"
 
 namespace spanheap {
@@ -30,6 +31,7 @@ uint32_t RecordCapacity(const PageHeap& pages, const os::MemoryLimits& limits) {
 constinit Runtime runtime;
 
 bool Runtime::Start() {
+  const Occupied occupied;
   MutexLock lock(start_mutex_);
   if (started_.LoadAcquire() != 0) return true;
   if (!StartLocked()) return false;

@@ -2,6 +2,7 @@
 #include "runtime/thread_registry.h"
 
 #include "caches/thread_cache.h"
+#include "runtime/occupied.h"
 #include "runtime/runtime.h"
 #include "runtime/sampling.h"
 
@@ -23,13 +24,14 @@ void ThreadRegistry::Init() {
 ThreadBlock* ThreadRegistry::Attach() {
   ThreadBlock* block;
   {
+    const Occupied occupied;
     MutexLock lock(mutex_);
     block = NewBlockLocked();
     if (block == nullptr) return nullptr;
     LinkLocked(block);
+    this_thread.block = block;
+    this_thread.bins = &block->bins;
   }
-  this_thread.block = block;
-  this_thread.bins = &block->bins;
   // May allocate: the thread is ready for that by now.
   exit_hook_.Arm(block);
   return block;
@@ -72,6 +74,7 @@ void ThreadRegistry::OnThreadExit(void* block) {
 }
 
 void ThreadRegistry::Detach(ThreadBlock& block) {
+  const Occupied occupied;
   this_thread.bins = const_cast<ThreadBins*>(&kEmptyBins);
   {
     CoreSection section(runtime_.gate, block.state);
@@ -96,22 +99,37 @@ void ThreadRegistry::RecycleLocked(ThreadBlock* block) {
   totals_.flushes += block->flushes.LoadRelaxed();
   block->refills.StoreRelaxed(0);
   block->flushes.StoreRelaxed(0);
+  HandOverDeferred(*block);
   block->next = recycled_;
   recycled_ = block;
 }
 
+// What a handler freed in the thread's last slow path waits at the shared block for the next free.
+void ThreadRegistry::HandOverDeferred(ThreadBlock& block) {
+  void* const first = block.deferred_frees.Exchange(nullptr);
+  if (first == nullptr) return;
+  auto* last = static_cast<void**>(first);
+  while (*last != nullptr) last = static_cast<void**>(*last);
+  void* before = shared_.deferred_frees.LoadAcquire();
+  do {
+    *last = before;
+  } while (!shared_.deferred_frees.CompareExchange(before, first));
+}
+
 void ThreadRegistry::BeforeFork() {
+  Occupied::Begin();
   mutex_.Lock();
   runtime_.gate.Close();
   for (ThreadBlock* block = first_; block != nullptr; block = block->next) {
     if (block != this_thread.block) runtime_.gate.AwaitOutside(block->state);
   }
-  if (shared_user_.LoadAcquire() != os::ThreadId()) runtime_.gate.AwaitOutside(shared_.state);
+  runtime_.gate.AwaitOutside(shared_.state);
 }
 
 void ThreadRegistry::AfterForkInParent() {
   runtime_.gate.Open();
   mutex_.Unlock();
+  Occupied::End();
 }
 
 void ThreadRegistry::AfterForkInChild() {
@@ -119,11 +137,13 @@ void ThreadRegistry::AfterForkInChild() {
   for (ThreadBlock* block = first_; block != nullptr; block = block->next) {
     if (block == this_thread.block) continue;
     block->orphaned = true;
+    // Its thread may have been on its way in, to find the gate closed and turn back.
+    block->state.section_depth.StoreRelaxed(0);  // relaxed: one thread is left
     ++lost;
   }
+  shared_.state.section_depth.StoreRelaxed(0);
   orphans_.StoreRelaxed(lost);  // relaxed: one thread is left
   shared_mutex_.ResetInChild();
-  shared_user_.StoreRelaxed(0);
   AfterForkInParent();
 }
 
@@ -141,6 +161,7 @@ ThreadBlock* ThreadRegistry::ClaimOrphan() {
 // The block stays in the list while it is emptied: if this thread is lost in another fork
 // meanwhile, its child finds it there, either full or empty.
 void ThreadRegistry::ReclaimOrphan() {
+  const Occupied occupied;
   ThreadBlock* orphan = ClaimOrphan();
   if (orphan == nullptr) return;
   {

@@ -44,8 +44,6 @@ class ThreadRegistry {
   // The shared block; its user holds shared_mutex().
   ThreadBlock& shared_block() { return shared_; }
   Mutex& shared_mutex() { return shared_mutex_; }
-  // The kernel's number of the thread that holds the shared block; 0: nobody.
-  Atomic<uint32_t>& shared_user() { return shared_user_; }
 
   bool has_orphans() const { return orphans_.LoadRelaxed() != 0; }  // relaxed: a hint
   // Empties one orphan and recycles its block.
@@ -74,6 +72,7 @@ class ThreadRegistry {
   void LinkLocked(ThreadBlock* block) REQUIRES(mutex_);
   void UnlinkLocked(ThreadBlock* block) REQUIRES(mutex_);
   void RecycleLocked(ThreadBlock* block) REQUIRES(mutex_);
+  void HandOverDeferred(ThreadBlock& block);
   ThreadBlock* ClaimOrphan();
 
   Runtime& runtime_;
@@ -84,7 +83,6 @@ class ThreadRegistry {
   Totals totals_ GUARDED_BY(mutex_);
   Atomic<uint32_t> orphans_;
   Mutex shared_mutex_{LockRank::kThreadBlock};
-  Atomic<uint32_t> shared_user_;
   ThreadBlock shared_{};
 };
 

@@ -5,8 +5,8 @@
 //
 // Modes. as    the address space is limited (as `ulimit -v` does) before the program starts
 //        data  RLIMIT_DATA is limited before the program starts
-//        late  RLIMIT_DATA is limited while the program runs (a late limit of the address space says
-//              nothing of what a heap reserved before)
+//        late  RLIMIT_DATA is limited while the program runs (a late limit of the address space
+//              says nothing of what a heap reserved before)
 // Idea.  Each shape of block is exhausted in turn, three times. Later rounds must get nine tenths
 //        of the first, or memory was lost on the way. (libc keeps free memory in arenas that other
 //        shapes cannot use, so under libc only the refusals and the blocks are checked.)

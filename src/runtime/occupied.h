@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+//
+// Occupied: keeps the calling thread's signal handlers out of the heap while the thread is where no
+// core section says so: starting the heap, attaching, leaving, using the shared block, forking.
+//
+// Idea.    A handler that interrupts such code could wait for a lock that its own thread holds, or
+//          change what is half done. HeapSection looks at the mark and turns the handler away, as it
+//          does inside a section: it is served by the bootstrap arena, and its frees are deferred.
+// Threads. The calling thread only; not nested.
+#pragma once
+
+#include <atomic>
+
+#include "caches/thread_bins.h"
+
+namespace spanheap {
+
+class Occupied {
+ public:
+  Occupied() { Begin(); }
+  ~Occupied() { End(); }
+  Occupied(const Occupied&) = delete;
+  Occupied& operator=(const Occupied&) = delete;
+
+  // For stretches that are no scope. The fences order the mark for a handler of this thread.
+  static void Begin() {
+    this_thread.is_occupied = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  static void End() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    this_thread.is_occupied = false;
+  }
+};
+
+}  // namespace spanheap
