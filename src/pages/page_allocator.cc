@@ -52,15 +52,35 @@ void PageAllocator::Init(const PageAllocatorTables& tables, ReleaseUnits units) 
 // ---- lazy summaries
 
 void PageAllocator::Propagate() {
-  if (pending_.value == 0) return;
-  tree_.Set(pending_, chunks_[pending_.value].used.Summarize());
-  pending_ = ChunkIndex();
+  for (; pending_count_ > 0; --pending_count_) {
+    const ChunkIndex c = pending_[pending_count_ - 1];
+    tree_.Set(c, chunks_[c.value].used.Summarize());
+  }
 }
 
 void PageAllocator::Touch(ChunkIndex c) {
-  if (c == pending_) return;
-  Propagate();
-  pending_ = c;
+  if (IsPending(c)) return;
+  if (pending_count_ == kMostPending) Propagate();
+  pending_[pending_count_++] = c;
+}
+
+bool PageAllocator::TouchAll(ChunkRange chunks) {
+  if (chunks.size().value > kMostPending) {
+    Propagate();
+    return false;
+  }
+  // Those touched first may be computed meanwhile, so what is asked of the chunks has to wait until
+  // all are pending: make room for all at once.
+  if (pending_count_ + chunks.size().value > kMostPending) Propagate();
+  for (ChunkIndex c = chunks.begin; c < chunks.end; ++c) Touch(c);
+  return true;
+}
+
+void PageAllocator::SetLeaves(ChunkRange chunks) {
+  for (ChunkIndex c = chunks.begin; c < chunks.end; ++c) {
+    tree_.SetLeafOnly(c, chunks_[c.value].used.Summarize());
+  }
+  tree_.Propagate(chunks.begin, chunks.end - Count(1));
 }
 
 RunSummary PageAllocator::Summary(unsigned level, uint32_t entry) {
@@ -80,9 +100,8 @@ bool PageAllocator::Grow(ChunkRange chunks, bool zeroed) {
     chunk.zeroed = PageBitmap{};
     if (zeroed) chunk.zeroed.SetRange(0, PageBitmap::kBits);
     index_.Grow(c);
-    tree_.SetLeafOnly(c, chunk.used.Summarize());
   }
-  tree_.Propagate(chunks.begin, chunks.end - Count(1));
+  SetLeaves(chunks);
   LowerSearch(FirstPage(chunks.begin));
   const uint64_t pages = uint64_t{chunks.size().value} << kChunkPagesShift;
   counts_.grown += pages;
@@ -149,7 +168,7 @@ PageIndex PageAllocator::FindInSearchChunk(Pages n) {
   const ChunkIndex c = ChunkOf(search_);
   const unsigned from = PageInChunk(search_);
   if (n.value > kChunkPages.value - from) return kNone;
-  if (c != pending_ && tree_.Leaf(c).max() < n.value) return kNone;
+  if (!IsPending(c) && tree_.Leaf(c).max() < n.value) return kNone;
   const PageBitmap::Found found = chunks_[c.value].used.FindFree(n.value, from);
   if (found.first_free != PageBitmap::kNone) {
     search_ = std::max(search_, FirstPage(c) + Pages(found.first_free));
@@ -218,17 +237,9 @@ void PageAllocator::TakeInChunk(ChunkIndex c, unsigned from, unsigned n, PageRun
 PageRun PageAllocator::Take(PageIndex first, Pages n) {
   PageRun run{first, n, Pages(0), true};
   const ChunkRange chunks = ChunksOf(first, n);
-  if (chunks.size() == Count(1)) {
-    Touch(chunks.begin);
-    TakeInChunk(chunks.begin, PageInChunk(first), n.value, run);
-  } else {
-    Propagate();
-    ForPieces(first, n, [&](Piece p) {
-      TakeInChunk(p.chunk, p.from, p.count, run);
-      tree_.SetLeafOnly(p.chunk, chunks_[p.chunk.value].used.Summarize());
-    });
-    tree_.Propagate(chunks.begin, chunks.end - Count(1));
-  }
+  const bool is_pending = TouchAll(chunks);
+  ForPieces(first, n, [&](Piece p) { TakeInChunk(p.chunk, p.from, p.count, run); });
+  if (!is_pending) SetLeaves(chunks);
   counts_.free -= n.value;
   counts_.scavenged -= run.scavenged.value;
   return run;
@@ -245,19 +256,12 @@ PageRun PageAllocator::AllocateAt(PageIndex first, Pages n) {
 
 void PageAllocator::Free(PageIndex first, Pages n) {
   const ChunkRange chunks = ChunksOf(first, n);
-  const bool is_one = chunks.size() == Count(1);
-  if (is_one) {
-    Touch(chunks.begin);
-  } else {
-    Propagate();
-  }
+  const bool is_pending = TouchAll(chunks);
   ForPieces(first, n, [&](Piece p) {
-    PageBitmap& used = chunks_[p.chunk.value].used;
-    used.ClearRange(p.from, p.count);
+    chunks_[p.chunk.value].used.ClearRange(p.from, p.count);
     index_.Free(p.chunk, p.count);
-    if (!is_one) tree_.SetLeafOnly(p.chunk, used.Summarize());
   });
-  if (!is_one) tree_.Propagate(chunks.begin, chunks.end - Count(1));
+  if (!is_pending) SetLeaves(chunks);
   LowerSearch(first);
   counts_.free += n.value;
 }

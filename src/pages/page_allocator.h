@@ -3,19 +3,19 @@
 // PageAllocator: finds the lowest run of n free pages anywhere in the page number space.
 //
 // Idea.       A bitmap per chunk says which pages are used; a tree of summaries says where runs of
-//             free pages are. Both are brought up to date lazily: while allocations and frees fall
-//             into one chunk, only its bitmap changes. That chunk is `pending`; its summary is
-//             computed when another chunk changes or the tree is searched, and the tree above is
-//             touched only if that summary differs from the one before.
+//             free pages are. The tree follows lazily: a chunk that changes is noted as pending, and
+//             while allocations and frees fall into the few pending chunks, only bitmaps change.
+//             Their summaries are computed when the tree is searched or too many chunks are pending,
+//             and the tree above is touched only if a summary differs from the one before.
 // Picture.    search_ -> |used used ....|.. pending ..|      |      |     chunks (bitmaps)
 //                        [s][s][s][s][s][s][s][s]                         leaf summaries
 //                        [         s            ] ...                     the tree
 // Invariants. I1 no free page below search_, and search_ lies in a grown chunk, or is kNone.
-//             I2 each leaf but the pending one is its bitmap's summary; the tree is as they say.
+//             I2 each leaf but the pending ones is its bitmap's summary; the tree is as they say.
 //             I3 used & scavenged == 0 outside of claims. I4 counters equal the bits' counts.
 // Threads.    The owner's lock. It makes no system call and allocates nothing: its tables are given.
 // Fails.      count 0 when no run is long enough; the owner grows and tries again.
-// Cost.       In the pending chunk: the words of one cache line. Else one summary and a short path.
+// Cost.       In a pending chunk: the words of one cache line. Else one summary and a short path.
 // Go.         pageAlloc in mpagealloc.go (answers are the same); there each change updates the tree.
 // Tests.      tests/pages/page_allocator_test.cc against tests/models/page_model.h.
 #pragma once
@@ -102,7 +102,7 @@ class PageAllocator {
   const Counts& counts() const { return counts_; }
   void NextGeneration() { index_.NextGeneration(); }
 
-  // Computes the pending summary, if any. The tree is exact afterwards.
+  // Computes the pending summaries. The tree is exact afterwards.
   void Propagate();
   RunSummary Summary(unsigned level, uint32_t entry);
 
@@ -110,7 +110,19 @@ class PageAllocator {
   uint64_t Verify();
 
  private:
-  void Touch(ChunkIndex c);  // its bitmap changes, its summary will have to follow
+  // Chunks whose summaries may wait: a run across a border and its free touch two, a busy pair of
+  // places twice that. More would only be computed together later.
+  static constexpr unsigned kMostPending = 4;
+
+  bool IsPending(ChunkIndex c) const {
+    for (unsigned i = 0; i < pending_count_; ++i) {
+      if (pending_[i] == c) return true;
+    }
+    return false;
+  }
+  void Touch(ChunkIndex c);            // its bitmap changes, its summary will have to follow
+  bool TouchAll(ChunkRange chunks);    // false: too many to be pending; nothing is, then
+  void SetLeaves(ChunkRange chunks);   // computes these summaries and what follows from them
   PageIndex FindInSearchChunk(Pages n);
   bool RaiseSearch();  // to the lowest free page; false: there is none
   PageRun Take(PageIndex first, Pages n);
@@ -126,7 +138,8 @@ class PageAllocator {
   SummaryTree tree_;
   ChunkRanges grown_;
   PageIndex search_ = kNone;   // I1
-  ChunkIndex pending_;         // I2; 0: none
+  unsigned pending_count_ = 0;
+  ChunkIndex pending_[kMostPending];  // I2
   ReleaseUnits units_;
   Counts counts_;
 };

@@ -47,7 +47,10 @@ struct alignas(kCacheLine) PageBitmap {
   }
   unsigned CountRange(unsigned from, unsigned n) const {
     int count = 0;
-    ForWords(from, n, [&](unsigned w, uint64_t m) { count += std::popcount(words[w] & m); });
+    ForWords(from, n, [&](unsigned w, uint64_t mask) {
+      const uint64_t set = words[w] & mask;
+      if (set != 0) count += std::popcount(set);  // a call where the processor cannot be relied on
+    });
     return static_cast<unsigned>(count);
   }
   bool AllSet(unsigned from, unsigned n) const {

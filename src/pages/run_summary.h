@@ -34,7 +34,8 @@ class RunSummary {
   constexpr bool is_full() const { return word_ == 0; }
   constexpr bool operator==(const RunSummary&) const = default;
 
-  // What is left to say of `count` neighbours, each 2^child_pages_log2 pages long.
+  // What is left to say of `count` neighbours, each 2^child_pages_log2 pages long: fewer than
+  // kMaxPages, so none of them is the all-free value.
   static constexpr RunSummary Merge(const RunSummary* children, unsigned count,
                                     unsigned child_pages_log2) {
     const uint32_t whole = uint32_t{1} << child_pages_log2;
@@ -42,11 +43,12 @@ class RunSummary {
     uint32_t max = 0;
     uint32_t run = 0;  // free pages that reach up to the current child
     for (unsigned i = 0; i < count; ++i) {
-      const RunSummary c = children[i];
-      const uint32_t joined = run + c.start();
-      if (run == i * whole) start = joined;  // all below is free
-      max = std::max(max, std::max(joined, c.max()));
-      run = c.end() == whole ? run + whole : c.end();
+      const uint64_t word = children[i].word_;
+      const uint32_t child_end = Part(word, 2);
+      const uint32_t joined = run + Part(word, 0);
+      start = run == i * whole ? joined : start;  // all below is free
+      max = std::max(max, std::max(joined, Part(word, 1)));
+      run = child_end + (child_end == whole ? run : 0);
     }
     return RunSummary(start, max, run);
   }
@@ -57,7 +59,10 @@ class RunSummary {
   constexpr uint32_t Field(unsigned i) const {
     if ((word_ & kAllFree) != 0) [[unlikely]]
       return kMaxPages;
-    return static_cast<uint32_t>(word_ >> (i * kFieldBits)) & (kMaxPages - 1);
+    return Part(word_, i);
+  }
+  static constexpr uint32_t Part(uint64_t word, unsigned i) {
+    return static_cast<uint32_t>(word >> (i * kFieldBits)) & (kMaxPages - 1);
   }
 
   uint64_t word_ = 0;
