@@ -105,7 +105,10 @@ def run(arguments, folder):
 def main():
     arguments = parse_arguments()
     with tempfile.TemporaryDirectory(prefix="spanheap-run-") as folder:
-        return run(arguments, folder)
+        try:
+            return run(arguments, folder)
+        except KeyboardInterrupt:
+            return 130
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from . import measure
-from .workload import Workload
+from .workload import TIMEOUT, Workload
 
 BENCHMARK = ["-t", "set,get,incr,lpush,rpop,sadd,hset,zadd,lrange_100,mset", "-n", "40000",
              "-r", "20000", "-P", "16", "-d", "250", "-c", "10", "-q"]
@@ -93,16 +93,26 @@ class Redis(Workload):
         return super().run(wrap)
 
     def wait(self, process):
+        try:
+            self.serve_clients(process)
+        except (OSError, subprocess.SubprocessError) as error:
+            log = self.work / "log"
+            last = log.read_text(errors="replace")[-300:] if log.exists() else ""
+            raise measure.RunFailed(f"{error}; its log ends: {last}") from None
+        return super().wait(process)
+
+    def serve_clients(self, process):
+        """Everything the clients do, up to the end of the server."""
         with self.connect(process) as connection:
             start = time.monotonic()
             with open(self.work / "stdout", "wb") as replies:
                 for chunk in self.chunks:
                     replies.write(ask(connection, chunk))
             subprocess.run(["redis-benchmark", "-h", "127.0.0.1", "-p", str(self.port), *BENCHMARK],
-                           stdout=subprocess.DEVNULL, env=self.clean_environment(), check=True)
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           timeout=TIMEOUT, env=self.clean_environment(), check=True)
             self.client_seconds = time.monotonic() - start
             connection.sendall(encode(["SHUTDOWN", "NOSAVE"]))
-            return super().wait(process)
 
     def connect(self, process):
         deadline = time.monotonic() + 10
@@ -111,7 +121,7 @@ class Redis(Workload):
                 return socket.create_connection(("127.0.0.1", self.port), timeout=60)
             except ConnectionRefusedError:
                 time.sleep(0.01)
-        raise measure.RunFailed("does not answer on its port")
+        raise ConnectionError("it does not answer on its port")
 
     def wall(self, cost):
         return self.client_seconds
@@ -125,6 +135,6 @@ def ask(connection, chunk):
     while not replies.endswith(end):
         received = connection.recv(1 << 20)
         if not received:
-            raise measure.RunFailed("closed the connection")
+            raise ConnectionError("it closed the connection")
         replies += received
     return replies
