@@ -63,7 +63,7 @@ int sh_owns(const void* address) SH_NOTHROW;
 /* "major.minor.patch"; never freed. */
 const char* sh_version(void) SH_NOTHROW;
 
-/* Sets an option by its name, as in SPANHEAP="name=value,..." (docs/options.md lists them). Returns
+/* Sets an option by its name, as in SPANHEAP="name=value,..." (docs/tuning.md lists them). Returns
  * 0, or -1 with errno EINVAL: no such option, not a value of it, or one that has effect at the start
  * of the process only. */
 int sh_set(const char* name, const char* value) SH_NOTHROW;
