@@ -4,8 +4,9 @@
 //
 // Idea.       Every maximal run of free pages has a record. Runs of 1..127 pages wait in a list per
 //             length, the last one freed first; longer runs share one list, searched for the best
-//             fit (of equals the lowest). A table from page number to record finds the neighbours of
-//             a freed run, which are joined with it. What is left of a run goes back to its list.
+//             fit (of equals the lowest). A table from page number to record finds the neighbours
+//             of a freed run, which are joined with it. What is left of a run goes back to its
+//             list.
 // Picture.    page table   | used used used | 7 7 . . 7 | used | 3 |      7, 3: records
 //             lists        [1] -> 3   ...   [5] -> 7   ...   [128+] -> ...
 // Invariants. No two free runs touch. A run's first and last page name its record; a page is used
@@ -88,8 +89,8 @@ class FreeListHeap {
   uint32_t FreeRecordAt(PageIndex p) const;
   uint32_t FindFit(Pages n) const;
   uint32_t NewRecord();
-  void Insert(Run run);      // joined with its neighbours
-  void Place(Run run);       // as it is
+  void Insert(Run run);  // joined with its neighbours
+  void Place(Run run);   // as it is
   Run Remove(uint32_t record);
   PageRun TakeFrom(uint32_t record, PageIndex first, Pages n);
   void MarkUsed(PageIndex first, Pages n);
@@ -98,8 +99,8 @@ class FreeListHeap {
   Run* records_ = nullptr;         // 0 is none
   uint32_t record_capacity_ = 0;
   uint32_t records_made_ = 1;
-  uint32_t unused_records_ = 0;    // list through next
-  uint32_t lists_[kLists] = {};    // heads by length
+  uint32_t unused_records_ = 0;  // list through next
+  uint32_t lists_[kLists] = {};  // heads by length
   ChunkRanges grown_;
   Counts counts_;
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // PageStrategy: what any way of managing free pages by number must offer. Two satisfy it:
-// PageAllocator (bitmaps under a tree of summaries) and FreeListHeap (lists of free runs by length).
-// Tests, the script driver and the page benchmark are written against this concept.
+// PageAllocator (bitmaps under a tree of summaries) and FreeListHeap (lists of free runs by
+// length). Tests, the script driver and the page benchmark are written against this concept.
 #pragma once
 
 #include <concepts>

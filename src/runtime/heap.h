@@ -17,8 +17,8 @@ struct HeapReport;
 
 namespace spanheap::heap {
 
-// Starts the heap if it has not started yet: the first call that needs it does so, too. False: the OS
-// gives no address space now.
+// Starts the heap if it has not started yet: the first call that needs it does so, too. False: the
+// OS gives no address space now.
 bool Start();
 // For the time before the dynamic linker has filled the first thread's variables: malloc and free
 // work, until it does so.

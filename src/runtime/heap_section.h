@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// HeapSection: a slow path's way in. Finds the thread's block (attaching the thread, or falling back
-// to the shared block), opens a core section, and hides the bins from the fast paths meanwhile.
+// HeapSection: a slow path's way in. Finds the thread's block (attaching the thread, or falling
+// back to the shared block), opens a core section, and hides the bins from the fast paths
+// meanwhile.
 //
 // Idea.    While a section is open, this_thread.bins is the empty bins: a signal handler that
 //          interrupts the slow path and calls malloc or free finds nothing to take and no room to

@@ -4,8 +4,9 @@
 // core section says so: starting the heap, attaching, leaving, using the shared block, forking.
 //
 // Idea.    A handler that interrupts such code could wait for a lock that its own thread holds, or
-//          change what is half done. HeapSection looks at the mark and turns the handler away, as it
-//          does inside a section: it is served by the bootstrap arena, and its frees are deferred.
+//          change what is half done. HeapSection looks at the mark and turns the handler away, as
+//          it does inside a section: it is served by the bootstrap arena, and its frees are
+//          deferred.
 // Threads. The calling thread only; not nested.
 #pragma once
 

@@ -39,8 +39,8 @@ struct Options {
   ZeroRealloc zero_realloc = ZeroRealloc::kFree;
   // reserve=SIZE: address space to reserve at start; 0: as much as is sensible.
   Bytes reserve{0};
-  // sample=SIZE: one in so many allocated bytes gets a block with a record of its own, on average; 0:
-  // none. Each thread follows a change at its next sample.
+  // sample=SIZE: one in so many allocated bytes gets a block with a record of its own, on average;
+  // 0: none. Each thread follows a change at its next sample.
   Bytes sample{0};
   // stats=never|exit: the report as text on stderr when the process ends.
   StatsAt stats = StatsAt::kNever;

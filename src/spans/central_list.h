@@ -6,8 +6,8 @@
 //             queue, and within it the lowest address, so that emptier spans get a chance to
 //             become empty. A span that becomes empty while it waits is taken out and given back
 //             by the thread that freed the last slot.
-// Invariants. A span is linked here if and only if its `link` names this class; linked spans are `listed`
-//             in their ownership word.
+// Invariants. A span is linked here if and only if its `link` names this class; linked spans are
+//             `listed` in their ownership word.
 // Threads.    Any; one short lock.
 // Go.         mcentral.go partial sets; here sorted, and without sweep generations.
 // Tests.      tests/spans/central_list_test.cc.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// LargeBlocks: blocks of more than 32 MiB, each alone in an address window of its own, away from the
-// pages, where the kernel may move page tables instead of bytes.
+// LargeBlocks: blocks of more than 32 MiB, each alone in an address window of its own, away from
+// the pages, where the kernel may move page tables instead of bytes.
 //
 // Idea.       A window is the block's size rounded up to a power of two (at least 64 MiB), reserved
 //             and aligned to 32 MiB. The block grows in place while its window lasts; beyond it a

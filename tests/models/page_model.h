@@ -175,7 +175,8 @@ class PageModel final : public script::Machine {
       int low = last;
       while (low > 0 && pages[static_cast<unsigned>(low - 1)] == kFree) --low;
       const int end = last + 1;
-      int first = static_cast<uint64_t>(end - low) <= at_most ? low : end - static_cast<int>(at_most);
+      int first =
+          static_cast<uint64_t>(end - low) <= at_most ? low : end - static_cast<int>(at_most);
       const int huge_page = first / 256 * 256;
       const int next_huge_page = (first + 255) / 256 * 256;
       if (next_huge_page <= end && huge_page >= low) first = huge_page;

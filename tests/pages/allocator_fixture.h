@@ -11,9 +11,9 @@ namespace spanheap {
 
 class AllocatorOnTables {
  public:
-  explicit AllocatorOnTables(uint32_t chunks, unsigned levels = 0,
-                             ReleaseUnits units = {1, 256})
-      : shape_(levels == 0 ? SummaryShape::For(Count(chunks)) : SummaryShape(Count(chunks), levels)),
+  explicit AllocatorOnTables(uint32_t chunks, unsigned levels = 0, ReleaseUnits units = {1, 256})
+      : shape_(levels == 0 ? SummaryShape::For(Count(chunks))
+                           : SummaryShape(Count(chunks), levels)),
         chunks_(chunks),
         upper_(shape_.UpperEntries()),
         leaves_(shape_.LeafEntries()),

@@ -33,7 +33,8 @@ TEST(PageBitmapTest, RangeOperationsEqualTheSlowOnes) {
   for (int i = 0; i < 20000; ++i) {
     const unsigned from = random() % PageBitmap::kBits;
     const unsigned room = PageBitmap::kBits - from;
-    const unsigned n = 1 + (random() % 2 == 0 ? random() % std::min<unsigned>(room, 70U) : random() % room);
+    const unsigned n =
+        1 + (random() % 2 == 0 ? random() % std::min<unsigned>(room, 70U) : random() % room);
     const bool set = random() % 2 == 0;
     if (set) {
       bits.SetRange(from, n);

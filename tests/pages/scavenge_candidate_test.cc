@@ -11,7 +11,8 @@ namespace {
 PageChunk RandomChunk(std::mt19937& random) {
   PageChunk chunk;
   for (unsigned from = 0; from < PageBitmap::kBits;) {
-    const unsigned n = std::min<unsigned>(1 + random() % (1U << (random() % 9)), PageBitmap::kBits - from);
+    const unsigned n =
+        std::min<unsigned>(1 + random() % (1U << (random() % 9)), PageBitmap::kBits - from);
     if (random() % 3 == 0) chunk.used.SetRange(from, n);
     if (random() % 3 == 0 && chunk.used.NoneSet(from, n)) chunk.scavenged.SetRange(from, n);
     from += n;

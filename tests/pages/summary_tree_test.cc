@@ -125,7 +125,8 @@ TEST(SummaryTreeTest, FindsTheLowestRunOfAnyLength) {
     TreeOf tree(chunks);
     for (int i = 0; i < 150; ++i) {
       const size_t from = random() % tree.pages();
-      const size_t n = std::min<size_t>(1 + random() % (1U << (random() % 15)), tree.pages() - from);
+      const size_t n =
+          std::min<size_t>(1 + random() % (1U << (random() % 15)), tree.pages() - from);
       tree.Put(from, n, random() % 2 == 0);
       tree.Verify();
       const uint32_t wanted = 1 + random() % (1U << (random() % 15));

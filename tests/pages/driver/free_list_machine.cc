@@ -24,8 +24,7 @@ class FreeListMachine final : public StrategyMachine<FreeListHeap> {
   }
 
   RunSummary Summary(unsigned level, uint64_t index) override {
-    const unsigned log2 =
-        kChunkPagesShift + SummaryShape::kFanOutLog2 * (kLevels - 1 - level);
+    const unsigned log2 = kChunkPagesShift + SummaryShape::kFanOutLog2 * (kLevels - 1 - level);
     const uint64_t begin = kPageOffset + (index << log2);
     const uint64_t size = uint64_t{1} << log2;
     if (index > kMaxChunk || begin >= kPageOffset + kMostPages) {

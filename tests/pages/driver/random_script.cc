@@ -51,11 +51,16 @@ class Writer {
   uint64_t PickChunk() {
     const uint64_t near = chunks_.empty() ? 0 : *std::next(chunks_.begin(), Below(chunks_.size()));
     switch (Below(8)) {
-      case 0: return Below(1 << 20);
-      case 1: return Below(4096);
-      case 2: return near + 2 + Below(6);
-      case 3: return near > 0 ? near - 1 : 0;
-      default: return near + 1;
+      case 0:
+        return Below(1 << 20);
+      case 1:
+        return Below(4096);
+      case 2:
+        return near + 2 + Below(6);
+      case 3:
+        return near > 0 ? near - 1 : 0;
+      default:
+        return near + 1;
     }
   }
 
@@ -91,7 +96,9 @@ class Writer {
     const uint64_t room = 512 - start;
     return {start, Below(8) == 0 ? room : 1 + Below(room)};
   }
-  static std::string Text(Piece r) { return std::to_string(r.page) + '+' + std::to_string(r.count); }
+  static std::string Text(Piece r) {
+    return std::to_string(r.page) + '+' + std::to_string(r.count);
+  }
 
   void Keep(const std::string& answer, uint64_t count) {
     std::istringstream words(answer);

@@ -171,11 +171,16 @@ std::string DoVerify(Machine& machine, const Words& words) {
 }
 
 const std::map<std::string_view, std::string (*)(Machine&, const Words&)> kCommands = {
-    {"chunk", DoChunk},     {"alloc", DoAlloc},
-    {"free", DoFree},       {"take", DoTake},
-    {"cache_alloc", DoCacheAlloc}, {"flush", DoFlush},
-    {"scavenge", DoScavenge}, {"dump", DoDump},
-    {"summary", DoSummary}, {"in_use", DoInUse},
+    {"chunk", DoChunk},
+    {"alloc", DoAlloc},
+    {"free", DoFree},
+    {"take", DoTake},
+    {"cache_alloc", DoCacheAlloc},
+    {"flush", DoFlush},
+    {"scavenge", DoScavenge},
+    {"dump", DoDump},
+    {"summary", DoSummary},
+    {"in_use", DoInUse},
     {"verify", DoVerify}};
 
 }  // namespace
@@ -186,7 +191,8 @@ std::string RunLine(Machine& machine, std::string_view line) {
   const auto command = kCommands.find(words[0]);
   if (command != kCommands.end()) return command->second(machine, words);
   std::string names;
-  for (const auto& [name, run] : kCommands) names += (names.empty() ? "" : ", ") + std::string(name);
+  for (const auto& [name, run] : kCommands)
+    names += (names.empty() ? "" : ", ") + std::string(name);
   throw ScriptError("a command (" + names + "), not '" + std::string(words[0]) + "'");
 }
 
