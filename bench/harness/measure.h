@@ -66,9 +66,9 @@ inline Sample MedianOf(double* values, int count) {
 // The number of iterations that take about the plan's time. A single slow call proves nothing (the
 // processor may have been away), so a number is accepted only when a second call takes long too.
 template <class Timed>
-std::uint64_t CalibratedIterations(const Plan& plan, Timed& timed) {
+std::uint64_t CalibratedIterations(const Plan& plan, Timed& timed, std::uint64_t least) {
   const double goal_ns = plan.repetition_ms * 1e6;
-  std::uint64_t iterations = 1;
+  std::uint64_t iterations = least;
   for (;;) {
     double ns = timed(iterations);
     if (ns >= goal_ns) {
@@ -82,10 +82,11 @@ std::uint64_t CalibratedIterations(const Plan& plan, Timed& timed) {
   }
 }
 
-// Nanoseconds per item of `timed`, whose iterations hold `items` items each.
+// Nanoseconds per item of `timed`, whose iterations hold `items` items each. At least `least`
+// iterations make a repetition: rows that start threads need many to outweigh the start.
 template <class Timed>
-Sample MeasureTimed(const Plan& plan, double items, Timed timed) {
-  const std::uint64_t iterations = CalibratedIterations(plan, timed);
+Sample MeasureTimed(const Plan& plan, double items, Timed timed, std::uint64_t least = 1) {
+  const std::uint64_t iterations = CalibratedIterations(plan, timed, least);
   double values[kMaxRepetitions];
   for (int i = 0; i < plan.repetitions; ++i) {
     values[i] = timed(iterations) / (static_cast<double>(iterations) * items);

@@ -17,6 +17,9 @@ namespace spanheap::bench {
 
 constexpr int kMaxThreads = 1024;
 
+// Items that a thread performs in a repetition at the least, so that its start does not show.
+constexpr std::uint64_t kLeastThreadItems = 40000;
+
 // Waits politely: a few pauses, then the processor goes to someone else (rows run more threads than
 // CPUs).
 class Backoff {

@@ -43,16 +43,19 @@ template <class SizeAt>
 Sample ProducerConsumer(const Row& row, const Plan& plan, SizeAt size_at) {
   MappedArray<BatchRing> rings(row.count, Backing::kOrdinary);
   const double items = static_cast<double>(row.count * BatchRing::kBatch);
-  return MeasureTimed(plan, items, [&](std::uint64_t batches) {
-    return TimeThreads(row.threads, [&](int index) {
-      BatchRing& ring = rings[static_cast<std::size_t>(index / 2)];
-      if (index % 2 == 0) {
-        Produce(ring, batches, size_at);
-      } else {
-        Consume(ring, batches);
-      }
-    });
-  });
+  return MeasureTimed(
+      plan, items,
+      [&](std::uint64_t batches) {
+        return TimeThreads(row.threads, [&](int index) {
+          BatchRing& ring = rings[static_cast<std::size_t>(index / 2)];
+          if (index % 2 == 0) {
+            Produce(ring, batches, size_at);
+          } else {
+            Consume(ring, batches);
+          }
+        });
+      },
+      kLeastThreadItems / BatchRing::kBatch);
 }
 
 Sample ProducerConsumerOneSize(const Row& row, const Plan& plan) {
@@ -71,16 +74,19 @@ Sample Swap(const Row& row, const Plan& plan) {
   const SizeTable sizes(row.mix, 23);
   MappedArray<std::atomic<void*>> slots(kSwapSlots);
   const double threads = static_cast<double>(row.threads);
-  return MeasureTimed(plan, threads, [&](std::uint64_t n) {
-    return TimeThreads(row.threads, [&](int index) {
-      Random random(static_cast<std::uint64_t>(index) + 29);
-      for (std::uint64_t i = 0; i < n; ++i) {
-        auto* block = static_cast<std::uint64_t*>(std::malloc(sizes.At(random.Next())));
-        *block = i;
-        std::free(slots[random.Below(kSwapSlots)].exchange(block, std::memory_order_acq_rel));
-      }
-    });
-  });
+  return MeasureTimed(
+      plan, threads,
+      [&](std::uint64_t n) {
+        return TimeThreads(row.threads, [&](int index) {
+          Random random(static_cast<std::uint64_t>(index) + 29);
+          for (std::uint64_t i = 0; i < n; ++i) {
+            auto* block = static_cast<std::uint64_t*>(std::malloc(sizes.At(random.Next())));
+            *block = i;
+            std::free(slots[random.Below(kSwapSlots)].exchange(block, std::memory_order_acq_rel));
+          }
+        });
+      },
+      kLeastThreadItems);
 }
 
 constexpr int kChurnBlocks = 100;

@@ -69,13 +69,16 @@ void WriteMessages(BatchRing& in, std::uint64_t batches) {
 Sample Pipeline(const Row& row, const Plan& plan) {
   const SizeTable sizes(row.mix, 59);
   MappedArray<BatchRing> rings(2, Backing::kOrdinary);
-  return MeasureTimed(plan, static_cast<double>(BatchRing::kBatch), [&](std::uint64_t batches) {
-    return TimeThreads(row.threads, [&](int stage) {
-      if (stage == 0) ReadMessages(rings[0], sizes, batches);
-      if (stage == 1) WorkOnMessages(rings[0], rings[1], batches);
-      if (stage == 2) WriteMessages(rings[1], batches);
-    });
-  });
+  return MeasureTimed(
+      plan, static_cast<double>(BatchRing::kBatch),
+      [&](std::uint64_t batches) {
+        return TimeThreads(row.threads, [&](int stage) {
+          if (stage == 0) ReadMessages(rings[0], sizes, batches);
+          if (stage == 1) WorkOnMessages(rings[0], rings[1], batches);
+          if (stage == 2) WriteMessages(rings[1], batches);
+        });
+      },
+      kLeastThreadItems / BatchRing::kBatch);
 }
 
 constexpr Row kRows[] = {
