@@ -10,6 +10,7 @@ program failed or differed.
 import argparse
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -104,6 +105,8 @@ def run(arguments, folder):
 
 def main():
     arguments = parse_arguments()
+    # As Ctrl-C does: programs that still run are ended, the folder is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="spanheap-run-") as folder:
         try:
             return run(arguments, folder)
