@@ -61,12 +61,15 @@ Runner FreeManyRuns(std::shared_ptr<PageHeap> heap) {
 
 void AddHeapRows(std::vector<Row>& rows) {
   const auto heap = FreeHeap();
-  rows.push_back({"256 MiB free", "locked path, pair of 1 page", {LockedPair(heap, Pages(1))}, 100});
+  rows.push_back(
+      {"256 MiB free", "locked path, pair of 1 page", {LockedPair(heap, Pages(1))}, 100});
   rows.push_back({"256 MiB free", "locked path, pair of 8 pages", {LockedPair(heap, Pages(8))}, 0});
   rows.push_back({"256 MiB free", "page cache, pair of 1 page", {CachedPair(heap, Pages(1))}, 0});
   rows.push_back({"256 MiB free", "page cache, pair of 8 pages", {CachedPair(heap, Pages(8))}, 0});
-  rows.push_back(
-      {"256 MiB free", "64 runs of 8 pages, back in one section; per run", {FreeManyRuns(heap)}, 0});
+  rows.push_back({"256 MiB free",
+                  "64 runs of 8 pages, back in one section; per run",
+                  {FreeManyRuns(heap)},
+                  0});
 }
 
 }  // namespace spanheap::bench

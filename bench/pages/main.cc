@@ -17,7 +17,8 @@ using namespace spanheap::bench;
 constexpr const char* kHelp =
     "usage: ./dev bench pages [--rounds N] [--row TEXT] [--json FILE]\n"
     "\n"
-    "Measures the two page strategies (bitmap: what runs; lists: the page heap of Go 1.8) on a free\n"
+    "Measures the two page strategies (bitmap: what runs; lists: the page heap of Go 1.8) on a "
+    "free\n"
     "and a fragmented space of 256 MiB and a fragmented one of 16 GiB, and the page heap with its\n"
     "lock and page caches. A pair is an allocation and a free. Takes about 20 seconds.\n"
     "  --rounds N   rounds per row (default 7)\n"

@@ -56,9 +56,11 @@ Runner BatchOn(Shared<Space> space) {
 template <class Make>
 void Add(std::vector<Row>& rows, const char* space, std::string operation, double target,
          Make make) {
-  rows.push_back({space, std::move(operation), {make(static_cast<BitmapSpace*>(nullptr)),
-                                               make(static_cast<ListSpace*>(nullptr))},
-                  target});
+  rows.push_back(
+      {space,
+       std::move(operation),
+       {make(static_cast<BitmapSpace*>(nullptr)), make(static_cast<ListSpace*>(nullptr))},
+       target});
 }
 
 template <class Space>
@@ -72,7 +74,10 @@ void AddPairs(std::vector<Row>& rows, const char* name, uint32_t chunks, bool fr
     const bool is_far = fragmented && n > 3;
     const std::string fit = !fragmented ? "" : is_far ? ", far fit" : ", near fit";
     Add(rows, name, "pair of " + std::to_string(n) + (n == 1 ? " page" : " pages") + fit,
-        is_far ? far_target : n == 1 ? near_target : 0, [&](auto* space) {
+        is_far   ? far_target
+        : n == 1 ? near_target
+                 : 0,
+        [&](auto* space) {
           using Space = std::remove_pointer_t<decltype(space)>;
           using Shape = typename LockedSpace<Space>::Shape;
           return PairOn(MakeSpace(space, chunks, fragmented ? Shape::kFragmented : Shape::kFree),

@@ -79,8 +79,9 @@ Sample Larson(const Row& row, const Plan& plan) {
     client.done = &done;
     for (std::size_t b = 0; b < kClientBlocks; ++b) client.blocks[b] = std::malloc(sizes.At(b));
   }
-  return MeasureTimed(plan, static_cast<double>(row.count),
-                      [&](std::uint64_t n) { return RunClients(clients, done, n); });
+  return MeasureTimed(
+      plan, static_cast<double>(row.count),
+      [&](std::uint64_t n) { return RunClients(clients, done, n); }, kLeastThreadItems);
 }
 
 constexpr std::size_t kKept = 500;       // long-lived blocks per thread
@@ -151,12 +152,16 @@ Sample Stress(const Row& row, const Plan& plan) {
   const SizeTable sizes(row.mix, 53);
   TransferSlots transfer(kTransfer);
   std::uint64_t repetition = 0;
-  return MeasureTimed(plan, static_cast<double>(row.threads), [&](std::uint64_t n) {
-    ++repetition;
-    return TimeThreads(row.threads, [&](int index) {
-      StressThread(sizes, transfer, repetition * 100 + static_cast<std::uint64_t>(index)).Run(n);
-    });
-  });
+  return MeasureTimed(
+      plan, static_cast<double>(row.threads),
+      [&](std::uint64_t n) {
+        ++repetition;
+        return TimeThreads(row.threads, [&](int index) {
+          StressThread(sizes, transfer, repetition * 100 + static_cast<std::uint64_t>(index))
+              .Run(n);
+        });
+      },
+      kLeastThreadItems);
 }
 
 constexpr Row kRows[] = {

@@ -29,32 +29,39 @@ void AllocateAndWrite(std::uint64_t items) {
 }
 
 Sample Active(const Row& row, const Plan& plan) {
-  return MeasureTimed(plan, 1, [&](std::uint64_t n) {
-    return TimeThreads(row.threads, [&](int) { AllocateAndWrite(n); });
-  });
+  return MeasureTimed(
+      plan, 1,
+      [&](std::uint64_t n) { return TimeThreads(row.threads, [&](int) { AllocateAndWrite(n); }); },
+      kLeastThreadItems);
 }
 
 Sample Passive(const Row& row, const Plan& plan) {
-  return MeasureTimed(plan, 1, [&](std::uint64_t n) {
-    void* neighbours[kMaxThreads];
-    for (int i = 0; i < row.threads; ++i) neighbours[i] = std::malloc(kBlockBytes);
-    return TimeThreads(row.threads, [&](int index) {
-      std::free(neighbours[index]);
-      AllocateAndWrite(n);
-    });
-  });
+  return MeasureTimed(
+      plan, 1,
+      [&](std::uint64_t n) {
+        void* neighbours[kMaxThreads];
+        for (int i = 0; i < row.threads; ++i) neighbours[i] = std::malloc(kBlockBytes);
+        return TimeThreads(row.threads, [&](int index) {
+          std::free(neighbours[index]);
+          AllocateAndWrite(n);
+        });
+      },
+      kLeastThreadItems);
 }
 
 // The writes alone, each thread on a line of its own.
 Sample WritesAlone(const Row& row, const Plan& plan) {
   constexpr std::size_t kApart = 4096;
   MappedArray<char> lines(static_cast<std::size_t>(row.threads) * kApart, Backing::kOrdinary);
-  return MeasureTimed(plan, 1, [&](std::uint64_t n) {
-    return TimeThreads(row.threads, [&](int index) {
-      char* line = lines.data() + static_cast<std::size_t>(index) * kApart;
-      for (std::uint64_t i = 0; i < n; ++i) WriteOften(line);
-    });
-  });
+  return MeasureTimed(
+      plan, 1,
+      [&](std::uint64_t n) {
+        return TimeThreads(row.threads, [&](int index) {
+          char* line = lines.data() + static_cast<std::size_t>(index) * kApart;
+          for (std::uint64_t i = 0; i < n; ++i) WriteOften(line);
+        });
+      },
+      kLeastThreadItems);
 }
 
 constexpr Row kRows[] = {
