@@ -8,7 +8,7 @@
 #include <array>
 #include <map>
 
-#include "driver/machine.h"
+#include "pages/driver/machine.h"
 
 namespace spanheap::model {
 

@@ -132,5 +132,160 @@ TEST_F(PageHeapTest, HandsOutNoPageTwiceUnderStrictOvercommit) {
   for (uint32_t seed = 1; seed <= 4; ++seed) Churn(*heap_, seed, 3000);
 }
 
+TEST_F(PageHeapTest, NothingIsLostWhenAnyCallOfTheSystemIsRefused) {
+  for (const bool sparse : {false, true}) {
+    for (uint64_t n = 1; n <= 40; ++n) {
+      FakeMemory memory(FakeMemory::Backing::kKernel);
+      PageHeap heap;
+      PageHeapOptions options;
+      options.sparse = sparse;
+      ASSERT_TRUE(heap.Init(memory, options));
+      memory.RefuseFrom(n);
+      std::vector<PageRun> live;
+      while (const PageRun run = heap.Allocate(Pages(700))) live.push_back(run);
+      ASSERT_EQ(heap.Verify(), live.size() * 700);
+      memory.RefuseFrom(0);
+      const PageRun more = heap.Allocate(Pages(700));
+      ASSERT_TRUE(more) << "call " << n;
+      live.push_back(more);
+      heap.FreeMany(live.data(), live.size());
+      ASSERT_EQ(heap.Verify(), 0U);
+    }
+  }
+}
+
+TEST_F(PageHeapTest, ASingleRefusalIsOutlivedByTryingLess) {
+  for (uint64_t n = 1; n <= 30; ++n) {
+    FakeMemory memory(FakeMemory::Backing::kKernel);
+    PageHeap heap;
+    ASSERT_TRUE(heap.Init(memory, {}));
+    memory.RefuseOnly(n);
+    uint64_t used = 0;
+    uint64_t failed = 0;
+    for (int i = 0; i < 60; ++i) {
+      if (heap.Allocate(Pages(512))) {
+        used += 512;
+      } else {
+        ++failed;
+      }
+    }
+    ASSERT_LE(failed, 1U);
+    ASSERT_EQ(heap.Verify(), used);
+  }
+}
+
+TEST_F(PageHeapTest, PagesThatTheSystemWillNotTakeBackStayBackedAndDirty) {
+  ASSERT_TRUE(Start());
+  const PageRun run = heap_->Allocate(Pages(512));
+  heap_->Free(run.first, run.count);
+  memory_.set_locked(true);
+  EXPECT_EQ(heap_->ReleaseFree(Pages(1000), true), Pages(0));
+  EXPECT_EQ(Stats().free_backed, kChunkSize.value);
+  const PageRun again = heap_->Allocate(Pages(512));
+  EXPECT_FALSE(again.zeroed);
+  heap_->Free(again.first, again.count);
+  memory_.set_locked(false);
+  EXPECT_EQ(heap_->ReleaseFree(Pages(1000), true), Pages(512));
+  EXPECT_EQ(Stats().released, kChunkSize.value);
+  EXPECT_EQ(Stats().os_releases, 1U);
+  EXPECT_TRUE(heap_->Allocate(Pages(512)).zeroed);
+}
+
+TEST_F(PageHeapTest, ReleaseTakesWholeHugePagesFirst) {
+  PageHeapOptions options;
+  options.huge_page = 2_MiB;
+  ASSERT_TRUE(Start(options));
+  const PageRun all = heap_->Allocate(Pages(1024));
+  heap_->Free(all.first, Pages(600));                    // two huge pages and 88 pages
+  heap_->Free(all.first + Pages(800), Pages(100));       // higher, but a fragment
+  EXPECT_EQ(heap_->ReleaseFree(Pages(10), true), Pages(256));
+  EXPECT_TRUE(heap_->TryExtend(all.first + Pages(800), Pages(100)));
+  EXPECT_EQ(heap_->ReadStats().released, BytesOf(Pages(256)).value);
+  EXPECT_EQ(heap_->ReleaseFree(Pages(4096), true), Pages(600 - 256));
+}
+
+TEST_F(PageHeapTest, ExtendsIntoFreePagesAndIntoMemoryNotGrownYet) {
+  ASSERT_TRUE(Start());
+  const PageRun run = heap_->Allocate(Pages(100));
+  EXPECT_EQ(heap_->TryExtend(run.end(), Pages(50)).first, run.end());
+  const PageRun far = heap_->TryExtend(run.end() + Pages(50), Pages(2000));
+  EXPECT_EQ(far.count, Pages(2000));
+  EXPECT_TRUE(far.zeroed);
+  EXPECT_FALSE(heap_->TryExtend(run.first, Pages(1)));
+  heap_->Free(run.first, Pages(2150));
+  EXPECT_EQ(heap_->Verify(), 0U);
+}
+
+TEST_F(PageHeapTest, DoesNotExtendAcrossAnotherBlock) {
+  ASSERT_TRUE(Start());
+  const PageRun low = heap_->Allocate(Pages(100));
+  const PageRun high = heap_->Allocate(Pages(1));
+  EXPECT_FALSE(heap_->TryExtend(low.end(), Pages(600)));
+  heap_->Free(high.first, high.count);
+  EXPECT_TRUE(heap_->TryExtend(low.end(), Pages(600)));
+}
+
+TEST_F(PageHeapTest, AlignedBlockOfAGibibyteCommitsOnlyItself) {
+  ASSERT_TRUE(Start());
+  const PageRun run = heap_->Allocate(Pages(3), Pages(1U << 17));
+  ASSERT_TRUE(run);
+  EXPECT_EQ(heap_->AddressOf(run.first).value % (1_GiB).value, 0U);
+  EXPECT_LE(Stats().grown, (8_MiB).value);
+}
+
+TEST_F(PageHeapTest, CachePagesAreCountedAndComeBackOnFlush) {
+  ASSERT_TRUE(Start());
+  PageCache cache;
+  const PageRun run = heap_->AllocateFrom(cache, Pages(2));  // grows: the cache is still empty
+  const PageRun second = heap_->AllocateFrom(cache, Pages(2));
+  ASSERT_TRUE(run && second);
+  EXPECT_EQ(Stats().cached, BytesOf(Pages(60)).value);
+  EXPECT_EQ(Stats().used, BytesOf(Pages(4)).value);
+  EXPECT_EQ(heap_->Verify(), 4U);
+  heap_->FreeTo(cache, second.first, second.count);
+  EXPECT_EQ(Stats().cached, BytesOf(Pages(62)).value);
+  heap_->Flush(cache);
+  EXPECT_EQ(Stats().cached, 0U);
+  EXPECT_EQ(heap_->Verify(), 2U);
+}
+
+TEST_F(PageHeapTest, StrictOvercommitGetsItsChargeBack) {
+  PageHeapOptions options;
+  options.limits.strict_overcommit = true;
+  ASSERT_TRUE(Start(options));
+  const PageRun run = heap_->Allocate(Pages(2048));
+  const Bytes ready = memory_.ready_bytes();
+  heap_->Free(run.first, run.count);
+  EXPECT_EQ(heap_->ReleaseFree(Pages(4096), true), Pages(2048));
+  EXPECT_EQ(memory_.ready_bytes(), ready - 16_MiB);
+  EXPECT_EQ(Stats().grown, 0U);
+  EXPECT_FALSE(heap_->Contains(heap_->AddressOf(run.first)));
+  EXPECT_TRUE(heap_->Allocate(Pages(2048)).zeroed);
+}
+
+TEST_F(PageHeapTest, TenGigabytesTakeFewMappings) {
+  ASSERT_TRUE(Start());
+  const size_t before = memory_.range_count();
+  for (int i = 0; i < 2560; ++i) ASSERT_TRUE(heap_->Allocate(Pages(512)));
+  EXPECT_LE(memory_.range_count(), before + 12);
+}
+
+TEST_F(PageHeapTest, ChildOfAForkMayLockAgain) {
+  ASSERT_TRUE(Start());
+  heap_->ResetInChild();
+  EXPECT_TRUE(heap_->Allocate(Pages(1)));
+}
+
+using PageHeapDeathTest = PageHeapTest;
+
+TEST_F(PageHeapDeathTest, FreeingFreePagesIsFatal) {
+  ASSERT_TRUE(Start());
+  const PageRun run = heap_->Allocate(Pages(10));
+  heap_->Free(run.first, Pages(5));
+  EXPECT_DEATH(heap_->Free(run.first, Pages(1)), "free");
+  EXPECT_DEATH(heap_->Free(run.first + Pages(4), Pages(2)), "free");
+  EXPECT_DEATH(heap_->Free(run.first + Pages(100'000), Pages(1)), "free");
+}
+
 }  // namespace
 }  // namespace spanheap

@@ -7,8 +7,8 @@
 #include <random>
 #include <set>
 
-#include "driver/random_script.h"
-#include "driver/script_runner.h"
+#include "pages/driver/random_script.h"
+#include "pages/driver/script_runner.h"
 #include "models/page_model.h"
 
 namespace spanheap {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "driver/mapped_array.h"
-#include "driver/strategy_machine.h"
+#include "pages/driver/mapped_array.h"
+#include "pages/driver/strategy_machine.h"
 #include "pages/page_allocator.h"
 
 namespace spanheap::script {

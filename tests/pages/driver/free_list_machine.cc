@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
-#include "driver/mapped_array.h"
-#include "driver/strategy_machine.h"
+#include "pages/driver/mapped_array.h"
+#include "pages/driver/strategy_machine.h"
 #include "pages/free_list_heap.h"
 #include "pages/summary_tree.h"
 

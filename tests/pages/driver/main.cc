@@ -6,8 +6,8 @@
 #include <iostream>
 #include <string>
 
-#include "driver/random_script.h"
-#include "driver/script_runner.h"
+#include "pages/driver/random_script.h"
+#include "pages/driver/script_runner.h"
 
 namespace {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "driver/random_script.h"
+#include "pages/driver/random_script.h"
 
 #include <random>
 #include <set>
 #include <sstream>
 #include <vector>
 
-#include "driver/script_runner.h"
+#include "pages/driver/script_runner.h"
 
 namespace spanheap::script {
 namespace {

@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "driver/machine.h"
+#include "pages/driver/machine.h"
 
 namespace spanheap::script {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "driver/script_runner.h"
+#include "pages/driver/script_runner.h"
 
 #include <charconv>
 #include <cstdio>

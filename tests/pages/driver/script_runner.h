@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-#include "driver/machine.h"
+#include "pages/driver/machine.h"
 
 namespace spanheap::script {
 

@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "driver/machine.h"
+#include "pages/driver/machine.h"
 #include "layout/geometry.h"
 #include "pages/page_cache.h"
 #include "pages/page_strategy.h"
