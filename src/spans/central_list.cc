@@ -25,7 +25,7 @@ bool CentralList::Put(const SpanTable& table, Span* span) {
     return false;
   }
   const unsigned queue = QueueFor(*span);
-  span->link.StoreRelease(static_cast<uint16_t>(span->malloc_class << 8 | (queue + 1)));
+  span->link.StoreRelease(static_cast<uint16_t>(uint32_t{span->malloc_class} << 8 | (queue + 1)));
   queues_[queue].Push(table, span);
   count_.AddOwned(1);
   return true;
