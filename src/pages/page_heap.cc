@@ -25,7 +25,7 @@ bool PageHeap::Init(os::Memory& memory, const PageHeapOptions& options) {
   MutexLock growing(growth_lock_);
   if (!space_.Init(memory, options)) return false;
   memory_ = &memory;
-  is_strict_ = options.limits.strict_overcommit;
+  is_strict_ = options.limits.strict_overcommit || options.limits.data != os::kUnlimited;
   NoteSpace();
   MutexLock lock(lock_);
   pages_.Init(space_.AllocatorTables(), ReleaseUnitsFor(options.os_page, options.huge_page));
@@ -274,8 +274,8 @@ Pages PageHeap::Release(const Claims& claims, bool& refused) {
   return released;
 }
 
-// Where overcommit is strict, only inaccessible memory is not charged for: wholly free chunks go
-// back to being room.
+// Where overcommit is strict or data is limited, only inaccessible memory is not charged for: wholly
+// free chunks go back to being room.
 Pages PageHeap::ReleaseChunks(Pages at_most) {
   MutexLock growing(growth_lock_);
   Pages released;

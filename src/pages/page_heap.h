@@ -77,6 +77,8 @@ class PageHeap {
   // first. Unforced it leaves dense chunks and what was freed in this generation. Returns the
   // number given.
   Pages ReleaseFree(Pages at_most, bool force);
+  // Makes wholly free chunks inaccessible, so that they count against no limit. Returns their pages.
+  Pages ReleaseChunks(Pages at_most) EXCLUDES(growth_lock_, lock_);
   // What was freed until now may go back unforced from here on. To be called by the clock.
   void NextGeneration();
 
@@ -114,10 +116,9 @@ class PageHeap {
   void ClaimHugePages(Claims& claims, Pages at_most, bool force, ChunkIndex& from) EXCLUDES(lock_);
   void ClaimFragments(Claims& claims, Pages at_most, bool force) EXCLUDES(lock_);
   Pages Release(const Claims& claims, bool& refused) EXCLUDES(lock_);
-  Pages ReleaseChunks(Pages at_most) EXCLUDES(growth_lock_, lock_);
 
   os::Memory* memory_ = nullptr;  // const after Init
-  bool is_strict_ = false;        // overcommit policy; const after Init
+  bool is_strict_ = false;        // ready memory counts, used or not; const after Init
 
   Mutex growth_lock_{LockRank::kPageSpace};
   PageSpace space_;              // changed under the growth lock; conversions are open to all

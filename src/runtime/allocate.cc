@@ -12,10 +12,24 @@
 namespace spanheap::heap {
 namespace {
 
+// Memory is short: what this thread keeps, and what lies in free pages, may be what is missing.
+SPANHEAP_COLD void* AllocateLargeWhenShort(const HeapSection& section, size_t n, size_t alignment) {
+  section.cache().Flush();
+  runtime.pages.ReleaseChunks(Pages(~uint32_t{0}));
+  return runtime.large.Allocate(Bytes(n), Bytes(alignment));
+}
+
 void* AllocateLarge(size_t n, size_t alignment) {
   const HeapSection section;
   if (!section.is_open()) return nullptr;
-  return runtime.large.Allocate(Bytes(n), Bytes(alignment));
+  if (void* block = runtime.large.Allocate(Bytes(n), Bytes(alignment))) [[likely]]
+    return block;
+  return AllocateLargeWhenShort(section, n, alignment);
+}
+
+SPANHEAP_COLD void* RefillWhenShort(ThreadCache cache, unsigned c, bool& zeroed) {
+  cache.Flush();
+  return cache.Refill(c, zeroed);
 }
 
 // A sample is due: this block gets pages of its own. Null: none can be had; go on without.
@@ -45,7 +59,9 @@ void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& 
   } else if (void* popped = PopFromBin(block, c)) {
     return popped;
   }
-  return cache.Refill(c, zeroed);
+  if (void* refilled = cache.Refill(c, zeroed)) [[likely]]
+    return refilled;
+  return RefillWhenShort(cache, c, zeroed);
 }
 
 void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {

@@ -29,6 +29,7 @@ constexpr unsigned kOwnBlocks = 64;
 constexpr unsigned kSizeBits = 15;
 constexpr unsigned kLargeBits = 21;
 constexpr unsigned kStepsAtOnce = 16;  // between two pauses of a churning thread
+constexpr unsigned kPauseUs = 1000;    // a pause is at most as many microseconds for each thread
 
 std::atomic<bool> stop{false};
 std::atomic<uint64_t> steps_done{0};
@@ -44,13 +45,14 @@ void DropShelf(std::atomic<Block*>& shelf) {
   delete block;
 }
 
-void Churn(uint64_t seed) {
+void Churn(uint64_t seed, unsigned threads) {
   Random random(seed);
   Block held[kHeldPerThread];
   uint64_t steps = 0;
   for (; !stop.load(); ++steps) {
     // On a small machine 64 busy threads would leave no time to the child.
-    if (random.OneIn(kStepsAtOnce)) usleep(static_cast<useconds_t>(random.Below(20000)));
+    if (random.OneIn(kStepsAtOnce))
+      usleep(static_cast<useconds_t>(random.Below(threads * kPauseUs)));
     Block& block = held[random.Below(kHeldPerThread)];
     DropBlock(block);
     // Large blocks now and then: they are inside the page heap and system calls.
@@ -130,7 +132,7 @@ void ForkOnce(Random& random) {
 int Run(const Options& options) {
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < options.threads; ++i)
-    threads.emplace_back(Churn, options.seed * 999 + i);
+    threads.emplace_back(Churn, options.seed * 999 + i, options.threads);
   Random random(options.seed);
   const double start = SecondsNow();
   for (uint64_t i = 0; i < options.count; ++i) ForkOnce(random);
