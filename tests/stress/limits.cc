@@ -28,7 +28,7 @@ namespace spanheap::stress {
 namespace {
 
 constexpr size_t kLimit = 256 << 20;
-constexpr size_t kLeastUsable = kLimit / 4;  // at first, for any shape of block
+constexpr size_t kLeastUsable = kLimit / 5;  // at first, for any shape of block
 constexpr size_t kOutsidePages = 32 << 20;   // blocks from here on are not made of heap pages
 constexpr char kInner[] = "inner";
 
