@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+//
+// Each cause of base/fatal.h is reached once: the whole line, and that it is the last.
+#include "base/fatal.h"
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+
+namespace spanheap {
+namespace {
+
+const Address kBlock(0x7000);
+const BlockFacts kFacts{Bytes(48), Address(0x6000), Pages(2)};
+
+#define EXPECT_LINE(call, text) EXPECT_DEATH(call, "^spanheap\\[[0-9]+\\]: " text "\n$")
+
+TEST(Fatal, DoubleFree) {
+  EXPECT_LINE(FatalDoubleFree("free", kBlock, kFacts),
+              "free\\(0x7000\\): double free: the block is free already, class 48, span "
+              "0x6000\\+2 pages");
+}
+
+TEST(Fatal, MisalignedFree) {
+  EXPECT_LINE(FatalMisalignedFree("free", kBlock, {Bytes(48), Address(0x6000), Pages(1)}),
+              "free\\(0x7000\\): invalid pointer: not the start of a block, class 48, span "
+              "0x6000\\+1 page");
+}
+
+TEST(Fatal, ForeignPointer) {
+  EXPECT_LINE(FatalForeignPointer("realloc", kBlock),
+              "realloc\\(0x7000\\): foreign pointer: not from this heap");
+}
+
+TEST(Fatal, FreedSpan) {
+  EXPECT_LINE(FatalFreedSpan("free", kBlock),
+              "free\\(0x7000\\): invalid pointer: no block lives there \\(freed already\\?\\)");
+}
+
+TEST(Fatal, WrongSizeAndAlignment) {
+  EXPECT_LINE(FatalWrongSize("free_sized", kBlock, Bytes(500), kFacts),
+              "free_sized\\(0x7000\\): wrong size: the caller says 500, class 48, span .*");
+  EXPECT_LINE(FatalWrongAlignment("free_aligned_sized", kBlock, Bytes(64), {}),
+              "free_aligned_sized\\(0x7000\\): wrong alignment: the caller says 64");
+}
+
+TEST(Fatal, TheRest) {
+  EXPECT_LINE(FatalZeroRealloc("realloc", kBlock), "realloc\\(0x7000\\): size 0: .*");
+  EXPECT_LINE(FatalFreeOfFreePages(PageIndex(9), Pages(3)),
+              "internal error: freeing free pages 9\\+3");
+  EXPECT_LINE(FatalNoHandler("operator new", Bytes(77)), "operator new\\(77\\): out of memory, .*");
+  EXPECT_LINE(FatalConfiguration("what is wrong"), "configuration: what is wrong");
+  EXPECT_LINE(SPANHEAP_CHECK(1 + 1 == 3), "internal error: 1 \\+ 1 == 3 at fatal_test.cc:[0-9]+");
+}
+
+TEST(Fatal, AWarningIsALineAndNoEnd) {
+  testing::internal::CaptureStderr();
+  WarnLine("careful: ", "steps");
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("]: careful: steps\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace spanheap
