@@ -49,8 +49,8 @@ void sh_free(void* block) SH_NOTHROW;
 void sh_free_sized(void* block, size_t size) SH_NOTHROW;
 void sh_free_aligned_sized(void* block, size_t alignment, size_t size) SH_NOTHROW;
 
-/* Bytes that may be used at `block`, at least what was asked for; the same for its whole life. 0 for
- * null. */
+/* Bytes that may be used at `block`, at least what was asked for; the same for its whole life. 0
+ * for null. */
 size_t sh_usable_size(const void* block) SH_NOTHROW;
 /* What sh_usable_size would say of a block of `size`: asking for that much wastes nothing. 0 if no
  * block can be that large. */
@@ -64,8 +64,8 @@ int sh_owns(const void* address) SH_NOTHROW;
 const char* sh_version(void) SH_NOTHROW;
 
 /* Sets an option by its name, as in SPANHEAP="name=value,..." (docs/tuning.md lists them). Returns
- * 0, or -1 with errno EINVAL: no such option, not a value of it, or one that has effect at the start
- * of the process only. */
+ * 0, or -1 with errno EINVAL: no such option, not a value of it, or one that has effect at the
+ * start of the process only. */
 int sh_set(const char* name, const char* value) SH_NOTHROW;
 /* Writes the option's value to `value` as sh_set would take it, cut to `capacity` bytes with its
  * closing zero. Returns 0, or -1 with errno ENOENT: no such option. */

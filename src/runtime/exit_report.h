@@ -5,7 +5,7 @@
 // Threads. Others may still run: the report is of the moment, and the check is left out.
 // Fails.   A file that cannot be written: one line on stderr. A process that ends by _exit, exec or
 //          a signal reports nothing.
-// Tests.   tests/faces/malloc/exit_report_test.py.
+// Tests.   tests/faces/malloc/processes_test.py.
 #pragma once
 
 namespace spanheap {

@@ -31,7 +31,7 @@ void Verify2() {
   if (sh_set("verify", "2") != 0) _exit(99);
 }
 
-// Makes and frees enough blocks of the size that all which lie in the thread's cache go to their spans.
+// Makes and frees enough blocks of the size that all in the thread's cache go to their spans.
 void Churn(size_t n) {
   std::vector<void*> blocks(50000);
   for (void*& p : blocks) p = Hidden(malloc(n));

@@ -4,10 +4,9 @@
 //
 // Idea.   The linker fills the first thread's variables from their initial values only when it has
 //         relocated all objects; until then they are zero, also the pointer that our fast paths
-//         follow. But a resolver of the program (IFUNC) may run before that, and allocate. So we
-//         have a resolver of our own, which runs at the end of our own relocation, before the
-//         program's: it makes the variables usable, for as long as it takes the linker to overwrite
-//         them.
+//         follow. But a resolver of the program (IFUNC) may run before that, and allocate. So
+//         we have a resolver of our own, which runs at the end of our own relocation, before the
+//         program's: it makes the variables usable, until the linker overwrites them.
 // Limits. A resolver of a library that is relocated before this one finds no malloc that works; the
 //         same holds for any malloc but libc's. A static program's resolvers run before there are
 //         thread variables at all.

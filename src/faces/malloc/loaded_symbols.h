@@ -7,7 +7,7 @@
 //        Needed on two cold paths only: throwing bad_alloc in a C program that loaded C++ later,
 //        and writing to a FILE without being linked to stdio.
 // Fails. Null: no object defines it as a function (static programs define nothing this way).
-// Tests. tests/faces/malloc/loaded_symbols_test.cc.
+// Tests. tests/faces/malloc/processes_test.py (C++ that comes late), conformance.cc (malloc_info).
 #pragma once
 
 namespace spanheap::face {

@@ -8,7 +8,7 @@
 // Invariants. Figures are of the moment of the call; "epoch" counts, but nothing waits for it.
 // Fails.      ENOENT: no such name or number. EPERM: not writable (readable). EINVAL: wrong length
 //             of a value; as much of it as fits is copied all the same. jemalloc's own answers.
-// Tests.      tests/faces/malloc/mallctl_test.cc, conformance.cc.
+// Tests.      tests/faces/malloc/rows_control.cc.
 #include <errno.h>
 
 #include <cstdint>

@@ -8,7 +8,7 @@
 //         looked up in the loaded objects. Where there is none, nobody can catch: the process ends.
 // Fails.  Throws std::bad_alloc or what the handler throws. Only the operators' frames lie between
 //         here and the program, so no lock is held and no state is open when it does.
-// Tests.  tests/faces/malloc: conformance.cc, late_cxx_test.sh (the C program).
+// Tests.  tests/faces/malloc: rows_cxx.cc, late_cxx.c.
 #pragma once
 
 #include <cstddef>
