@@ -12,7 +12,7 @@
 namespace spanheap::bench {
 
 struct Runner {
-  std::string name;                        // bitmap, lists, heap, ...
+  std::string name;                         // bitmap, lists, heap, ...
   std::function<void(uint64_t times)> run;  // does the operation so often
 };
 

@@ -17,7 +17,7 @@
 // Cost.       Short runs: lists up to 127 heads; long runs: the length of their list. Taking and
 //             freeing write one table entry per page.
 // Go.         mheap.go of 1.8. There is no page map of used spans here, and no busy lists.
-// Tests.      tests/pages/free_list_heap_test.cc, strategies_test.cc.
+// Tests.      tests/pages/script_test.cc.
 #pragma once
 
 #include "base/units.h"

@@ -188,8 +188,7 @@ bool PageAllocator::RaiseSearch() {
       search_ = place.page;
       return true;
     case SummaryTree::Place::kInChunk:
-      search_ = FirstPage(place.chunk) +
-                Pages(chunks_[place.chunk.value].used.FindFirstFree(0));
+      search_ = FirstPage(place.chunk) + Pages(chunks_[place.chunk.value].used.FindFirstFree(0));
       return true;
   }
   return false;
@@ -269,18 +268,16 @@ void PageAllocator::Free(PageIndex first, Pages n) {
 bool PageAllocator::AllUsed(PageIndex first, Pages n) const {
   if (!IsPlausible(first, n) || !grown_.Covers(ChunksOf(first, n))) return false;
   bool all = true;
-  ForPieces(first, n, [&](Piece p) {
-    all = all && chunks_[p.chunk.value].used.AllSet(p.from, p.count);
-  });
+  ForPieces(first, n,
+            [&](Piece p) { all = all && chunks_[p.chunk.value].used.AllSet(p.from, p.count); });
   return all;
 }
 
 bool PageAllocator::AllFree(PageIndex first, Pages n) const {
   if (!IsPlausible(first, n) || !grown_.Covers(ChunksOf(first, n))) return false;
   bool all = true;
-  ForPieces(first, n, [&](Piece p) {
-    all = all && chunks_[p.chunk.value].used.NoneSet(p.from, p.count);
-  });
+  ForPieces(first, n,
+            [&](Piece p) { all = all && chunks_[p.chunk.value].used.NoneSet(p.from, p.count); });
   return all;
 }
 

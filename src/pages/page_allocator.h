@@ -3,21 +3,21 @@
 // PageAllocator: finds the lowest run of n free pages anywhere in the page number space.
 //
 // Idea.       A bitmap per chunk says which pages are used; a tree of summaries says where runs of
-//             free pages are. The tree follows lazily: a chunk that changes is noted as pending, and
-//             while allocations and frees fall into the few pending chunks, only bitmaps change.
-//             Their summaries are computed when the tree is searched or too many chunks are pending,
-//             and the tree above is touched only if a summary differs from the one before.
+//             free pages are. The tree follows lazily: a chunk that changes is noted as pending;
+//             while changes fall into the few pending chunks, only bitmaps change. Their summaries
+//             are computed when the tree is searched or too many chunks are pending, and the tree
+//             above is touched only if a summary differs from the one before.
 // Picture.    search_ -> |used used ....|.. pending ..|      |      |     chunks (bitmaps)
 //                        [s][s][s][s][s][s][s][s]                         leaf summaries
 //                        [         s            ] ...                     the tree
 // Invariants. I1 no free page below search_, and search_ lies in a grown chunk, or is kNone.
 //             I2 each leaf but the pending ones is its bitmap's summary; the tree is as they say.
 //             I3 used & scavenged == 0 outside of claims. I4 counters equal the bits' counts.
-// Threads.    The owner's lock. It makes no system call and allocates nothing: its tables are given.
+// Threads.    The owner's lock. No system call, no allocation: the tables are given.
 // Fails.      count 0 when no run is long enough; the owner grows and tries again.
 // Cost.       In a pending chunk: the words of one cache line. Else one summary and a short path.
-// Go.         pageAlloc in mpagealloc.go (answers are the same); there each change updates the tree.
-// Tests.      tests/pages/page_allocator_test.cc against tests/models/page_model.h.
+// Go.         pageAlloc in mpagealloc.go; same answers, but there each change updates the tree.
+// Tests.      page_allocator_test.cc; script_test.cc against tests/models/page_model.h.
 #pragma once
 
 #include "base/units.h"
@@ -80,7 +80,7 @@ class PageAllocator {
   // The pages are used (AllUsed) and become free.
   void Free(PageIndex first, Pages n);
 
-  // The free pages of the 64-page block that holds the lowest free page; free == 0 if there is none.
+  // The free pages of the 64-page block with the lowest free page; free == 0 if there is none.
   PageBlock TakeBlock();
   // Pages of a taken block that are free again, with what is known of them.
   void ReturnBlock(const PageBlock& block);
@@ -88,11 +88,11 @@ class PageAllocator {
   // Takes free, backed pages out to give them back to the OS; about `at_most` of the highest chunk
   // that may be taken. After the system call put them back, released or not.
   PageRun ClaimForRelease(uint32_t at_most, bool force);
-  // The same, but a whole huge page with backed pages, in the highest chunk at or below `from`. Looks
-  // at kHugeScan chunks at most. On return `from` is where to go on; 0: there is no more.
+  // The same, but a whole huge page with backed pages, in the highest chunk at or below `from`.
+  // Looks at kHugeScan chunks at most. On return `from` is where to go on; 0: there is no more.
   PageRun ClaimHugePage(ChunkIndex& from, bool force);
   void FinishRelease(PageRun run, bool released, bool zeroed);
-  // Counts pages as given back, `at_most` or a little more, highest first; for callers without an OS.
+  // Counts pages as given back, `at_most` or a few more, highest first; for callers without an OS.
   uint64_t Scavenge(uint64_t at_most);
 
   bool AllUsed(PageIndex first, Pages n) const;
@@ -120,9 +120,9 @@ class PageAllocator {
     }
     return false;
   }
-  void Touch(ChunkIndex c);            // its bitmap changes, its summary will have to follow
-  bool TouchAll(ChunkRange chunks);    // false: too many to be pending; nothing is, then
-  void SetLeaves(ChunkRange chunks);   // computes these summaries and what follows from them
+  void Touch(ChunkIndex c);           // its bitmap changes, its summary will have to follow
+  bool TouchAll(ChunkRange chunks);   // false: too many to be pending; nothing is, then
+  void SetLeaves(ChunkRange chunks);  // computes these summaries and what follows from them
   PageIndex FindInSearchChunk(Pages n);
   bool RaiseSearch();  // to the lowest free page; false: there is none
   PageRun Take(PageIndex first, Pages n);
@@ -137,7 +137,7 @@ class PageAllocator {
   ScavengeIndex index_;
   SummaryTree tree_;
   ChunkRanges grown_;
-  PageIndex search_ = kNone;   // I1
+  PageIndex search_ = kNone;  // I1
   unsigned pending_count_ = 0;
   ChunkIndex pending_[kMostPending];  // I2
   ReleaseUnits units_;

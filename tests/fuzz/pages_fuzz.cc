@@ -2,9 +2,9 @@
 //
 // Fuzz target: byte scripts as operations on the page allocator, beside the plain model.
 //
-// Idea.  Each operation is a line of the script language (tests/pages/driver), run on the bitmaps and
-//        on the model; the answers must be equal to the byte, refusals included. Frees are of what
-//        was handed out, in whole, in part, or (now and then) of anything at all.
+// Idea.  Each operation is a line of the script language (tests/pages/driver), run on the bitmaps
+//        and on the model; the answers must be equal to the byte, refusals included. Frees are of
+//        what was handed out, in whole, in part, or (now and then) of anything at all.
 #include <iterator>
 #include <string>
 #include <vector>
@@ -60,18 +60,25 @@ class Session {
 
   void Step() {
     switch (script_.Below(10)) {
-      case 0: return Chunk();
+      case 0:
+        return Chunk();
       case 1:
-      case 2: return Alloc();
+      case 2:
+        return Alloc();
       case 3:
-      case 4: return Free();
-      case 5: return Take();
-      case 6: return CacheAlloc();
-      case 7: return Flush(script_.Below(kCaches));
+      case 4:
+        return Free();
+      case 5:
+        return Take();
+      case 6:
+        return CacheAlloc();
+      case 7:
+        return Flush(script_.Below(kCaches));
       case 8:
         Say("scavenge " + std::to_string(script_.Size(11)));
         return;
-      default: Say(script_.Below(2) == 0 ? "verify" : "scavenge all");
+      default:
+        Say(script_.Below(2) == 0 ? "verify" : "scavenge all");
     }
   }
 

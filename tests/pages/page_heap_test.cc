@@ -196,8 +196,8 @@ TEST_F(PageHeapTest, ReleaseTakesWholeHugePagesFirst) {
   options.huge_page = 2_MiB;
   ASSERT_TRUE(Start(options));
   const PageRun all = heap_->Allocate(Pages(1024));
-  heap_->Free(all.first, Pages(600));                    // two huge pages and 88 pages
-  heap_->Free(all.first + Pages(800), Pages(100));       // higher, but a fragment
+  heap_->Free(all.first, Pages(600));               // two huge pages and 88 pages
+  heap_->Free(all.first + Pages(800), Pages(100));  // higher, but a fragment
   EXPECT_EQ(heap_->ReleaseFree(Pages(10), true), Pages(256));
   EXPECT_TRUE(heap_->TryExtend(all.first + Pages(800), Pages(100)));
   EXPECT_EQ(heap_->ReadStats().released, BytesOf(Pages(256)).value);

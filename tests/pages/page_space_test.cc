@@ -45,6 +45,9 @@ class PageSpaceTest : public testing::Test {
 };
 
 TEST_F(PageSpaceTest, ReservesOneTebibyteWhereNothingIsLimited) {
+  const Address probe = memory_.Reserve(kTebibyte + kChunkSize, kChunkSize, nullptr);
+  if (probe.value == 0) GTEST_SKIP() << "the process has no such room (a sanitizer's shadow)";
+  memory_.Unreserve(probe, kTebibyte + kChunkSize);
   ASSERT_TRUE(space_.Init(memory_, options_));
   EXPECT_FALSE(space_.is_sparse());
   EXPECT_GE(space_.reserved(), kTebibyte);
@@ -148,7 +151,9 @@ TEST_F(PageSpaceTest, BlocksAlignedToAGibibyteCommitOnlyThemselves) {
   ASSERT_EQ(r.size(), Count(2));
   EXPECT_EQ(space_.AddressOf(FirstPage(r.begin)).value % (1_GiB).value, 0U);
   EXPECT_LE(memory_.ready_bytes() - before, 12_MiB);
-  EXPECT_LT(Grow(1).begin, r.begin);  // the room below it is still room
+  if (r.begin > ChunkIndex(1)) {
+    EXPECT_LT(Grow(1).begin, r.begin);  // the room below it is still room
+  }
   CheckConversions();
 }
 

@@ -7,9 +7,9 @@
 #include <random>
 #include <set>
 
+#include "models/page_model.h"
 #include "pages/driver/random_script.h"
 #include "pages/driver/script_runner.h"
-#include "models/page_model.h"
 
 namespace spanheap {
 namespace {

@@ -29,7 +29,8 @@ Reads commands from standard input, one a line, and prints what each answers.
       a page that is both is in use only
   alloc <n>                take n pages                           page <p> scav <k>, or fail
   free <p> <n>             pages p..p+n-1, all in use             ok
-  take <id>                fill an empty page cache               cache <base page> <free> <scav>, or fail
+  take <id>                fill an empty page cache               cache <base page> <free hex16>
+                                                                  <scav hex16>, or fail
   cache_alloc <id> <n>     take n pages from a cache              page <p> scav <k>, or fail
   flush <id>               give back what the cache holds         ok
   scavenge <pages|all>     give free pages back to the OS         released <pages>

@@ -5,8 +5,8 @@
 
 #include <map>
 
-#include "pages/driver/machine.h"
 #include "layout/geometry.h"
+#include "pages/driver/machine.h"
 #include "pages/page_cache.h"
 #include "pages/page_strategy.h"
 
