@@ -29,10 +29,18 @@ namespace spanheap {
 // bytes of large ones. More means fewer visits to the spans and more memory in idle caches.
 consteval uint32_t MaxCapacity(unsigned c) {
   const uint32_t size = kMallocClasses[c].block_bytes;
-  const uint32_t by_bytes = (IsSmallClass(c) ? 128U << 10 : 1U << 20) / size;
+  const uint32_t by_bytes = (IsSmallClass(c) ? 512U << 10 : 1U << 20) / size;
   const uint32_t most = IsSmallClass(c) ? 256 : 16;
   if (by_bytes > most) return most;
-  return IsSmallClass(c) ? (by_bytes < 8 ? 8 : by_bytes) : (by_bytes < 2 ? 2 : by_bytes);
+  return by_bytes < 2 ? 2 : by_bytes;
+}
+
+// What a bin starts with and is never shrunk below: at most 8 KiB of blocks, but one at least.
+// Runs beyond malloc's table are not for bins at all (ThreadCache::TryHoldRun).
+constexpr uint32_t FirstCapacity(unsigned c) {
+  const size_t size = BlockBytes(c);
+  if (size > kMaxTabledBytes) return 0;
+  return size <= 1024 ? 8 : (size >= 8192 ? 1 : static_cast<uint32_t>(8192 / size));
 }
 
 namespace detail {
@@ -70,7 +78,7 @@ struct ThreadBlock {
   ThreadBins bins;
   ThreadState state;
   PageCache page_cache;
-  // Sum of capacity x size over the small classes; run bytes on stacks of untabled classes.
+  // Sum of capacity x size over the small classes, beyond what bins start with; run bytes on stacks of untabled classes.
   size_t capacity_bytes = 0;
   size_t held_run_bytes = 0;
   unsigned next_to_shrink = 1;   // round robin over classes when capacity_bytes is at its cap

@@ -25,8 +25,8 @@ void ThreadCache::Begin() {
     state.span = nullptr;
     state.cursor = 0;
     MoveTop(c, block_.bottom(c));
-    SetCapacity(c, IsSmallClass(c) ? std::min<uint32_t>(kFirstCapacity, kMaxCapacities[c])
-                                   : (IsTabled(c) ? 1 : 0));
+    state.capacity = FirstCapacity(c);
+    block_.bins.limits[c] = block_.bottom(c) + state.capacity;
   }
 }
 
@@ -56,8 +56,8 @@ void ThreadCache::ShrinkAnother(unsigned c) {
     const unsigned victim = block_.next_to_shrink;
     block_.next_to_shrink = victim == kSmallClasses ? 1 : victim + 1;
     const uint32_t capacity = block_.classes[victim].capacity;
-    if (victim == c || capacity <= kFirstCapacity) continue;
-    const uint32_t target = capacity / 2;
+    if (victim == c || capacity <= FirstCapacity(victim)) continue;
+    const uint32_t target = std::max(capacity / 2, FirstCapacity(victim));
     const uint32_t depth = block_.depth(victim);
     if (depth > target) FlushOldest(victim, depth - target, "free");
     SetCapacity(victim, target);

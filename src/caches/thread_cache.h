@@ -50,11 +50,10 @@ class ThreadCache {
   void Flush();
 
  private:
-  // What one thread may hold in bins of small classes; a third of it is the usual most.
-  static constexpr size_t kMaxCapacityBytes = 2 << 20;
+  // What one thread may hold in bins of small classes beyond what they start with.
+  static constexpr size_t kMaxCapacityBytes = 4 << 20;
   // What one thread may keep of runs beyond malloc's table.
   static constexpr size_t kMaxHeldRunBytes = 16 << 20;
-  static constexpr uint32_t kFirstCapacity = 8;
 
   void* RefillSmall(unsigned c);
   uint32_t TakeBatch(unsigned c, uint32_t want, void** out);

@@ -3,7 +3,8 @@
 // The size classes of malloc: small classes cut out of spans, run classes that are whole pages.
 //
 // Idea.   Small: multiples of 16 to 256 bytes, then eight classes a doubling to 32 KiB. A span has
-//         32 to 64 KiB below 1 KiB blocks and at least four blocks above, with the length in that
+//         32 to 64 KiB below 1 KiB blocks and eight blocks
+//         above (four of the largest), with the length in that
 //         range that wastes least. Runs: four classes a doubling from 40 KiB to 32 MiB; the part of
 //         a run that is rounding is never touched, so it costs address space and no memory. Every
 //         class fits one byte per page; class 0 means "anything unusual".
@@ -48,7 +49,9 @@ consteval uint32_t SmallClassBytes(unsigned c) {
 // Pages of a span: within the range for the size, the shortest that leaves at most 1/64 at the
 // end, otherwise the one that leaves the smallest part.
 consteval uint32_t SmallSpanPages(uint32_t size) {
-  const uint32_t at_least = size <= 1024 ? 4 : PagesFor(Bytes(size_t{size} * 4)).value;
+  const size_t wanted = size_t{size} * 8 < (128 << 10) ? size_t{size} * 8 : 128 << 10;
+  const uint32_t at_least =
+      PagesFor(Bytes(wanted < size_t{size} * 4 ? size_t{size} * 4 : wanted)).value;
   const uint32_t from = at_least < 4 ? 4 : at_least;
   const uint32_t to = from < 8 ? 8 : from + from / 4;
   uint32_t best = to;

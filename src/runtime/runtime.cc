@@ -47,6 +47,7 @@ bool Runtime::StartLocked() {
   page_options.os_page = os::PageSize();
   page_options.huge_page = os::HugePageSize();
   os::Memory& memory = os::TheMemory();
+  gate.Init();
   metadata.Init(memory);
   if (!pages.Init(memory, page_options)) return false;
   if (!spans.Init(memory, metadata, RecordCapacity(pages, page_options.limits))) return false;

@@ -21,6 +21,7 @@
 #include "base/platform.h"
 #include "base/units.h"
 #include "layout/size_class.h"
+#include "os/alone.h"
 #include "spans/ownership_word.h"
 
 namespace spanheap {
@@ -53,6 +54,19 @@ struct alignas(kCacheLine) Span {
   uint32_t sibling = 0;
   uint32_t previous = 0;
 
+  // Sets or clears bits of one word; returns the word as it was.
+  uint64_t SetBits(uint32_t word, uint64_t mask) {
+    if (!os::IsAlone()) return bits[word].FetchOr(mask);
+    const uint64_t before = bits[word].LoadRelaxed();  // relaxed: nobody else is there
+    bits[word].StoreRelaxed(before | mask);
+    return before;
+  }
+  uint64_t ClearBits(uint32_t word, uint64_t mask) {
+    if (!os::IsAlone()) return bits[word].FetchAnd(~mask);
+    const uint64_t before = bits[word].LoadRelaxed();  // relaxed: nobody else is there
+    bits[word].StoreRelaxed(before & ~mask);
+    return before;
+  }
   uint32_t word_count() const { return (uint32_t{slots} + 63) / 64; }
   // Bits of the last word that stand for no slot.
   uint64_t padding() const { return slots % 64 == 0 ? 0 : ~LowBits(slots % 64); }

@@ -81,15 +81,13 @@ uint32_t SpanHeap::TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void**
     if (cursor >= words) cursor = 0;
     // Relaxed: only this thread sets bits; one cleared in the meantime is found a round later.
     const uint64_t free = ~span.bits[cursor].LoadRelaxed();
-    uint64_t mask = LowestSet(free, k - taken);
-    if (mask != 0) {
-      const uint64_t before = span.bits[cursor].FetchOr(mask);
-      SPANHEAP_CHECK((before & mask) == 0);
-    }
-    for (; mask != 0; mask &= mask - 1) {
-      const uint32_t slot = cursor * 64 + static_cast<uint32_t>(std::countr_zero(mask));
+    uint64_t rest = free;
+    for (; rest != 0 && taken < k; rest &= rest - 1) {
+      const uint32_t slot = cursor * 64 + static_cast<uint32_t>(std::countr_zero(rest));
       out[taken++] = PointerTo(start + Bytes(size_t{slot} * span.block_bytes));
     }
+    const uint64_t mask = free & ~rest;
+    if (mask != 0) SPANHEAP_CHECK((span.SetBits(cursor, mask) & mask) == 0);
     if (taken < k) ++cursor;
   }
   return k;
@@ -133,32 +131,61 @@ void SpanHeap::ReleaseSpan(Span& span, PageCache& cache) {
   pages_.FreeTo(cache, first, pages);
 }
 
-void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
-                           const char* call) {
+void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n,
+                           PageCache& cache, const char* call) {
   ReturnBatch batch(*this, pages_, malloc_class, call);
-  batch.Sort(blocks, n);
+  batch.Locate(blocks, n);
+  if (os::IsAlone()) {
+    ReturnOneByOne(batch, malloc_class, blocks, n, cache, call);
+    return;
+  }
+  batch.Sort(blocks);
   for (uint32_t i = 0; i < batch.group_count(); ++i) {
     const ReturnBatch::Group& group = batch.group(i);
-    Span& span = table_.At(group.span);
-    const uint64_t before = span.bits[group.word].FetchAnd(~group.mask);
-    const uint64_t twice = group.mask & ~before;
-    if (twice != 0) [[unlikely]] {
-      const uint32_t slot = group.word * 64 + static_cast<uint32_t>(std::countr_zero(twice));
-      const Address block = pages_.AddressOf(span.first) + Bytes(size_t{slot} * span.block_bytes);
-      FatalDoubleFree(call, block, FactsOf(block));
-    }
+    ClearSlots(table_.At(group.span), group.word, group.mask, call);
   }
   for (uint32_t i = 0; i < batch.group_count(); ++i) {
     const ReturnBatch::Group& last = batch.group(i);
     if (!last.latest) continue;
-    auto returned = static_cast<uint32_t>(std::popcount(last.mask));
+    uint32_t returned = last.count;
     for (uint8_t at = last.earlier; at != 0; at = batch.group(at - 1U).earlier) {
-      returned += static_cast<uint32_t>(std::popcount(batch.group(at - 1U).mask));
+      returned += batch.group(at - 1U).count;
     }
-    Span& span = table_.At(last.span);
-    const uint32_t slots = kMallocClasses[malloc_class].slots;
-    FollowUp(span.ownership.Return(returned, slots), span, slots, malloc_class, cache);
+    NoteReturned(table_.At(last.span), returned, malloc_class, cache);
   }
+}
+
+// Without other threads nothing is gained by sorting: neighbours in the batch that share a span are
+// counted together, that is all.
+void SpanHeap::ReturnOneByOne(const ReturnBatch& batch, unsigned malloc_class,
+                              void* const* blocks, uint32_t n, PageCache& cache,
+                              const char* call) {
+  uint32_t pending = 0;
+  for (uint32_t i = 0; i < n; ++i) {
+    const uint32_t slot = batch.slot(i);
+    Span& span = table_.At(batch.span(i));
+    const uint64_t bit = uint64_t{1} << (slot % 64);
+    if ((span.ClearBits(slot / 64, bit) & bit) == 0) [[unlikely]] {
+      FatalDoubleFree(call, AddressOf(blocks[i]), FactsOf(AddressOf(blocks[i])));
+    }
+    ++pending;
+    if (i + 1 < n && batch.span(i + 1) == batch.span(i)) continue;
+    NoteReturned(span, pending, malloc_class, cache);
+    pending = 0;
+  }
+}
+
+void SpanHeap::ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call) {
+  const uint64_t twice = mask & ~span.ClearBits(word, mask);
+  if (twice == 0) [[likely]] return;
+  const uint32_t slot = word * 64 + static_cast<uint32_t>(std::countr_zero(twice));
+  const Address block = pages_.AddressOf(span.first) + Bytes(size_t{slot} * span.block_bytes);
+  FatalDoubleFree(call, block, FactsOf(block));
+}
+
+void SpanHeap::NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageCache& cache) {
+  const uint32_t slots = kMallocClasses[malloc_class].slots;
+  FollowUp(span.ownership.Return(k, slots), span, slots, malloc_class, cache);
 }
 
 void* SpanHeap::AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache,

@@ -24,6 +24,8 @@
 
 namespace spanheap {
 
+class ReturnBatch;
+
 class SpanHeap {
  public:
   constexpr explicit SpanHeap(PageHeap& pages) : pages_(pages) {}
@@ -78,6 +80,10 @@ class SpanHeap {
   void BeginSmall(Span& span, unsigned malloc_class, const PageRun& run);
   void Publish(const Span& span, uint8_t class_byte);
   void ReleaseSpan(Span& span, PageCache& cache);
+  void ReturnOneByOne(const ReturnBatch& batch, unsigned malloc_class, void* const* blocks,
+                      uint32_t n, PageCache& cache, const char* call);
+  void ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call);
+  void NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageCache& cache);
   void FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, unsigned malloc_class,
                 PageCache& cache);
   void VerifySpan(const Span& span) const;

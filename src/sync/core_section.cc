@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "os/futex.h"
+#include "os/limits.h"
 
 namespace spanheap {
 namespace {
@@ -19,6 +20,17 @@ template <bool kChecked>
 constinit thread_local uint32_t open_sections = 0;
 
 }  // namespace
+
+void CoreGate::Init() { closer_makes_barrier_ = os::CanMembarrier(); }
+
+void CoreGate::Close() {
+  closed_.StoreSequential(1);
+  if (closer_makes_barrier_) {
+    os::Membarrier();
+  } else {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+}
 
 void CoreGate::Open() {
   closed_.StoreSequential(0);

@@ -5,12 +5,14 @@
 //
 // Idea.       Each thread has a depth in its ThreadState. Entering sets it and then looks at the
 //             gate; closing the gate sets the gate and then looks at every depth. One of the two
-//             always sees the other (both orders are sequentially consistent).
+//             always sees the other: the closer makes every thread pass a full barrier in between
+//             (membarrier), so that entering needs none; without that system call, entering is
+//             sequentially consistent.
 // Invariants. While the gate is closed and all depths were seen 0, nothing but the closer touches
 //             the heap's shared structures. Once a heap runs (RequireForLocks), debug builds check
 //             that locks ranked after kThreadBlock are taken inside sections only.
 // Threads.    A ThreadState is written by its owner; the closer only reads it.
-// Cost.       One exchange to enter, one store to leave.
+// Cost.       Two stores and two loads.
 // Tests.      tests/sync/core_section_test.cc.
 #pragma once
 
@@ -30,16 +32,20 @@ struct ThreadState {
 class CoreGate {
  public:
   // No new section opens from here on; the caller then waits for each thread with AwaitOutside.
-  void Close() { closed_.StoreSequential(1); }
+  void Close();
+  // Once, before other threads use the gate: whether closing may rely on membarrier.
+  void Init();
   void Open();
   // Returns once `thread` is outside of every section. The gate is closed.
   void AwaitOutside(const ThreadState& thread) const;
-  bool is_closed() const { return closed_.LoadSequential() != 0; }
+  bool is_closed() const { return closed_.LoadAcquire() != 0; }
+  bool closer_makes_barrier() const { return closer_makes_barrier_; }
   // Sleeps until the gate is open.
   SPANHEAP_NOINLINE void AwaitOpen();
 
  private:
-  Atomic<uint32_t> closed_;  // 0 or 1; a futex word
+  Atomic<uint32_t> closed_;            // 0 or 1; a futex word
+  bool closer_makes_barrier_ = false;  // constant after Init
 };
 
 class CoreSection {
@@ -76,12 +82,23 @@ class CoreSection {
   static void NoteEntering();
   static void NoteLeaving();
 
-  static void EnterOutermost(CoreGate& gate, ThreadState& self) {
-    self.section_depth.StoreSequential(1);
-    while (gate.is_closed()) [[unlikely]] {
-      self.section_depth.StoreSequential(0);
-      gate.AwaitOpen();
+  // The depth is 1 for the closer before the gate is looked at.
+  static void Announce(const CoreGate& gate, ThreadState& self) {
+    if (gate.closer_makes_barrier()) {
+      self.section_depth.StoreRelease(1);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
       self.section_depth.StoreSequential(1);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+  }
+
+  static void EnterOutermost(CoreGate& gate, ThreadState& self) {
+    Announce(gate, self);
+    while (gate.is_closed()) [[unlikely]] {
+      self.section_depth.StoreRelease(0);
+      gate.AwaitOpen();
+      Announce(gate, self);
     }
   }
 
