@@ -9,7 +9,7 @@
 // Threads.    The owner, inside a CoreSection. Another thread may read counters and tops for
 //             statistics at any time, and everything while the owner cannot run (fork's child,
 //             after exit).
-// Cost.       About 90 KiB of address space; pages become resident as bins are used.
+// Cost.       About 320 KiB of address space; pages become resident as bins are used.
 // Tests.      tests/caches/thread_cache_test.cc.
 #pragma once
 
@@ -30,7 +30,7 @@ namespace spanheap {
 consteval uint32_t MaxCapacity(unsigned c) {
   const uint32_t size = kMallocClasses[c].block_bytes;
   const uint32_t by_bytes = (IsSmallClass(c) ? 512U << 10 : 1U << 20) / size;
-  const uint32_t most = IsSmallClass(c) ? 256 : 16;
+  const uint32_t most = IsSmallClass(c) ? 1024 : 16;
   if (by_bytes > most) return most;
   return by_bytes < 2 ? 2 : by_bytes;
 }

@@ -15,6 +15,10 @@ bool IsTabled(unsigned c) { return BlockBytes(c) <= kMaxTabledBytes; }
 
 }  // namespace
 
+uint32_t ThreadCache::BatchOf(unsigned c) const {
+  return std::min((block_.classes[c].capacity + 1) / 2, SpanHeap::kMaxBatch);
+}
+
 void ThreadCache::Begin() {
   block_.capacity_bytes = 0;
   block_.held_run_bytes = 0;
@@ -81,7 +85,7 @@ void* ThreadCache::TakeOne(unsigned c) {
 }
 
 void* ThreadCache::RefillSmall(unsigned c) {
-  const uint32_t want = (block_.classes[c].capacity + 1) / 2;
+  const uint32_t want = BatchOf(c);
   // The bin is empty: take ascending blocks into it, then turn them round so that pops ascend.
   void** first = block_.bottom(c) + 1;
   const uint32_t got = TakeBatch(c, want, first);
@@ -121,7 +125,7 @@ void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
     if (!TryHoldRun(c, p, call)) ReturnOne(c, p, call);
     return;
   }
-  if (!TryGrow(c)) FlushOldest(c, (block_.classes[c].capacity + 1) / 2, call);
+  if (!TryGrow(c)) FlushOldest(c, BatchOf(c), call);
   void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   top[1] = p;
   MoveTop(c, top + 1);

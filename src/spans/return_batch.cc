@@ -16,26 +16,15 @@ uint32_t Hash(uint64_t key) { return static_cast<uint32_t>((key * 0x9E3779B97F4A
 void ReturnBatch::Locate(void* const* blocks, uint32_t n) {
   n_ = n;
   for (uint32_t i = 0; i < n; ++i) {
-    const PageIndex page = pages_.IndexOf(AddressOf(blocks[i]));
-    // Relaxed: the block is live, so its span was published to this thread with the block.
-    spans_[i] = pages_.tables().span_of[page.value].LoadRelaxed();
-    __builtin_prefetch(&heap_.table().At(spans_[i]), 1);
+    const Span& span = heap_.SpanOfBlock(blocks[i]);
+    spans_[i] = heap_.table().IndexOf(&span);
+    __builtin_prefetch(&span, 1);
   }
   for (uint32_t i = 0; i < n; ++i) {
     const Span& span = heap_.table().At(spans_[i]);
-    slots_[i] = SlotOf(span, AddressOf(blocks[i]));
+    slots_[i] = heap_.SlotOf(span, malloc_class_, blocks[i], call_);
     __builtin_prefetch(&span.bits[slots_[i] / 64], 1);
   }
-}
-
-uint32_t ReturnBatch::SlotOf(const Span& span, Address block) const {
-  const auto offset = static_cast<uint32_t>((block - pages_.AddressOf(span.first)).value);
-  const uint32_t slot = SlotAt(offset, span.magic);
-  if (slot * span.block_bytes != offset || slot >= span.slots ||
-      span.malloc_class != malloc_class_) [[unlikely]] {
-    FatalMisalignedFree(call_, block, heap_.FactsOf(block));
-  }
-  return slot;
 }
 
 void ReturnBatch::Sort(void* const* blocks) {

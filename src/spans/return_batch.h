@@ -3,9 +3,9 @@
 // ReturnBatch: sorts blocks that are being returned by the bitmap word they belong to.
 //
 // Idea.   First each block's span and slot are found; records and bitmap words are prefetched a pass
-//         ahead, since with a large heap each is a miss. Where other threads are about, a small
-//         open-addressed table on the stack then merges the blocks that share spans, so that each
-//         bitmap word is touched by one atomic and each span by one more.
+//         ahead, since with a large heap each is a miss. A small open-addressed table on the stack
+//         then merges the blocks that share spans, so that each bitmap word is touched by one
+//         atomic and each span by one more. (A process of one thread has no use for this.)
 // Fails.  A pointer that is no slot of a span of the class, or one that is in the batch twice, ends
 //         the process.
 // Cost.   About 12 instructions a block; 5 KiB of stack.
@@ -29,14 +29,11 @@ class ReturnBatch {
     bool latest;      // no later group is of the same span
   };
 
-  ReturnBatch(const SpanHeap& heap, const PageHeap& pages, unsigned malloc_class, const char* call)
-      : heap_(heap), pages_(pages), malloc_class_(malloc_class), call_(call) {}
+  ReturnBatch(const SpanHeap& heap, unsigned malloc_class, const char* call)
+      : heap_(heap), malloc_class_(malloc_class), call_(call) {}
 
   // Finds span and slot of each block; n <= SpanHeap::kMaxBatch.
   void Locate(void* const* blocks, uint32_t n);
-  uint32_t span(uint32_t i) const { return spans_[i]; }
-  uint32_t slot(uint32_t i) const { return slots_[i]; }
-
   // After Locate: merges what shares a word.
   void Sort(void* const* blocks);
   uint32_t group_count() const { return group_count_; }
@@ -46,12 +43,10 @@ class ReturnBatch {
   static constexpr uint32_t kEntries = 2 * SpanHeap::kMaxBatch;
   static constexpr uint32_t kMask = kEntries - 1;
 
-  uint32_t SlotOf(const Span& span, Address block) const;
   Group& GroupFor(uint32_t span_index, uint32_t word);
   Group& NewGroup(uint32_t span_index, uint32_t word);
 
   const SpanHeap& heap_;
-  const PageHeap& pages_;
   const unsigned malloc_class_;
   const char* const call_;
   uint32_t n_ = 0;

@@ -131,14 +131,14 @@ void SpanHeap::ReleaseSpan(Span& span, PageCache& cache) {
   pages_.FreeTo(cache, first, pages);
 }
 
-void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n,
-                           PageCache& cache, const char* call) {
-  ReturnBatch batch(*this, pages_, malloc_class, call);
-  batch.Locate(blocks, n);
+void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
+                           const char* call) {
   if (os::IsAlone()) {
-    ReturnOneByOne(batch, malloc_class, blocks, n, cache, call);
+    ReturnOneByOne(malloc_class, blocks, n, cache, call);
     return;
   }
+  ReturnBatch batch(*this, malloc_class, call);
+  batch.Locate(blocks, n);
   batch.Sort(blocks);
   for (uint32_t i = 0; i < batch.group_count(); ++i) {
     const ReturnBatch::Group& group = batch.group(i);
@@ -157,27 +157,33 @@ void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t 
 
 // Without other threads nothing is gained by sorting: neighbours in the batch that share a span are
 // counted together, that is all.
-void SpanHeap::ReturnOneByOne(const ReturnBatch& batch, unsigned malloc_class,
-                              void* const* blocks, uint32_t n, PageCache& cache,
-                              const char* call) {
+void SpanHeap::ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32_t n,
+                              PageCache& cache, const char* call) {
+  constexpr uint32_t kAhead = 8;  // with a large heap each record is a miss
+  Span* span = nullptr;
   uint32_t pending = 0;
   for (uint32_t i = 0; i < n; ++i) {
-    const uint32_t slot = batch.slot(i);
-    Span& span = table_.At(batch.span(i));
+    if (i + kAhead < n) __builtin_prefetch(&SpanOfBlock(blocks[i + kAhead]), 1);
+    Span& next = SpanOfBlock(blocks[i]);
+    if (&next != span) {
+      if (pending != 0) NoteReturned(*span, pending, malloc_class, cache);
+      span = &next;
+      pending = 0;
+    }
+    const uint32_t slot = SlotOf(next, malloc_class, blocks[i], call);
     const uint64_t bit = uint64_t{1} << (slot % 64);
-    if ((span.ClearBits(slot / 64, bit) & bit) == 0) [[unlikely]] {
+    if ((next.ClearBits(slot / 64, bit) & bit) == 0) [[unlikely]] {
       FatalDoubleFree(call, AddressOf(blocks[i]), FactsOf(AddressOf(blocks[i])));
     }
     ++pending;
-    if (i + 1 < n && batch.span(i + 1) == batch.span(i)) continue;
-    NoteReturned(span, pending, malloc_class, cache);
-    pending = 0;
   }
+  if (pending != 0) NoteReturned(*span, pending, malloc_class, cache);
 }
 
 void SpanHeap::ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call) {
   const uint64_t twice = mask & ~span.ClearBits(word, mask);
-  if (twice == 0) [[likely]] return;
+  if (twice == 0) [[likely]]
+    return;
   const uint32_t slot = word * 64 + static_cast<uint32_t>(std::countr_zero(twice));
   const Address block = pages_.AddressOf(span.first) + Bytes(size_t{slot} * span.block_bytes);
   FatalDoubleFree(call, block, FactsOf(block));
@@ -185,7 +191,14 @@ void SpanHeap::ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* 
 
 void SpanHeap::NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageCache& cache) {
   const uint32_t slots = kMallocClasses[malloc_class].slots;
-  FollowUp(span.ownership.Return(k, slots), span, slots, malloc_class, cache);
+  const OwnershipWord::Next next = span.ownership.Return(k, slots);
+  // The usual case first: somebody looks after the span, and it is not empty.
+  if (next == OwnershipWord::Next::kNothing && !span.ownership.is_listed_and_empty(slots)) return;
+  FollowUp(next, span, slots, malloc_class, cache);
+}
+
+void SpanHeap::FailMisaligned(const void* block, const char* call) const {
+  FatalMisalignedFree(call, AddressOf(block), FactsOf(AddressOf(block)));
 }
 
 void* SpanHeap::AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache,

@@ -57,6 +57,23 @@ class SpanHeap {
 
   // The span whose pages include p, or null.
   Span* SpanOf(Address p) const;
+  // The record of a block that is known to be in a small span; record 0 if it is in none.
+  Span& SpanOfBlock(const void* block) const {
+    // Relaxed: the block is live, so its span was published to this thread with the block.
+    return table_.At(pages_.tables().span_of[pages_.IndexOf(AddressOf(block)).value].LoadRelaxed());
+  }
+  // The slot of `span` that starts at `block`; ends the process if none does.
+  uint32_t SlotOf(const Span& span, unsigned malloc_class, const void* block,
+                  const char* call) const {
+    const auto offset =
+        static_cast<uint32_t>((AddressOf(block) - pages_.AddressOf(span.first)).value);
+    const uint32_t slot = SlotAt(offset, span.magic);
+    if (slot * span.block_bytes != offset || slot >= span.slots ||
+        span.malloc_class != malloc_class) [[unlikely]] {
+      FailMisaligned(block, call);
+    }
+    return slot;
+  }
   // For fatal lines: what is known of p.
   BlockFacts FactsOf(Address p) const;
 
@@ -80,8 +97,9 @@ class SpanHeap {
   void BeginSmall(Span& span, unsigned malloc_class, const PageRun& run);
   void Publish(const Span& span, uint8_t class_byte);
   void ReleaseSpan(Span& span, PageCache& cache);
-  void ReturnOneByOne(const ReturnBatch& batch, unsigned malloc_class, void* const* blocks,
-                      uint32_t n, PageCache& cache, const char* call);
+  void ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
+                      const char* call);
+  [[noreturn]] SPANHEAP_COLD void FailMisaligned(const void* block, const char* call) const;
   void ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call);
   void NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageCache& cache);
   void FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, unsigned malloc_class,
