@@ -45,6 +45,7 @@ class Runtime {
   Atomic<uint32_t> started_;
 };
 
-extern constinit Runtime runtime;
+// Hidden also for those who only use it: reached without a look into the global offset table.
+extern constinit Runtime runtime [[gnu::visibility("hidden")]];
 
 }  // namespace spanheap
