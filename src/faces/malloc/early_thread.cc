@@ -14,13 +14,18 @@
 #include "runtime/heap.h"
 
 extern "C" {
-static void Nothing() {}
-static void (*PrepareFirstThread())() {
+[[gnu::visibility("hidden")]] void spanheap_nothing() {}
+[[gnu::visibility("hidden")]] void (*spanheap_prepare_first_thread())() {
   spanheap::heap::PrepareThreadBeforeTls();
-  return Nothing;
+  return spanheap_nothing;
 }
-__attribute__((visibility("hidden"), ifunc("PrepareFirstThread"))) void spanheap_nothing();
+[[gnu::visibility("hidden")]] void spanheap_resolved()
+    __attribute__((ifunc("spanheap_prepare_first_thread")));
+}
+
+namespace {
 
 // What makes the linker call the resolver.
-__attribute__((used)) static void (*const resolved)() = spanheap_nothing;
-}
+__attribute__((used)) void (*const resolved)() = spanheap_resolved;
+
+}  // namespace

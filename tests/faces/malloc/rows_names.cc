@@ -108,7 +108,7 @@ void ReallocfFreesOnFailure(Verdict& v) {
   if (reallocf == nullptr) return v.Expect(false, "reallocf missing", __LINE__);
   volatile size_t too_large = SIZE_MAX / 2 + 10;
   const long before = ProcStatus("VmRSS");
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 30; ++i) {
     void* p = malloc(16 << 20);
     memset(p, 1, 16 << 20);
     EXPECT(v, reallocf(p, too_large) == nullptr);

@@ -43,7 +43,7 @@ int ForkWhileOthersAllocate() {
     });
   }
   int good = 0;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 100; ++i) {
     const pid_t child = fork();
     if (child == 0) {
       alarm(10);
@@ -57,12 +57,12 @@ int ForkWhileOthersAllocate() {
   }
   stop_churning = true;
   for (std::thread& thread : threads) thread.join();
-  return good == 200 ? 0 : 1;
+  return good == 100 ? 0 : 1;
 }
 
 void ForkAmongThreads(Verdict& v) {
   EXPECT(v, RunForked(ForkWhileOthersAllocate, 60).exited_with(0));
-  v.Note("200 forks beside 4 busy threads: children work");
+  v.Note("100 forks beside 4 busy threads: children work");
 }
 
 std::atomic<int> handler_runs{0};
