@@ -57,6 +57,7 @@ PageRun PageHeap::Allocate(Pages n, Pages alignment) {
   if (const PageRun run = TryAllocate(n, alignment)) [[likely]]
     return run;
   for (;;) {
+    if (reclaimer_ != nullptr && reclaimer_(keeper_)) continue;
     if (const PageRun run = AllocateByGrowing(n, alignment)) return run;
     {
       MutexLock lock(lock_);

@@ -49,6 +49,14 @@ class PageHeap {
   PageHeap(const PageHeap&) = delete;
   PageHeap& operator=(const PageHeap&) = delete;
 
+  // Somebody above who keeps free pages of this heap back: asked, with no lock held, before the OS
+  // is. True: some have been freed. To be set before other threads are there.
+  using Reclaimer = bool (*)(void* keeper);
+  void SetReclaimer(Reclaimer reclaimer, void* keeper) {
+    reclaimer_ = reclaimer;
+    keeper_ = keeper;
+  }
+
   // Once, before anything else. False: no address space; the heap stays unusable.
   bool Init(os::Memory& memory, const PageHeapOptions& options);
 
@@ -118,6 +126,8 @@ class PageHeap {
   Pages Release(const Claims& claims, bool& refused) EXCLUDES(lock_);
 
   os::Memory* memory_ = nullptr;  // const after Init
+  Reclaimer reclaimer_ = nullptr;  // const once set
+  void* keeper_ = nullptr;
   bool is_strict_ = false;        // ready memory counts, used or not; const after Init
 
   Mutex growth_lock_{LockRank::kPageSpace};

@@ -31,7 +31,7 @@ void AddPages(HeapReport& report) {
   const PageHeapStats pages = runtime.pages.ReadStats();
   report.mapped_bytes = pages.mapped();
   report.metadata_bytes = pages.metadata;
-  report.free_pages_bytes = pages.free_backed;
+  report.free_pages_bytes = pages.free_backed + runtime.spans.kept_run_bytes();
   report.released_bytes = pages.released;
   report.page_cache_bytes = pages.cached;
   report.reserved_bytes = pages.reserved;
@@ -72,7 +72,8 @@ uint64_t Verify() {
   uint64_t used[kMallocClassCount] = {};
   runtime.spans.Verify(used);
   uint64_t live = runtime.spans.solo_count() + runtime.large.live_count();
-  uint64_t page_bytes = runtime.spans.small_bytes() + runtime.spans.solo_bytes();
+  uint64_t page_bytes = runtime.spans.small_bytes() + runtime.spans.solo_bytes() +
+                        runtime.spans.kept_run_bytes();
   for (unsigned c = 1; c < kMallocClassCount; ++c) {
     SPANHEAP_CHECK(census.cached[c] <= census.out(c));
     if (IsSmallClass(c)) {
@@ -91,6 +92,7 @@ bool Trim(size_t keep) {
   const HeapSection section;
   if (!section.is_open()) return false;
   section.cache().Flush();
+  runtime.spans.DrainRunCache();
   const PageHeapStats stats = runtime.pages.ReadStats();
   if (stats.free_backed <= keep) return false;
   const Pages most = PagesFor(Bytes(stats.free_backed - keep));

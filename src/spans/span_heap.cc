@@ -17,6 +17,8 @@ constexpr Pages kMaxCachedPages{16};
 }  // namespace
 
 bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, uint32_t record_capacity) {
+  pages_.SetReclaimer(
+      [](void* heap) { return static_cast<SpanHeap*>(heap)->DrainRunCache(); }, this);
   return table_.Init(memory, metadata, record_capacity);
 }
 
@@ -203,7 +205,9 @@ void SpanHeap::FailMisaligned(const void* block, const char* call) const {
 
 void* SpanHeap::AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache,
                             bool& zeroed) {
-  const PageRun run = TakePages(RunPages(malloc_class), alignment, cache);
+  PageRun run;
+  if (alignment == Pages(1)) run = run_cache_.Take(malloc_class);
+  if (run.count == Pages(0)) run = TakePages(RunPages(malloc_class), alignment, cache);
   if (run.count == Pages(0)) return nullptr;
   zeroed = run.zeroed;
   // Relaxed: published with the block.
@@ -219,7 +223,7 @@ void SpanHeap::FreeRun(unsigned malloc_class, void* block, PageCache& cache, con
   if (pages_.tables().class_of[first.value].Exchange(0) != malloc_class) {
     FatalDoubleFree(call, start, {Bytes(BlockBytes(malloc_class)), start, RunPages(malloc_class)});
   }
-  pages_.FreeTo(cache, first, RunPages(malloc_class));
+  if (!run_cache_.Keep(malloc_class, first)) pages_.FreeTo(cache, first, RunPages(malloc_class));
 }
 
 bool SpanHeap::ResizeRun(void* block, unsigned from_class, unsigned to_class) {
@@ -305,6 +309,7 @@ void SpanHeap::VerifySpan(const Span& span) const {
 
 void SpanHeap::ResetInChild() {
   table_.ResetInChild();
+  run_cache_.ResetInChild();
   for (CentralList& list : central_) list.ResetInChild();
 }
 

@@ -20,6 +20,7 @@
 #include "pages/page_heap.h"
 #include "spans/central_list.h"
 #include "spans/metadata_arena.h"
+#include "spans/run_cache.h"
 #include "spans/span_table.h"
 
 namespace spanheap {
@@ -77,6 +78,10 @@ class SpanHeap {
   // For fatal lines: what is known of p.
   BlockFacts FactsOf(Address p) const;
 
+  // Runs kept back from the page heap, and their giving up.
+  uint64_t kept_run_bytes() const { return run_cache_.bytes(); }
+  bool DrainRunCache() { return run_cache_.Drain(pages_); }
+
   PageHeap& pages() { return pages_; }
   const SpanTable& table() const { return table_; }
   // Spans of a small class that exist now.
@@ -110,6 +115,7 @@ class SpanHeap {
   PageHeap& pages_;
   SpanTable table_;
   CentralList central_[kSmallClasses + 1];
+  RunCache run_cache_;
   Atomic<uint64_t> span_counts_[kSmallClasses + 1];
   Atomic<uint64_t> small_bytes_;
   Atomic<uint64_t> solo_bytes_;

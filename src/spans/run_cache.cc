@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "spans/run_cache.h"
+
+namespace spanheap {
+
+PageRun RunCache::Take(unsigned malloc_class) {
+  MutexLock lock(mutex_);
+  Shelf& shelf = shelves_[malloc_class - kFirstRunClass];
+  if (shelf.count == 0) return {};
+  bytes_.AddOwned(-BlockBytes(malloc_class));
+  return {shelf.runs[--shelf.count], RunPages(malloc_class), Pages(0), false};
+}
+
+bool RunCache::Keep(unsigned malloc_class, PageIndex first) {
+  MutexLock lock(mutex_);
+  Shelf& shelf = shelves_[malloc_class - kFirstRunClass];
+  // Relaxed: written under this lock.
+  if (shelf.count == kDepth || bytes_.LoadRelaxed() + BlockBytes(malloc_class) > kMaxBytes) {
+    return false;
+  }
+  shelf.runs[shelf.count++] = first;
+  bytes_.AddOwned(BlockBytes(malloc_class));
+  return true;
+}
+
+bool RunCache::Drain(PageHeap& pages) {
+  bool any = false;
+  for (unsigned index = 0; index < kRunClasses; ++index) {
+    PageRun runs[kDepth];
+    const unsigned count = TakeShelf(index, runs);
+    if (count == 0) continue;
+    pages.FreeMany(runs, count);
+    any = true;
+  }
+  return any;
+}
+
+unsigned RunCache::TakeShelf(unsigned index, PageRun (&runs)[kDepth]) {
+  MutexLock lock(mutex_);
+  Shelf& shelf = shelves_[index];
+  const unsigned malloc_class = kFirstRunClass + index;
+  const unsigned count = shelf.count;
+  for (unsigned i = 0; i < count; ++i) {
+    runs[i] = {shelf.runs[i], RunPages(malloc_class), Pages(0), false};
+  }
+  shelf.count = 0;
+  bytes_.AddOwned(-(uint64_t{count} * BlockBytes(malloc_class)));
+  return count;
+}
+
+}  // namespace spanheap
