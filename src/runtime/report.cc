@@ -92,7 +92,7 @@ bool Trim(size_t keep) {
   const HeapSection section;
   if (!section.is_open()) return false;
   section.cache().Flush();
-  runtime.spans.DrainRunCache();
+  runtime.spans.GiveUpSpares();
   const PageHeapStats stats = runtime.pages.ReadStats();
   if (stats.free_backed <= keep) return false;
   const Pages most = PagesFor(Bytes(stats.free_backed - keep));

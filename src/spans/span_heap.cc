@@ -17,13 +17,14 @@ constexpr Pages kMaxCachedPages{16};
 }  // namespace
 
 bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, uint32_t record_capacity) {
-  pages_.SetReclaimer(
-      [](void* heap) { return static_cast<SpanHeap*>(heap)->DrainRunCache(); }, this);
+  pages_.SetReclaimer([](void* heap) { return static_cast<SpanHeap*>(heap)->GiveUpSpares(); },
+                      this);
   return table_.Init(memory, metadata, record_capacity);
 }
 
 Span* SpanHeap::TakeSpan(unsigned malloc_class, PageCache& cache) {
   if (Span* span = central_[malloc_class].Take(table_)) return span;
+  if (Span* span = spare_spans_.Take(malloc_class)) return span;
   return NewSpan(malloc_class, cache);
 }
 
@@ -107,30 +108,47 @@ void SpanHeap::FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, un
                         PageCache& cache) {
   switch (next) {
     case OwnershipWord::Next::kList:
-      if (!central_[malloc_class].Put(table_, &span)) ReleaseSpan(span, cache);
+      if (!central_[malloc_class].Put(table_, &span)) Retire(span, cache);
       return;
     case OwnershipWord::Next::kRelease:
-      ReleaseSpan(span, cache);
+      Retire(span, cache);
       return;
     case OwnershipWord::Next::kNothing:
       // A hint only: TakeIfEmpty decides under the lock.
       if (span.ownership.is_listed_and_empty(slots) &&
           central_[malloc_class].TakeIfEmpty(table_, &span, malloc_class)) {
-        ReleaseSpan(span, cache);
+        Retire(span, cache);
       }
   }
 }
 
-void SpanHeap::ReleaseSpan(Span& span, PageCache& cache) {
-  const PageIndex first = span.first;
-  const Pages pages(span.pages);
+void SpanHeap::Retire(Span& span, PageCache& cache) {
+  if (spare_spans_.Keep(span.malloc_class, &span)) return;
+  const PageRun run = TakeApart(span);
+  pages_.FreeTo(cache, run.first, run.count);
+}
+
+PageRun SpanHeap::TakeApart(Span& span) {
+  const PageRun run{span.first, Pages(span.pages), Pages(0), false};
   span_counts_[span.malloc_class].FetchSubRelaxed(1);  // relaxed: statistics
-  small_bytes_.FetchSubRelaxed(BytesOf(pages).value);
+  small_bytes_.FetchSubRelaxed(BytesOf(run.count).value);
   span.state.StoreRelease(SpanState::kUnused);
   Publish(span, 0);
   span.ownership.End();
   table_.Free(&span);
-  pages_.FreeTo(cache, first, pages);
+  return run;
+}
+
+bool SpanHeap::GiveUpSpares() {
+  bool any = run_cache_.Drain(pages_);
+  for (unsigned c = 1; c <= kSmallClasses && !spare_spans_.is_empty(); ++c) {
+    while (Span* span = spare_spans_.Take(c)) {
+      const PageRun run = TakeApart(*span);
+      pages_.Free(run.first, run.count);
+      any = true;
+    }
+  }
+  return any;
 }
 
 void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
@@ -310,6 +328,7 @@ void SpanHeap::VerifySpan(const Span& span) const {
 void SpanHeap::ResetInChild() {
   table_.ResetInChild();
   run_cache_.ResetInChild();
+  spare_spans_.ResetInChild();
   for (CentralList& list : central_) list.ResetInChild();
 }
 

@@ -22,6 +22,7 @@
 #include "spans/metadata_arena.h"
 #include "spans/run_cache.h"
 #include "spans/span_table.h"
+#include "spans/spare_spans.h"
 
 namespace spanheap {
 
@@ -78,9 +79,10 @@ class SpanHeap {
   // For fatal lines: what is known of p.
   BlockFacts FactsOf(Address p) const;
 
-  // Runs kept back from the page heap, and their giving up.
+  // Bytes of free runs that are kept back from the page heap.
   uint64_t kept_run_bytes() const { return run_cache_.bytes(); }
-  bool DrainRunCache() { return run_cache_.Drain(pages_); }
+  // Gives what is kept back, runs and empty spans, to the page heap; true if that was anything.
+  bool GiveUpSpares();
 
   PageHeap& pages() { return pages_; }
   const SpanTable& table() const { return table_; }
@@ -101,7 +103,10 @@ class SpanHeap {
   Span* NewSpan(unsigned malloc_class, PageCache& cache);
   void BeginSmall(Span& span, unsigned malloc_class, const PageRun& run);
   void Publish(const Span& span, uint8_t class_byte);
-  void ReleaseSpan(Span& span, PageCache& cache);
+  // An empty span, held by the caller: kept for the next one, or taken apart.
+  void Retire(Span& span, PageCache& cache);
+  // Takes an empty span apart; its pages are the caller's then.
+  PageRun TakeApart(Span& span);
   void ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                       const char* call);
   [[noreturn]] SPANHEAP_COLD void FailMisaligned(const void* block, const char* call) const;
@@ -116,6 +121,7 @@ class SpanHeap {
   SpanTable table_;
   CentralList central_[kSmallClasses + 1];
   RunCache run_cache_;
+  SpareSpans spare_spans_;
   Atomic<uint64_t> span_counts_[kSmallClasses + 1];
   Atomic<uint64_t> small_bytes_;
   Atomic<uint64_t> solo_bytes_;
