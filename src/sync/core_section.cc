@@ -25,11 +25,7 @@ void CoreGate::Init() { closer_makes_barrier_ = os::CanMembarrier(); }
 
 void CoreGate::Close() {
   closed_.StoreSequential(1);
-  if (closer_makes_barrier_) {
-    os::Membarrier();
-  } else {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  }
+  if (closer_makes_barrier_) os::Membarrier();
 }
 
 void CoreGate::Open() {

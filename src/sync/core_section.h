@@ -38,7 +38,7 @@ class CoreGate {
   void Open();
   // Returns once `thread` is outside of every section. The gate is closed.
   void AwaitOutside(const ThreadState& thread) const;
-  bool is_closed() const { return closed_.LoadAcquire() != 0; }
+  bool is_closed() const { return closed_.LoadSequential() != 0; }
   bool closer_makes_barrier() const { return closer_makes_barrier_; }
   // Sleeps until the gate is open.
   SPANHEAP_NOINLINE void AwaitOpen();
@@ -89,7 +89,6 @@ class CoreSection {
       std::atomic_signal_fence(std::memory_order_seq_cst);
     } else {
       self.section_depth.StoreSequential(1);
-      std::atomic_thread_fence(std::memory_order_seq_cst);
     }
   }
 
