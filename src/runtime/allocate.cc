@@ -15,6 +15,7 @@ namespace {
 // Memory is short: what this thread keeps, and what lies in free pages, may be what is missing.
 SPANHEAP_COLD void* AllocateLargeWhenShort(const HeapSection& section, size_t n, size_t alignment) {
   section.cache().Flush();
+  runtime.spans.GiveUpSpares();
   runtime.pages.ReleaseChunks(Pages(~uint32_t{0}));
   return runtime.large.Allocate(Bytes(n), Bytes(alignment));
 }

@@ -247,6 +247,7 @@ class Model {
 
   void Release() {
     if (script_.Byte() % 2 == 0) layers_.pages.NextGeneration();
+    if (script_.Byte() % 4 == 0) layers_.spans.GiveUpSpares();
     layers_.pages.ReleaseFree(Pages(1 + script_.Half()), script_.Byte() % 2 == 0);
   }
 
@@ -256,6 +257,7 @@ class Model {
       for (unsigned c = 1; c < kFirstRunClass; ++c) Drop(actor, c);
     }
     for (Actor& actor : actors_) layers_.pages.Flush(actor.cache);
+    layers_.spans.GiveUpSpares();
   }
 
   void Verify() {
