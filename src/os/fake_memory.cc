@@ -55,6 +55,14 @@ Address FakeMemory::Place(Bytes size, Bytes alignment, const char* name) {
   return start;
 }
 
+bool FakeMemory::AllowReading(Address start, Bytes size) {
+  Guard guard(*this);
+  ++calls_.allow_reading;
+  CheckAligned(start, size);
+  SPANHEAP_CHECK(states_.IsAll(start, size, RangeState::kReserved) && "AllowReading: not Reserved");
+  return !IsRefused() && (!is_backed() || TheMemory().AllowReading(start, size));
+}
+
 bool FakeMemory::MakeReady(Address start, Bytes size) {
   Guard guard(*this);
   ++calls_.make_ready;

@@ -25,6 +25,7 @@ class FakeMemory final : public Memory {
   // Calls, and bytes where a size goes with them. Refused calls count as calls.
   struct Calls {
     uint64_t reserve = 0;
+    uint64_t allow_reading = 0;
     uint64_t make_ready = 0;
     uint64_t release = 0;
     uint64_t release_lazily = 0;
@@ -36,7 +37,7 @@ class FakeMemory final : public Memory {
     Bytes released;  // by both kinds of release, those that succeeded
 
     // The calls that RefuseOnly and RefuseFrom count.
-    uint64_t refusable() const { return reserve + make_ready + resize; }
+    uint64_t refusable() const { return reserve + allow_reading + make_ready + resize; }
   };
   // Room for a 47-bit address space above it.
   static constexpr Address kFirst{uintptr_t{1} << 44};
@@ -47,6 +48,7 @@ class FakeMemory final : public Memory {
   ~FakeMemory();
 
   Address Reserve(Bytes size, Bytes alignment, const char* name) override;
+  bool AllowReading(Address start, Bytes size) override;
   bool MakeReady(Address start, Bytes size) override;
   bool Release(Address start, Bytes size) override;
   bool ReleaseLazily(Address start, Bytes size) override;
@@ -55,7 +57,7 @@ class FakeMemory final : public Memory {
   Address Resize(Address start, Bytes old_size, Bytes new_size, Address target) override;
   void Unreserve(Address start, Bytes size) override;
 
-  // The n-th Reserve, MakeReady or Resize from now on is refused, alone or with all after it.
+  // The n-th Reserve, AllowReading, MakeReady or Resize from now on is refused, alone or with all after it.
   // 0: none is.
   void RefuseOnly(uint64_t n);
   void RefuseFrom(uint64_t n);

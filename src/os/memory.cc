@@ -126,6 +126,12 @@ class KernelMemory final : public Memory {
     return start;
   }
 
+  bool AllowReading(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    return !RefusedForTest() && Protect(start, size, PROT_READ);
+  }
+
   bool MakeReady(Address start, Bytes size) override {
     KeepErrno keep;
     CheckRange(start, size);

@@ -22,6 +22,9 @@ class Memory {
   // Inaccessible address space that costs no memory, its start a multiple of `alignment` (a power
   // of two). `name` is shown in the process's maps where the kernel can. Null when refused.
   virtual Address Reserve(Bytes size, Bytes alignment, const char* name) = 0;
+  // Lets a Reserved range be read, as zero, at no charge and without backing; it stays Reserved
+  // otherwise. False when refused.
+  virtual bool AllowReading(Address start, Bytes size) = 0;
   // Reserved -> Ready: readable, writable, zero, not yet backed.
   virtual bool MakeReady(Address start, Bytes size) = 0;
   // Gives the backing of a Ready range back at once (MADV_DONTNEED): true means it is not resident

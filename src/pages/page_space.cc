@@ -63,7 +63,7 @@ PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
     plan.capacity = std::max(options.reserve, std::min(plan.capacity, kLeastCapacity));
   }
   if (options.sparse && limits.address_space == os::kUnlimited) plan.capacity = kLeastCapacity;
-  // The part of class_of that goes with the first arena is charged for at once.
+  // Where memory is charged for, the heap starts small.
   const bool is_charged = limits.strict_overcommit || limits.data != os::kUnlimited;
   if (is_charged) plan.first = std::min(plan.first, kLeastReserve);
   plan.first = std::max(RoundUp(plan.first, kChunkSize), kChunkSize);
@@ -145,9 +145,9 @@ bool PageSpace::ReserveTables(Count chunks, Count linear) {
   tables_.class_of = class_of_.As<Atomic<uint8_t>>();
   tables_.span_of = span_of_.As<Atomic<uint32_t>>();
   room_ = ChunkRanges(range_storage_ + kMaxRanges, kMaxRanges);
-  if (class_of_.Cover(*memory_, Bytes(), Bytes(size_t{linear.value} * kChunkPages.value))) {
-    return true;
-  }
+  // The inline lookup reads entries of pages that are not grown, too: as zero.
+  const Bytes looked_up = RoundUp(Bytes(size_t{linear.value} * kChunkPages.value), kTableUnit);
+  if (memory_->AllowReading(base + layout.whole, looked_up)) return true;
   memory_->Unreserve(base, layout.Total());
   reserved_ -= layout.Total();
   return false;
