@@ -2,9 +2,9 @@
 //
 // Span: the record of a run of pages cut into slots of one size. One cache line, outside the pages.
 //
-// Idea.       A bit per slot, 1 = in somebody's hands (program or thread cache). Only the holder sets
-//             bits, anyone clears them. Bits past the last slot are set for ever, so that a word
-//             can be searched without a mask. Up to 64 slots the bits live in the record itself.
+// Idea.       A bit per slot, 1 = in somebody's hands (program or thread cache). Only the holder
+//             sets bits, anyone clears them. Bits past the last slot are set for ever, so that a
+//             word can be searched without a mask. Up to 64 slots the bits live in the record.
 // Invariants. S1 set bits (without the padding) + free count = slots, when nobody is mid-call.
 //             S2 every page of a live span maps to its record and class. S3 a record is never
 //             unmapped, so that a late look at a released span reads stale numbers, never a fault.

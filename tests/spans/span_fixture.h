@@ -38,6 +38,7 @@ class SpanFixture {
   }
   // All blocks were returned and all page caches flushed.
   void ExpectEmpty() {
+    spans_.GiveUpSpares();
     EXPECT_EQ(VerifiedUse(), 0U);
     EXPECT_EQ(pages_.ReadStats().used, 0U);
     EXPECT_EQ(spans_.small_bytes(), 0U);

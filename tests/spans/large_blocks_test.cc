@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+//
+// LargeBlocks: a random script against a plain map, content across every kind of resize, refusals
+// at every call to the OS.
+#include "spans/large_blocks.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "base/bits.h"
+#include "models/script_random.h"
+#include "os/fake_memory.h"
+
+namespace spanheap {
+namespace {
+
+// Windows from one memory, where they may be made up, and the table of windows from another.
+class LargeBlocksFixture {
+ public:
+  explicit LargeBlocksFixture(os::FakeMemory::Backing backing) : windows_(backing) {
+    metadata_.Init(records_);
+    large_.Init(windows_, metadata_);
+  }
+  LargeBlocks& large() { return large_; }
+  os::FakeMemory& windows() { return windows_; }
+  os::FakeMemory& records() { return records_; }
+
+  void ExpectCounts(uint64_t count, Bytes bytes) {
+    EXPECT_EQ(large_.live_count(), count);
+    EXPECT_EQ(large_.live_bytes(), bytes);
+    EXPECT_EQ(windows_.ready_bytes(), bytes);
+    EXPECT_EQ(windows_.ready_bytes() + windows_.reserved_bytes(), large_.reserved_bytes());
+  }
+
+ private:
+  os::FakeMemory windows_;
+  os::FakeMemory records_{os::FakeMemory::Backing::kKernel};
+  MetadataArena metadata_;
+  LargeBlocks large_;
+};
+
+Bytes Rounded(Bytes size) { return RoundUp(size, os::PageSize()); }
+
+Bytes RandomSize(ScriptRandom& random) {
+  return (32_MiB) + Bytes(1 + random.Below(uint64_t{1} << (10 + random.Below(22))));
+}
+
+// The script's model: what lives where.
+class LargeBlocksScript {
+ public:
+  explicit LargeBlocksScript(uint64_t seed) : random_(seed) {}
+
+  void Step() {
+    if (blocks_.size() < 100 && random_.OneIn(2)) return Allocate();
+    if (blocks_.empty()) return;
+    auto it = blocks_.begin();
+    std::advance(it, random_.Below(blocks_.size()));
+    if (random_.OneIn(2)) return Free(it->first);
+    Resize(it->first);
+  }
+  void Check() {
+    Bytes sum;
+    for (const auto& [start, size] : blocks_) {
+      sum += size;
+      EXPECT_EQ(fixture_.large().SizeAt(start), size);
+      EXPECT_EQ(fixture_.large().SizeAt(start + 16_B), Bytes(0));
+      EXPECT_TRUE(fixture_.large().Contains(start + size - 1_B));
+    }
+    fixture_.ExpectCounts(blocks_.size(), sum);
+  }
+  void FreeAll() {
+    while (!blocks_.empty()) Free(blocks_.begin()->first);
+  }
+
+ private:
+  void Allocate() {
+    const Bytes size = RandomSize(random_);
+    const Bytes alignment(size_t{16} << random_.Below(27));
+    void* const block = fixture_.large().Allocate(size, alignment);
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(AddressOf(block).value % alignment.value, 0U);
+    Enter(AddressOf(block), Rounded(size));
+  }
+  void Enter(Address start, Bytes size) {
+    const auto above = blocks_.upper_bound(start);
+    if (above != blocks_.end()) {
+      EXPECT_LE(start + size, above->first);
+    }
+    if (above != blocks_.begin()) {
+      EXPECT_LE(std::prev(above)->first + std::prev(above)->second, start);
+    }
+    EXPECT_TRUE(blocks_.emplace(start, size).second);
+  }
+  void Resize(Address start) {
+    const Bytes size = RandomSize(random_);
+    void* const block = fixture_.large().Resize(PointerTo(start), size);
+    ASSERT_NE(block, nullptr);
+    const bool had_room = Rounded(size) <= blocks_[start];
+    blocks_.erase(start);
+    if (had_room) {
+      EXPECT_EQ(AddressOf(block), start);
+    }
+    Enter(AddressOf(block), Rounded(size));
+  }
+  void Free(Address start) {
+    EXPECT_FALSE(fixture_.large().Free(PointerTo(start + 4_KiB)));
+    EXPECT_TRUE(fixture_.large().Free(PointerTo(start)));
+    EXPECT_FALSE(fixture_.large().Free(PointerTo(start)));
+    EXPECT_FALSE(fixture_.large().Contains(start));
+    blocks_.erase(start);
+  }
+
+  LargeBlocksFixture fixture_{os::FakeMemory::Backing::kNone};
+  ScriptRandom random_;
+  std::map<Address, Bytes> blocks_;
+};
+
+TEST(LargeBlocksTest, BehavesAsAMapOverARandomScript) {
+  LargeBlocksScript script(7);
+  for (int step = 0; step < 5000 && !testing::Test::HasFailure(); ++step) {
+    script.Step();
+    if (step % 20 == 0) script.Check();
+  }
+  script.FreeAll();
+  script.Check();
+}
+
+TEST(LargeBlocksTest, AWindowLeavesRoomUpToTheNextPowerOfTwo) {
+  LargeBlocksFixture fixture(os::FakeMemory::Backing::kNone);
+  for (const Bytes size : {33_MiB, 64_MiB, 65_MiB, 1000_MiB, 1025_MiB}) {
+    void* const block = fixture.large().Allocate(size, 16_B);
+    const Bytes window(std::max<size_t>(std::bit_ceil(size.value), size_t{64} << 20));
+    EXPECT_EQ(fixture.large().reserved_bytes(), window);
+    EXPECT_EQ(fixture.large().Resize(block, window), block);
+    void* const moved = fixture.large().Resize(block, window + 1_B);
+    EXPECT_NE(moved, block);
+    EXPECT_FALSE(fixture.large().Contains(AddressOf(block)));
+    EXPECT_TRUE(fixture.large().Free(moved));
+    fixture.ExpectCounts(0, Bytes(0));
+  }
+}
+
+TEST(LargeBlocksTest, WithLittleAddressSpaceABlockDoesWithoutHeadRoom) {
+  LargeBlocksFixture fixture(os::FakeMemory::Backing::kNone);
+  fixture.windows().set_address_space(100_MiB);
+  void* const block = fixture.large().Allocate(70_MiB, 16_B);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(fixture.large().reserved_bytes(), 96_MiB);
+  EXPECT_EQ(fixture.large().Allocate(40_MiB, 16_B), nullptr);
+  EXPECT_EQ(fixture.large().Resize(block, 97_MiB), nullptr);
+  EXPECT_EQ(fixture.large().Resize(block, 96_MiB), block);
+  fixture.ExpectCounts(1, 96_MiB);
+  EXPECT_TRUE(fixture.large().Free(block));
+}
+
+// The first and the last byte of each MiB, so that few pages become resident.
+constexpr size_t kStride = 1 << 20;
+
+void Mark(void* block, Bytes size, unsigned char mark) {
+  auto* bytes = static_cast<unsigned char*>(block);
+  for (size_t at = 0; at < size.value; at += kStride) bytes[at] = bytes[at + kStride - 1] = mark;
+}
+
+bool IsMarked(const void* block, Bytes from, Bytes to, unsigned char mark) {
+  const auto* bytes = static_cast<const unsigned char*>(block);
+  for (size_t at = from.value; at < to.value; at += kStride) {
+    if (bytes[at] != mark || bytes[at + kStride - 1] != mark) return false;
+  }
+  return true;
+}
+
+TEST(LargeBlocksTest, ContentSurvivesGrowthMovesAndShrinkingAndNewBytesAreZero) {
+  LargeBlocksFixture fixture(os::FakeMemory::Backing::kKernel);
+  void* block = fixture.large().Allocate(33_MiB, 16_B);
+  ASSERT_NE(block, nullptr);
+  EXPECT_TRUE(IsMarked(block, Bytes(0), 33_MiB, 0));
+  Mark(block, 33_MiB, 1);
+  block = fixture.large().Resize(block, 60_MiB);  // in place
+  ASSERT_NE(block, nullptr);
+  EXPECT_TRUE(IsMarked(block, Bytes(0), 33_MiB, 1));
+  EXPECT_TRUE(IsMarked(block, 33_MiB, 60_MiB, 0));
+  Mark(block, 60_MiB, 2);
+  block = fixture.large().Resize(block, 200_MiB);  // into a larger window
+  ASSERT_NE(block, nullptr);
+  EXPECT_TRUE(IsMarked(block, Bytes(0), 60_MiB, 2));
+  EXPECT_TRUE(IsMarked(block, 60_MiB, 200_MiB, 0));
+  Mark(block, 200_MiB, 3);
+  EXPECT_EQ(fixture.large().Resize(block, 40_MiB), block);
+  EXPECT_EQ(fixture.large().Resize(block, 80_MiB), block);
+  EXPECT_TRUE(IsMarked(block, Bytes(0), 40_MiB, 3));
+  EXPECT_TRUE(IsMarked(block, 40_MiB, 80_MiB, 0));
+  fixture.ExpectCounts(1, 80_MiB);
+  EXPECT_TRUE(fixture.large().Free(block));
+  fixture.ExpectCounts(0, Bytes(0));
+}
+
+// One block through its life, whatever is refused meanwhile.
+void LiveThroughRefusals(LargeBlocksFixture& fixture) {
+  LargeBlocks& large = fixture.large();
+  void* block = large.Allocate(33_MiB, 16_B);
+  if (block == nullptr) {
+    fixture.ExpectCounts(0, Bytes(0));
+    return;
+  }
+  Bytes size = 33_MiB;
+  Mark(block, size, 9);
+  for (const Bytes next : {50_MiB, 100_MiB, 400_MiB, 90_MiB}) {
+    void* const now = large.Resize(block, next);
+    if (now != nullptr) {
+      block = now;
+      size = large.SizeAt(AddressOf(now));
+    }
+    EXPECT_EQ(large.SizeAt(AddressOf(block)), size);
+    EXPECT_TRUE(IsMarked(block, Bytes(0), 33_MiB, 9));
+    fixture.ExpectCounts(1, size);
+  }
+  EXPECT_TRUE(large.Free(block));
+  fixture.ExpectCounts(0, Bytes(0));
+}
+
+TEST(LargeBlocksTest, ARefusalAtAnyCallLosesNothing) {
+  for (const bool all_after : {false, true}) {
+    uint64_t n = 1;
+    for (bool reached = true; reached; ++n) {
+      LargeBlocksFixture fixture(os::FakeMemory::Backing::kKernel);
+      all_after ? fixture.windows().RefuseFrom(n) : fixture.windows().RefuseOnly(n);
+      LiveThroughRefusals(fixture);
+      reached = fixture.windows().calls().refused > 0;
+      fixture.windows().RefuseFrom(0);
+      LiveThroughRefusals(fixture);
+    }
+    EXPECT_GT(n, 6U);
+  }
+}
+
+TEST(LargeBlocksTest, ARefusalOfTheTableLosesNothing) {
+  LargeBlocksFixture fixture(os::FakeMemory::Backing::kNone);
+  fixture.records().RefuseFrom(1);
+  EXPECT_EQ(fixture.large().Allocate(40_MiB, 16_B), nullptr);
+  fixture.ExpectCounts(0, Bytes(0));
+  fixture.records().RefuseFrom(0);
+  std::vector<void*> blocks;
+  for (int i = 0; i < 200; ++i) {  // the table doubles twice
+    blocks.push_back(fixture.large().Allocate(40_MiB, 16_B));
+    ASSERT_NE(blocks.back(), nullptr);
+  }
+  fixture.ExpectCounts(200, 40_MiB * 200);
+  for (void* block : blocks) EXPECT_TRUE(fixture.large().Free(block));
+  fixture.ExpectCounts(0, Bytes(0));
+}
+
+}  // namespace
+}  // namespace spanheap
