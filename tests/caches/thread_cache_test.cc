@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+//
+// ThreadCache: random scripts of two threads' caches against a multiset of what is live; how
+// capacities grow and shrink; held runs; everything comes back at the end.
+#include "caches/thread_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "models/script_random.h"
+#include "spans/span_fixture.h"
+
+namespace spanheap {
+namespace {
+
+constexpr size_t kMaxCapacityBytes = 4 << 20;
+constexpr size_t kMaxHeldRunBytes = 16 << 20;
+constexpr unsigned kFirstUntabled = MallocClassFor(kMaxTabledBytes + 1);
+
+// A block with its cache, used as malloc and free use them.
+class CacheUser {
+ public:
+  explicit CacheUser(SpanFixture& fixture)
+      : block_(std::make_unique<ThreadBlock>()), cache_(fixture.spans(), *block_) {
+    cache_.Begin();
+  }
+
+  void* Take(unsigned c) {
+    if (c >= kFirstUntabled) {
+      if (void* held = cache_.PopHeldRun(c)) return held;
+    } else if (void* block = *top(c)) {
+      StepTop(block_->bins, c, -1);
+      return block;
+    }
+    bool zeroed = false;
+    return cache_.Refill(c, zeroed);
+  }
+  void Give(unsigned c, void* p) {
+    if (top(c) == block_->bins.limits[c]) return cache_.PushFull(c, p, "test");
+    top(c)[1] = p;
+    StepTop(block_->bins, c, 1);
+  }
+
+  ThreadCache& cache() { return cache_; }
+  ThreadBlock& block() { return *block_; }
+  uint32_t capacity(unsigned c) const { return block_->classes[c].capacity; }
+  int64_t Out(unsigned c) const {
+    return static_cast<int64_t>(block_->classes[c].taken.LoadRelaxed() -
+                                block_->classes[c].returned.LoadRelaxed());
+  }
+  // Every stack within its bounds, its lowest slot null.
+  void ExpectSound() const {
+    size_t held = 0;
+    for (unsigned c = 1; c < kMallocClassCount; ++c) {
+      const uint32_t depth = block_->depth(c);
+      EXPECT_EQ(*block_->bottom(c), nullptr) << "class " << c;
+      EXPECT_LE(depth, kMaxCapacities[c]) << "class " << c;
+      if (c >= kFirstUntabled) {
+        held += depth * BlockBytes(c);
+        EXPECT_EQ(block_->bins.limits[c], top(c));
+      } else {
+        EXPECT_LE(depth, capacity(c)) << "class " << c;
+        EXPECT_GE(capacity(c), FirstCapacity(c)) << "class " << c;
+        EXPECT_EQ(block_->bins.limits[c], block_->bottom(c) + capacity(c));
+      }
+    }
+    EXPECT_EQ(block_->held_run_bytes, held);
+    EXPECT_LE(held, kMaxHeldRunBytes);
+    EXPECT_LE(block_->capacity_bytes, kMaxCapacityBytes);
+  }
+
+ private:
+  void** top(unsigned c) const { return block_->bins.tops[c].LoadRelaxed(); }
+
+  std::unique_ptr<ThreadBlock> block_;
+  ThreadCache cache_;
+};
+
+struct Live {
+  unsigned malloc_class;
+  void* block;
+};
+
+// Two threads' caches and one program, whose blocks go back through either.
+class CacheScript {
+ public:
+  explicit CacheScript(uint64_t seed) : random_(seed) {}
+
+  void Step(bool fills) {
+    CacheUser& user = users_[random_.Below(2)];
+    if (live_.empty() || random_.Below(10) < (fills ? 7U : 3U)) return Take(user);
+    std::swap(live_[random_.Below(live_.size())], live_.back());
+    GiveLast(user);
+  }
+  void FlushOne() { users_[random_.Below(2)].cache().Flush(); }
+  // taken - returned = live + cached, per class; the spans think so, too.
+  void Check() {
+    uint64_t small = 0;
+    for (unsigned c = 1; c < kMallocClassCount; ++c) {
+      const int64_t out = users_[0].Out(c) + users_[1].Out(c);
+      const uint64_t cached = users_[0].block().depth(c) + users_[1].block().depth(c);
+      ASSERT_EQ(out, static_cast<int64_t>(classes_.count(c) + cached)) << "class " << c;
+      if (IsSmallClass(c)) small += static_cast<uint64_t>(out);
+    }
+    for (CacheUser& user : users_) user.ExpectSound();
+    EXPECT_EQ(fixture_.VerifiedUse(), small);
+  }
+  void End() {
+    while (!live_.empty()) GiveLast(users_[live_.size() % 2]);
+    Check();
+    for (CacheUser& user : users_) {
+      user.cache().End();
+      for (unsigned c = 1; c < kMallocClassCount; ++c) EXPECT_EQ(user.block().depth(c), 0U);
+    }
+    for (unsigned c = 1; c < kMallocClassCount; ++c) {
+      EXPECT_EQ(users_[0].Out(c) + users_[1].Out(c), 0) << "class " << c;
+    }
+    fixture_.ExpectEmpty();
+  }
+
+ private:
+  unsigned RandomClass() {
+    if (random_.OneIn(50)) return static_cast<unsigned>(1 + random_.Below(kMallocClassCount - 5));
+    if (random_.OneIn(4)) return static_cast<unsigned>(1 + random_.Below(kSmallClasses));
+    return static_cast<unsigned>(1 + random_.Below(6));  // a few bins see most of it
+  }
+  void Take(CacheUser& user) {
+    const unsigned c = RandomClass();
+    void* const block = user.Take(c);
+    ASSERT_NE(block, nullptr);
+    // Whoever else had it would see its name overwritten.
+    memcpy(block, &block, sizeof block);
+    live_.push_back({c, block});
+    classes_.insert(c);
+  }
+  void GiveLast(CacheUser& user) {
+    const Live last = live_.back();
+    live_.pop_back();
+    classes_.erase(classes_.find(last.malloc_class));
+    ASSERT_EQ(memcmp(last.block, &last.block, sizeof last.block), 0);
+    memset(last.block, 0xDD, 16);
+    user.Give(last.malloc_class, last.block);
+  }
+
+  SpanFixture fixture_;
+  CacheUser users_[2]{CacheUser(fixture_), CacheUser(fixture_)};
+  ScriptRandom random_;
+  std::vector<Live> live_;
+  std::multiset<unsigned> classes_;  // of the live blocks
+};
+
+TEST(ThreadCacheTest, WhatIsTakenAndNotReturnedIsLiveOrCachedOverRandomScripts) {
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    CacheScript script(seed);
+    for (int step = 0; step < 40'000 && !testing::Test::HasFailure(); ++step) {
+      script.Step(step / 5000 % 2 == 0);
+      if (step % 7000 == 6999) script.FlushOne();
+      if (step % 2000 == 0) script.Check();
+    }
+    script.End();
+  }
+}
+
+TEST(ThreadCacheTest, ABinThatRunsEmptyDoublesUpToItsBound) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  for (const unsigned c : {1U, 20U, 50U, kSmallClasses, kFirstRunClass}) {
+    uint32_t expected = FirstCapacity(c);
+    EXPECT_EQ(user.capacity(c), expected);
+    std::vector<void*> blocks;
+    for (int refill = 0; refill < 12; ++refill) {
+      const uint64_t refills = user.block().refills.LoadRelaxed();
+      const uint64_t taken = user.block().classes[c].taken.LoadRelaxed();
+      while (user.block().refills.LoadRelaxed() == refills) blocks.push_back(user.Take(c));
+      // At most half of the capacity, never nothing.
+      const uint64_t batch = user.block().classes[c].taken.LoadRelaxed() - taken;
+      EXPECT_GE(batch, 1U);
+      EXPECT_LE(batch, std::min((expected + 1) / 2, SpanHeap::kMaxBatch));
+      expected = std::min<uint32_t>(expected * 2, kMaxCapacities[c]);
+      EXPECT_EQ(user.capacity(c), expected) << "class " << c;
+    }
+    EXPECT_EQ(user.capacity(c), kMaxCapacities[c]);
+    for (void* block : blocks) user.Give(c, block);
+  }
+  user.ExpectSound();
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, ABinThatRunsFullDoublesAndThenGivesBackItsOldestHalf) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  CacheUser other(fixture);
+  const unsigned c = 30;
+  const uint32_t most = kMaxCapacities[c];
+  std::vector<void*> blocks;
+  for (uint32_t i = 0; i < most + 1; ++i) blocks.push_back(other.Take(c));
+  for (uint32_t i = 0; i < most; ++i) user.Give(c, blocks[i]);
+  EXPECT_EQ(user.block().depth(c), most);
+  EXPECT_EQ(user.capacity(c), most);
+  EXPECT_EQ(user.block().classes[c].returned.LoadRelaxed(), 0U);
+  user.Give(c, blocks[most]);
+  const uint32_t batch = std::min((most + 1) / 2, SpanHeap::kMaxBatch);
+  EXPECT_EQ(user.block().classes[c].returned.LoadRelaxed(), batch);
+  EXPECT_EQ(user.block().depth(c), most - batch + 1);
+  // What is left are the youngest, the last one on top.
+  for (uint32_t i = most + 1; i-- > batch;) ASSERT_EQ(user.Take(c), blocks[i]) << i;
+  for (uint32_t i = batch; i < most + 1; ++i) user.Give(c, blocks[i]);
+  user.cache().End();
+  other.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, OtherBinsShrinkWhenTheThreadMayHoldNoMore) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  bool shrunk = false;
+  for (unsigned c = 1; c <= kSmallClasses; ++c) {
+    std::vector<void*> blocks;
+    for (uint32_t i = 0; i < 2 * kMaxCapacities[c]; ++i) blocks.push_back(user.Take(c));
+    for (void* block : blocks) {
+      user.Give(c, block);
+      ASSERT_LE(user.block().capacity_bytes, kMaxCapacityBytes);
+    }
+    for (unsigned earlier = 1; earlier < c; ++earlier) {
+      shrunk |= user.capacity(earlier) < kMaxCapacities[earlier];
+    }
+    user.ExpectSound();
+  }
+  EXPECT_TRUE(shrunk);
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, RefilledBlocksOfAFreshSpanAscend) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  std::vector<void*> blocks;
+  for (int i = 0; i < 100; ++i) blocks.push_back(user.Take(4));
+  EXPECT_TRUE(std::is_sorted(blocks.begin(), blocks.end()));
+  for (void* block : blocks) user.Give(4, block);
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, HeldRunsComeBackLastInFirstOutWithinTheirBudget) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  for (unsigned c = kFirstUntabled; c < kMallocClassCount; ++c) {
+    EXPECT_EQ(user.cache().PopHeldRun(c), nullptr);
+    std::vector<void*> runs;
+    for (int i = 0; i < 5; ++i) runs.push_back(user.Take(c));
+    size_t held = 0;
+    while (user.cache().TryHoldRun(c, runs[held], "test")) ++held;
+    EXPECT_EQ(held, std::min<size_t>(kMaxCapacities[c], kMaxHeldRunBytes / BlockBytes(c)));
+    EXPECT_EQ(user.block().held_run_bytes, held * BlockBytes(c));
+    user.ExpectSound();
+    for (size_t i = held; i-- > 0;) EXPECT_EQ(user.cache().PopHeldRun(c), runs[i]);
+    for (void* run : runs) user.Give(c, run);  // those beyond the budget go to the pages
+    user.ExpectSound();
+    user.cache().Flush();
+    EXPECT_EQ(user.Out(c), 0);
+  }
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, SingleBlocksAndResizedRunsAreCountedAndLeaveTheBinsAlone) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  for (const unsigned c : {1U, 40U, kSmallClasses, kFirstRunClass, kFirstUntabled}) {
+    void* const block = user.cache().TakeOne(c);
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(user.Out(c), 1);
+    EXPECT_EQ(user.block().depth(c), 0U);
+    user.cache().ReturnOne(c, block, "test");
+    EXPECT_EQ(user.Out(c), 0);
+  }
+  void* const run = user.Take(kFirstUntabled + 4);
+  ASSERT_TRUE(fixture.spans().ResizeRun(run, kFirstUntabled + 4, kFirstUntabled));
+  user.cache().NoteResized(kFirstUntabled + 4, kFirstUntabled);
+  EXPECT_EQ(user.Out(kFirstUntabled + 4), 0);
+  EXPECT_EQ(user.Out(kFirstUntabled), 1);
+  user.Give(kFirstUntabled, run);
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, AlignedRunsStartWhereAsked) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  for (uint32_t alignment = 1; alignment <= 4096; alignment *= 4) {
+    bool zeroed = false;
+    void* const run = user.cache().AllocateRun(kFirstRunClass, Pages(alignment), zeroed);
+    ASSERT_NE(run, nullptr);
+    EXPECT_EQ(AddressOf(run).value % BytesOf(Pages(alignment)).value, 0U);
+    EXPECT_TRUE(zeroed);
+    user.Give(kFirstRunClass, run);
+    user.cache().Flush();
+  }
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, ARefusalIsNullAndChangesNoBin) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  fixture.memory().RefuseFrom(1);
+  for (unsigned c = 1; c < kMallocClassCount; ++c) {
+    EXPECT_EQ(user.Take(c), nullptr) << "class " << c;
+    EXPECT_EQ(user.cache().TakeOne(c), nullptr) << "class " << c;
+    EXPECT_EQ(user.Out(c), 0);
+    EXPECT_EQ(user.block().depth(c), 0U);
+  }
+  user.ExpectSound();
+  fixture.memory().RefuseFrom(0);
+  void* const block = user.Take(7);
+  ASSERT_NE(block, nullptr);
+  user.Give(7, block);
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, ABlockThatWasEndedCanBeginAgain) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<void*> blocks;
+    for (int i = 0; i < 1000; ++i) blocks.push_back(user.Take(1 + i % 90));
+    for (int i = 0; i < 1000; ++i) user.Give(1 + i % 90, blocks[i]);
+    user.cache().End();
+    fixture.ExpectEmpty();
+    user.cache().Begin();
+    for (unsigned c = 1; c < kMallocClassCount; ++c) EXPECT_EQ(user.capacity(c), FirstCapacity(c));
+    user.ExpectSound();
+  }
+}
+
+TEST(ThreadCacheDeathTest, ABlockFreedTwiceIsNoticedWhenItsBinIsFlushed) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  void* const a = user.Take(5);
+  void* const b = user.Take(5);
+  EXPECT_DEATH(
+      {
+        user.Give(5, a);
+        user.Give(5, b);
+        user.Give(5, a);
+        user.cache().Flush();
+      },
+      "double free");
+  user.Give(5, a);
+  user.Give(5, b);
+  void* const run = user.Take(kFirstUntabled);
+  EXPECT_DEATH(
+      {
+        user.Give(kFirstUntabled, run);
+        user.Give(kFirstUntabled, run);
+      },
+      "test.*double free");
+  user.Give(kFirstUntabled, run);
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+}  // namespace
+}  // namespace spanheap
