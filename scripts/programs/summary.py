@@ -57,6 +57,7 @@ def as_dict(session, libraries):
         "version": 1,
         "machine": {"processors": len(os.sched_getaffinity(0)), "kernel": platform.release(),
                     "architecture": platform.machine(), "libc": " ".join(platform.libc_ver())},
+        "options": os.environ.get("SPANHEAP", ""),
         "rounds": session.rounds,
         "libraries": libraries,
         "failures": session.failures,

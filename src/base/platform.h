@@ -11,13 +11,6 @@
 #define SPANHEAP_NOINLINE __attribute__((noinline))
 #define SPANHEAP_COLD __attribute__((noinline, cold))
 
-// x86-64 adds to memory in one instruction, with stores seen in order; sanitizers want to see them.
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-#define SPANHEAP_STEP_IN_PLACE 1
-#else
-#define SPANHEAP_STEP_IN_PLACE 0
-#endif
-
 namespace spanheap {
 
 // What a core of this machine moves at once. Fields written by different threads keep this apart.
@@ -27,6 +20,13 @@ inline constexpr unsigned kCacheLine = 64;
 inline constexpr bool kDebugChecks = true;
 #else
 inline constexpr bool kDebugChecks = false;
+#endif
+
+// x86-64 adds to memory in one instruction, with stores seen in order; sanitizers want to see them.
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kStepsInPlace = true;
+#else
+inline constexpr bool kStepsInPlace = false;
 #endif
 
 }  // namespace spanheap

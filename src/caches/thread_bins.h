@@ -33,14 +33,14 @@ struct ThreadBins {
 // Moves the top of the owner's bin `c` by `steps` slots, after all earlier stores. One instruction
 // on x86-64, so that the fast paths get by without another register.
 SPANHEAP_ALWAYS_INLINE void StepTop(ThreadBins& bins, size_t c, ptrdiff_t steps) {
-#if SPANHEAP_STEP_IN_PLACE
-  asm volatile("addq %2, (%0,%1,8)"
-               :
-               : "r"(bins.tops), "r"(c), "e"(steps * static_cast<ptrdiff_t>(sizeof(void*)))
-               : "memory", "cc");
-#else
-  bins.tops[c].StoreRelease(bins.tops[c].LoadRelaxed() + steps);
-#endif
+  if constexpr (kStepsInPlace) {
+    asm volatile("addq %2, (%0,%1,8)"
+                 :
+                 : "r"(bins.tops), "r"(c), "e"(steps * static_cast<ptrdiff_t>(sizeof(void*)))
+                 : "memory", "cc");
+  } else {
+    bins.tops[c].StoreRelease(bins.tops[c].LoadRelaxed() + steps);
+  }
 }
 
 extern const ThreadBins kEmptyBins;

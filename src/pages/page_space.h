@@ -108,8 +108,8 @@ class PageSpace {
     Atomic<uint32_t> first_chunk;
     Atomic<uint32_t> chunks;
   };
-  static constexpr unsigned kMaxArenas = 1024;
-  static constexpr unsigned kMaxRanges = 4096;
+  static constexpr size_t kMaxArenas = 1024;
+  static constexpr size_t kMaxRanges = 4096;
   struct Layout;  // of the tables, one behind the other in one reservation
   struct Plan {
     Bytes first;     // the first arena

@@ -3,6 +3,7 @@
 // Options at run time, and fork.
 #include <cstring>
 
+#include "base/annotations.h"
 #include "base/fatal.h"
 #include "os/memory.h"
 #include "runtime/heap.h"
@@ -55,9 +56,10 @@ bool GetOption(const char* name, char* value, size_t capacity) {
   return options.Get(name, value, capacity);
 }
 
-void BeforeFork() { runtime.threads.BeforeFork(); }
-void AfterForkInParent() { runtime.threads.AfterForkInParent(); }
-void AfterForkInChild() {
+// Locked in one function, unlocked in another: the analysis sees one function at a time.
+void BeforeFork() NO_THREAD_SAFETY_ANALYSIS { runtime.threads.BeforeFork(); }
+void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS { runtime.threads.AfterForkInParent(); }
+void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS {
   runtime.pages.ResetInChild();
   runtime.metadata.ResetInChild();
   runtime.spans.ResetInChild();

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/heap_section.h"
 
+#include "base/annotations.h"
 #include "runtime/occupied.h"
 #include "runtime/options.h"
 
 namespace spanheap {
 
-void HeapSection::FindBlock() {
+// Locks in some cases only, which the analysis cannot follow; Leave has the same cases.
+void HeapSection::FindBlock() NO_THREAD_SAFETY_ANALYSIS {
   if (this_thread.is_occupied) {
     is_reentrant_ = true;
     if (block_ == nullptr) block_ = &runtime.threads.shared_block();
@@ -36,7 +38,7 @@ void HeapSection::Enter() {
   is_direct_ = is_shared_ || options.verify >= 2;
 }
 
-void HeapSection::Leave() {
+void HeapSection::Leave() NO_THREAD_SAFETY_ANALYSIS {
   CoreSection::Leave(block_->state);
   if (is_shared_) {
     runtime.threads.shared_mutex().Unlock();

@@ -50,9 +50,9 @@ class ThreadRegistry {
   void ReclaimOrphan();
 
   // Fork. Between Before and After, no other thread is inside the heap.
-  void BeforeFork();
-  void AfterForkInParent();
-  void AfterForkInChild();
+  void BeforeFork() ACQUIRE(mutex_);
+  void AfterForkInParent() RELEASE(mutex_);
+  void AfterForkInChild() RELEASE(mutex_);
 
   // Waits until no thread is inside a section and keeps them out, calls `visit` for each block
   // (the shared one included) and for the totals of ended threads, lets them in again.

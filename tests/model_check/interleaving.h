@@ -5,13 +5,13 @@
 // Idea.       Threads are fibers: each runs until it is about to touch something shared, then waits
 //             to be chosen. A depth-first search chooses each thread that can go on, in each state,
 //             once. States are copied (shared bytes, fiber stacks, registers) and put back, so
-//             nothing is run twice. What a fiber knows is a function of what it has read, so a
-//             state is the shared bytes and, for each fiber, a hash of its steps and what they have
-//             read since it last said what it still knows.
+//             nothing is run twice. What a fiber knows follows from what it has read, so a state
+//             is the shared bytes and, for each fiber, a hash of its steps and of what they read
+//             since it last said what it still knows.
 // Invariants. Fibers keep no memory but their stacks and the shared bytes. Between two calls of
 //             Step a fiber touches at most one shared thing, the guarded ones behind a lock apart.
-// Limits.     Memory order is sequential: the order of actions is explored, not that of a
-//             processor. The tests with real threads, under ThreadSanitizer, look at that.
+// Limits.     Memory is sequential: the order of actions is explored, not that of a processor. The
+//             tests with real threads, under ThreadSanitizer, look at that.
 // Cost.       A copy of the stacks for each transition: a few microseconds.
 #pragma once
 

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include <regex>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,26 +19,45 @@ std::string Xml(const HeapReport& report) {
   return Rendered([&](TextSink& sink) { WriteReportXml(report, sink); });
 }
 
-// Empty if `xml` is one element with properly nested ones inside, else what is wrong.
-std::string Malformed(const std::string& xml) {
-  static const std::regex kTag(R"(<(/?)([a-z]+)((?: [a-z]+="[^"<>]*")*)(/?)>\s*)");
-  std::vector<std::string> open;
-  auto at = xml.cbegin();
-  std::smatch tag;
-  while (at != xml.cend()) {
-    if (!std::regex_search(at, xml.cend(), tag, kTag, std::regex_constants::match_continuous)) {
-      return "no tag at: " + std::string(at, xml.cend()).substr(0, 40);
-    }
-    if (tag[1].matched && tag[1].length() > 0) {
-      if (open.empty() || open.back() != tag[2]) return "unexpected end of " + tag[2].str();
-      open.pop_back();
-    } else if (tag[4].length() == 0) {
-      open.push_back(tag[2]);
-    }
-    at = tag[0].second;
-    if (open.empty() && at != xml.cend()) return "text after the root";
+// True if `text` is any number of ` name="value"`.
+bool AreAttributes(const std::string& text) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t equals = text.find("=\"", at);
+    if (text[at] != ' ' || equals == text.npos || equals == at + 1) return false;
+    const size_t end = text.find('"', equals + 2);
+    if (end == text.npos) return false;
+    at = end + 1;
   }
-  return open.empty() ? "" : "open at the end: " + open.back();
+  return true;
+}
+
+// Takes the content of one tag; false if it does not fit what is open.
+bool TakeTag(std::string tag, std::vector<std::string>& open) {
+  if (!tag.empty() && tag.front() == '/') {
+    if (open.empty() || open.back() != tag.substr(1)) return false;
+    open.pop_back();
+    return true;
+  }
+  const bool is_empty = !tag.empty() && tag.back() == '/';
+  if (is_empty) tag.pop_back();
+  const std::string name = tag.substr(0, tag.find(' '));
+  if (!is_empty) open.push_back(name);
+  return !name.empty() && AreAttributes(tag.substr(name.size()));
+}
+
+// Empty if `xml` is one element with properly nested ones inside, else where that ends.
+std::string Malformed(const std::string& xml) {
+  std::vector<std::string> open;
+  size_t at = 0;
+  do {
+    const size_t end = xml.find('>', at);
+    if (xml[at] != '<' || end == xml.npos || !TakeTag(xml.substr(at + 1, end - at - 1), open)) {
+      return xml.substr(at, 40);
+    }
+    at = std::min(xml.find_first_not_of(" \n", end + 1), xml.size());
+  } while (at < xml.size() && !open.empty());
+  return open.empty() ? xml.substr(at) : "the end";
 }
 
 TEST(ReportXmlTest, IsWellFormed) {
@@ -47,6 +66,9 @@ TEST(ReportXmlTest, IsWellFormed) {
   EXPECT_EQ(Malformed(Xml(HugeReport())), "");
   EXPECT_NE(Malformed("<a><b></a></b>"), "");
   EXPECT_NE(Malformed("<a b=c/>"), "");
+  EXPECT_NE(Malformed("<a>"), "");
+  EXPECT_NE(Malformed("<a/><b/>"), "");
+  EXPECT_EQ(Malformed("<a b=\"c\"><d/></a>"), "");
 }
 
 TEST(ReportXmlTest, HasTheRootThatReadersOfGlibcExpect) {

@@ -2,6 +2,7 @@
 #include "spanheap/preload.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -55,8 +56,8 @@ class FindLibraryTest : public testing::Test {
     setenv("SPANHEAP_LIBRARY", (folder_ / name).c_str(), 1);
     return FindLibrary();
   }
-  const std::filesystem::path folder_ =
-      std::filesystem::canonical(testing::TempDir()) / "spanheap_preload_test";
+  const std::filesystem::path folder_ = std::filesystem::canonical(testing::TempDir()) /
+                                        ("spanheap_preload_test_" + std::to_string(getpid()));
 };
 
 TEST_F(FindLibraryTest, ResolvesLinksToTheNameTheKernelShows) {

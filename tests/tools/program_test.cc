@@ -46,8 +46,8 @@ class ProgramTest : public testing::Test {
     return obstacle ? obstacle->reason : "";
   }
 
-  const std::filesystem::path folder_ =
-      std::filesystem::canonical(testing::TempDir()) / "spanheap_program_test";
+  const std::filesystem::path folder_ = std::filesystem::canonical(testing::TempDir()) /
+                                        ("spanheap_program_test_" + std::to_string(getpid()));
 };
 
 TEST_F(ProgramTest, AnOrdinaryProgramTakesThePreload) {

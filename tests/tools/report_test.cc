@@ -2,6 +2,7 @@
 #include "spanheap/report.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -23,7 +24,8 @@ std::string ReportText(const std::string& mapped) {
 }
 
 Report FromText(const std::string& text) {
-  const std::string path = testing::TempDir() + "spanheap_report_test.json";
+  const std::string path =
+      testing::TempDir() + "spanheap_report_test_" + std::to_string(getpid()) + ".json";
   std::ofstream(path) << text;
   return ReadReport(path);
 }
