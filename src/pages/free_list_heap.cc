@@ -189,19 +189,24 @@ PageIndex FreeListHeap::LowestFree() const {
   return lowest;
 }
 
+void FreeListHeap::VerifyRun(const Run& run, uint32_t record) const {
+  const PageIndex end = run.first + run.count;
+  SPANHEAP_CHECK(run.released <= run.count);
+  SPANHEAP_CHECK(record_of_[run.first.value] == record && record_of_[end.value - 1] == record);
+  for (PageIndex p = run.first; p < end; ++p) {
+    SPANHEAP_CHECK(IsGrown(p) && record_of_[p.value] != kUsed);
+  }
+  SPANHEAP_CHECK(FreeRecordAt(run.first - Pages(1)) == 0 && FreeRecordAt(end) == 0);
+}
+
 uint64_t FreeListHeap::Verify() {
   uint64_t free = 0;
   uint64_t released = 0;
   for (uint32_t list = 0; list < kLists; ++list) {
     for (uint32_t r = lists_[list]; r != 0; r = records_[r].next) {
       const Run& run = records_[r];
-      const PageIndex end = run.first + run.count;
-      SPANHEAP_CHECK(ListOf(run.count) == list && run.released <= run.count);
-      SPANHEAP_CHECK(record_of_[run.first.value] == r && record_of_[end.value - 1] == r);
-      for (PageIndex p = run.first; p < end; ++p) {
-        SPANHEAP_CHECK(IsGrown(p) && record_of_[p.value] != kUsed);
-      }
-      SPANHEAP_CHECK(FreeRecordAt(run.first - Pages(1)) == 0 && FreeRecordAt(end) == 0);
+      SPANHEAP_CHECK(ListOf(run.count) == list);
+      VerifyRun(run, r);
       free += run.count.value;
       released += run.released.value;
     }

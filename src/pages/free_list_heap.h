@@ -87,6 +87,7 @@ class FreeListHeap {
   static uint32_t ListOf(Pages n) { return n.value < kLists - 1 ? n.value : kLists - 1; }
   bool IsGrown(PageIndex p) const { return grown_.Contains(ChunkOf(p)); }
   uint32_t FreeRecordAt(PageIndex p) const;
+  void VerifyRun(const Run& run, uint32_t record) const;
   uint32_t FindFit(Pages n) const;
   uint32_t NewRecord();
   void Insert(Run run);  // joined with its neighbours
