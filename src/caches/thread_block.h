@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ThreadBlock: everything one thread owns: its bins, the stacks behind them, the spans it takes slots
-// from, its page cache, its counters.
+// ThreadBlock: everything one thread owns: its bins, the stacks behind them, the spans it takes
+// slots from, its page cache, its counters.
 //
 // Invariants. B1 bins.tops[c] lies in [stack bottom of c, bottom + capacity]. B2 slot 0 of a stack
 //             is null for ever. B3 taken - returned of a class = blocks of it that are live because

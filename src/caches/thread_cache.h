@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ThreadCache: what happens when a bin is empty or full: blocks move between one thread's stacks and
-// the spans, in batches.
+// ThreadCache: what happens when a bin is empty or full: blocks move between one thread's stacks
+// and the spans, in batches.
 //
 // Idea.       A bin starts small and doubles its capacity each time it runs empty or full, up to a
 //             bound per class and a bound per thread; past that another bin of the thread, picked
@@ -11,7 +11,8 @@
 // Fails.      Null when no memory can be had; the bins are unchanged then.
 // Cost.       A refill: one compare-exchange per span and one atomic per bitmap word. A flush: see
 //             spans/return_batch.h.
-// Go.         mcache.go refill/releaseAll; capacities after jemalloc's and tcmalloc's thread caches.
+// Go.         mcache.go refill/releaseAll; capacities after jemalloc's and tcmalloc's thread
+//             caches.
 // Tests.      tests/caches/thread_cache_test.cc.
 #pragma once
 

@@ -57,8 +57,8 @@ class FakeMemory final : public Memory {
   Address Resize(Address start, Bytes old_size, Bytes new_size, Address target) override;
   void Unreserve(Address start, Bytes size) override;
 
-  // The n-th Reserve, AllowReading, MakeReady or Resize from now on is refused, alone or with all after it.
-  // 0: none is.
+  // The n-th Reserve, AllowReading, MakeReady or Resize from now on is refused, alone or with all
+  // after it. 0: none is.
   void RefuseOnly(uint64_t n);
   void RefuseFrom(uint64_t n);
   // Reserve refuses whatever would take the sum of reservations over `limit`, as RLIMIT_AS does.

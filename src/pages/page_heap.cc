@@ -275,8 +275,8 @@ Pages PageHeap::Release(const Claims& claims, bool& refused) {
   return released;
 }
 
-// Where overcommit is strict or data is limited, only inaccessible memory is not charged for: wholly
-// free chunks go back to being room.
+// Where overcommit is strict or data is limited, only inaccessible memory is not charged for:
+// wholly free chunks go back to being room.
 Pages PageHeap::ReleaseChunks(Pages at_most) {
   MutexLock growing(growth_lock_);
   Pages released;

@@ -85,7 +85,8 @@ class PageHeap {
   // first. Unforced it leaves dense chunks and what was freed in this generation. Returns the
   // number given.
   Pages ReleaseFree(Pages at_most, bool force);
-  // Makes wholly free chunks inaccessible, so that they count against no limit. Returns their pages.
+  // Makes wholly free chunks inaccessible, so that they count against no limit. Returns their
+  // pages.
   Pages ReleaseChunks(Pages at_most) EXCLUDES(growth_lock_, lock_);
   // What was freed until now may go back unforced from here on. To be called by the clock.
   void NextGeneration();
@@ -125,10 +126,10 @@ class PageHeap {
   void ClaimFragments(Claims& claims, Pages at_most, bool force) EXCLUDES(lock_);
   Pages Release(const Claims& claims, bool& refused) EXCLUDES(lock_);
 
-  os::Memory* memory_ = nullptr;  // const after Init
+  os::Memory* memory_ = nullptr;   // const after Init
   Reclaimer reclaimer_ = nullptr;  // const once set
   void* keeper_ = nullptr;
-  bool is_strict_ = false;        // ready memory counts, used or not; const after Init
+  bool is_strict_ = false;  // ready memory counts, used or not; const after Init
 
   Mutex growth_lock_{LockRank::kPageSpace};
   PageSpace space_;              // changed under the growth lock; conversions are open to all

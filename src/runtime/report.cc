@@ -72,8 +72,8 @@ uint64_t Verify() {
   uint64_t used[kMallocClassCount] = {};
   runtime.spans.Verify(used);
   uint64_t live = runtime.spans.solo_count() + runtime.large.live_count();
-  uint64_t page_bytes = runtime.spans.small_bytes() + runtime.spans.solo_bytes() +
-                        runtime.spans.kept_run_bytes();
+  uint64_t page_bytes =
+      runtime.spans.small_bytes() + runtime.spans.solo_bytes() + runtime.spans.kept_run_bytes();
   for (unsigned c = 1; c < kMallocClassCount; ++c) {
     SPANHEAP_CHECK(census.cached[c] <= census.out(c));
     if (IsSmallClass(c)) {

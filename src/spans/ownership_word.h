@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// OwnershipWord: one atomic word that says how many slots of a span are free and who looks after it.
+// OwnershipWord: one atomic word that says how many slots of a span are free and who looks after
+// it.
 //
 // Idea.       The slots themselves are bits elsewhere. Bits and count are two atomics, so their
 //             order matters: whoever takes slots lowers the count first and then sets bits; whoever

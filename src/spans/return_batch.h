@@ -2,9 +2,9 @@
 //
 // ReturnBatch: sorts blocks that are being returned by the bitmap word they belong to.
 //
-// Idea.   First each block's span and slot are found; records and bitmap words are prefetched a pass
-//         ahead, since with a large heap each is a miss. A small open-addressed table on the stack
-//         then merges the blocks that share spans, so that each bitmap word is touched by one
+// Idea.   First each block's span and slot are found; records and bitmap words are prefetched a
+//         pass ahead, since with a large heap each is a miss. A small open-addressed table on the
+//         stack then merges the blocks that share spans, so that each bitmap word is touched by one
 //         atomic and each span by one more. (A process of one thread has no use for this.)
 // Fails.  A pointer that is no slot of a span of the class, or one that is in the batch twice, ends
 //         the process.

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void *look_up(void *library, const char *name) {
-  void *found = dlsym(library, name);
+static void* look_up(void* library, const char* name) {
+  void* found = dlsym(library, name);
   if (found == NULL) {
     fprintf(stderr, "%s\n", dlerror());
     exit(2);
@@ -18,12 +18,12 @@ static void *look_up(void *library, const char *name) {
   return found;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc < 2) {
-    void *(*operator_new)(size_t) = (void *(*)(size_t))look_up(RTLD_DEFAULT, "_Znwm");
+    void* (*operator_new)(size_t) = (void* (*)(size_t))look_up(RTLD_DEFAULT, "_Znwm");
     return operator_new((size_t)1 << 61) == NULL ? 3 : 4;
   }
-  void *plugin = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+  void* plugin = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
   if (plugin == NULL) {
     fprintf(stderr, "%s\n", dlerror());
     return 2;

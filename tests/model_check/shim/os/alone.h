@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Stands in for os/alone.h: the threads under exploration are fibers of one thread, and never alone.
+// Stands in for os/alone.h: the threads under exploration are fibers of one thread, and never
+// alone.
 #pragma once
 
 namespace spanheap::os {
