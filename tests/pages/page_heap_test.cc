@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <memory>
 #include <random>
@@ -261,6 +265,44 @@ TEST_F(PageHeapTest, StrictOvercommitGetsItsChargeBack) {
   EXPECT_EQ(Stats().grown, 0U);
   EXPECT_FALSE(heap_->Contains(heap_->AddressOf(run.first)));
   EXPECT_TRUE(heap_->Allocate(Pages(2048)).zeroed);
+}
+
+// Pages of the heap that a process with so much address space gets; in a child of its own.
+uint64_t PagesUnderLimit(Bytes address_space) {
+  int channel[2];
+  if (pipe(channel) != 0) return 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit limit{address_space.value, address_space.value};
+    uint64_t pages = 0;
+    PageHeapOptions options;
+    if (setrlimit(RLIMIT_AS, &limit) == 0) options.limits = os::ReadMemoryLimits();
+    static PageHeap heap;
+    if (heap.Init(os::TheMemory(), options)) {
+      while (const PageRun run = heap.Allocate(Pages(8))) {
+        *PointerTo<char>(heap.AddressOf(run.first)) = 1;
+        pages += 8;
+      }
+      if (heap.Verify() != pages) pages = 0;
+    }
+    const bool sent = write(channel[1], &pages, sizeof pages) == sizeof pages;
+    _exit(sent ? 0 : 1);
+  }
+  uint64_t pages = 0;
+  int status = 0;
+  if (read(channel[0], &pages, sizeof pages) != sizeof pages) pages = 0;
+  waitpid(child, &status, 0);
+  close(channel[0]);
+  close(channel[1]);
+  return pages;
+}
+
+TEST_F(PageHeapTest, MostOfALimitedAddressSpaceIsUsable) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer's shadow is larger than the limit";
+#endif
+  EXPECT_GE(PagesUnderLimit(256_MiB) * kPageSize.value, (200_MiB).value);
+  EXPECT_GE(PagesUnderLimit(64_MiB) * kPageSize.value, (30_MiB).value);
 }
 
 TEST_F(PageHeapTest, TenGigabytesTakeFewMappings) {
