@@ -3,10 +3,11 @@
 // Bootstrap: a small arena for calls that cannot use the heap: a signal handler that interrupted a
 // slow path of the same thread and allocates all the same.
 //
-// Idea.    Bump allocation by one atomic add in 64 KiB of zero memory; nothing is ever reused. A
-//          header of 16 bytes before each block holds its size.
+// Idea.    Bump allocation by one compare-exchange in 64 KiB of zero memory; nothing is ever reused.
+//          A header of 16 bytes before each block holds its size. No block is empty, so that each
+//          lies inside the arena.
 // Threads. Any; lock-free, async-signal-safe.
-// Fails.   Null once the arena is used up.
+// Fails.   Null when the rest of the arena is too short; it stays for shorter requests.
 // Tests.   tests/runtime/bootstrap_test.cc.
 #pragma once
 
@@ -22,9 +23,11 @@ class Bootstrap {
 
   void* Allocate(size_t n) {
     if (n > sizeof(memory_)) return nullptr;
-    const size_t size = RoundUp(n, kHeader) + kHeader;
-    const size_t at = used_.FetchAdd(size);
-    if (at + size > sizeof(memory_)) return nullptr;
+    const size_t size = RoundUp(n == 0 ? 1 : n, kHeader) + kHeader;
+    size_t at = used_.LoadAcquire();
+    do {
+      if (size > sizeof(memory_) - at) return nullptr;
+    } while (!used_.CompareExchange(at, at + size));
     *reinterpret_cast<size_t*>(memory_ + at) = size - kHeader;
     return memory_ + at + kHeader;
   }
