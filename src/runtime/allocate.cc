@@ -51,11 +51,14 @@ void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& 
   ThreadBlock& block = section.block();
   ThreadCache cache = section.cache();
   if (section.is_direct()) return cache.TakeOne(c);
-  if (block.bins.sample_countdown < 0) [[unlikely]] {
+  // Below 0: the fast path has counted this request and found that a sample is due. Else its bin was
+  // empty, or it never saw the request, and nobody has counted it yet.
+  int64_t& countdown = block.bins.sample_countdown;
+  if (countdown >= 0) countdown -= static_cast<int64_t>(n);
+  if (countdown < 0) [[unlikely]] {
     if (void* sampled = AllocateSampled(section, n)) return sampled;
   }
   if (IsRunClass(c) && BlockBytes(c) > kMaxTabledBytes) {
-    block.bins.sample_countdown -= static_cast<int64_t>(n);
     if (void* held = cache.PopHeldRun(c)) return held;
   } else if (void* popped = PopFromBin(block, c)) {
     return popped;
@@ -77,8 +80,9 @@ void* TryPopHeldRun(size_t n) {
   ThreadBlock* block = this_thread.block;
   if (block == nullptr || this_thread.bins != &block->bins) return nullptr;
   if (block->bins.sample_countdown < static_cast<int64_t>(n)) return nullptr;
-  block->bins.sample_countdown -= static_cast<int64_t>(n);
-  return ThreadCache(runtime.spans, *block).PopHeldRun(MallocClassFor(n));
+  void* held = ThreadCache(runtime.spans, *block).PopHeldRun(MallocClassFor(n));
+  if (held != nullptr) block->bins.sample_countdown -= static_cast<int64_t>(n);
+  return held;
 }
 
 // Alignments above a page are met by runs alone.
