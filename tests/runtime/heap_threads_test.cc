@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+//
+// heap:: in several threads: what threads leave at their end, and fork. Storms of these are in
+// tests/stress.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <barrier>
+#include <thread>
+#include <vector>
+
+#include "heap_fixture.h"
+#include "models/script_random.h"
+
+namespace spanheap {
+namespace {
+
+class HeapThreadsTest : public HeapFixture {};
+
+std::vector<void*> TakeSome(uint64_t seed, int count) {
+  ScriptRandom random(seed);
+  std::vector<void*> blocks;
+  for (int i = 0; i < count; ++i) {
+    const size_t n = random.Size(16);
+    blocks.push_back(heap::Allocate(n));
+    Fill(blocks.back(), n, 1);
+  }
+  return blocks;
+}
+
+void FreeAll(const std::vector<void*>& blocks) {
+  for (void* block : blocks) heap::Free(block, "test");
+}
+
+TEST_F(HeapThreadsTest, AThreadThatEndsLeavesNothingInItsCaches) {
+  heap::Trim(0);
+  const HeapReport before = Report();
+  for (uint64_t i = 0; i < 10; ++i) {
+    std::thread([i] { FreeAll(TakeSome(i, 3000)); }).join();
+  }
+  const HeapReport after = Report();
+  EXPECT_EQ(after.threads, before.threads);
+  EXPECT_EQ(after.thread_cache_bytes, before.thread_cache_bytes);
+  EXPECT_EQ(after.page_cache_bytes, before.page_cache_bytes);
+  EXPECT_EQ(after.live_bytes, before.live_bytes);
+  EXPECT_TRUE(after.AddsUp());
+}
+
+TEST_F(HeapThreadsTest, BlocksOutliveTheThreadThatTookThem) {
+  std::vector<void*> blocks[4];
+  std::vector<std::thread> threads;
+  for (uint64_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&blocks, i] { blocks[i] = TakeSome(i, 2000); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ExpectLive(4 * 2000);
+  threads.clear();
+  for (uint64_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&blocks, i] { FreeAll(blocks[(i + 1) % 4]); });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+// What the child finds, as its exit status.
+int InChild(uint64_t expected, const std::vector<void*>& inherited) {
+  heap::AfterForkInChild();
+  if (heap::Verify() != expected) return 1;
+  HeapReport report;
+  heap::ReadReport(report);
+  if (!report.AddsUp()) return 2;
+  if (report.threads != 1) return 3;  // those of the parent are gone, and so are their caches
+  for (void* block : inherited) heap::Free(block, "child");
+  const std::vector<void*> own = TakeSome(99, 500);
+  if (heap::Verify() != expected - inherited.size() + own.size()) return 4;
+  for (void* block : own) heap::Free(block, "child");
+  return heap::Verify() == expected - inherited.size() ? 0 : 5;
+}
+
+TEST_F(HeapThreadsTest, AForkedChildHasASoundHeapAndReclaimsWhatLostThreadsKept) {
+  std::barrier ready(5);
+  std::barrier done(5);
+  std::vector<std::thread> threads;
+  for (uint64_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      const std::vector<void*> blocks = TakeSome(i, 1000);
+      FreeAll(TakeSome(i + 10, 1000));  // lies in this thread's caches
+      ready.arrive_and_wait();
+      done.arrive_and_wait();
+      FreeAll(blocks);
+    });
+  }
+  ready.arrive_and_wait();
+  const std::vector<void*> mine = TakeSome(50, 1000);
+  ExpectLive(5000);
+  const uint64_t live = heap::Verify();
+  heap::BeforeFork();
+  const pid_t child = fork();
+  if (child == 0) _exit(InChild(live, mine));
+  heap::AfterForkInParent();
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  done.arrive_and_wait();
+  for (std::thread& thread : threads) thread.join();
+  FreeAll(mine);
+}
+
+}  // namespace
+}  // namespace spanheap
