@@ -51,8 +51,8 @@ void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& 
   ThreadBlock& block = section.block();
   ThreadCache cache = section.cache();
   if (section.is_direct()) return cache.TakeOne(c);
-  // Below 0: the fast path has counted this request and found that a sample is due. Else its bin was
-  // empty, or it never saw the request, and nobody has counted it yet.
+  // Below 0: the fast path has counted this request and found that a sample is due. Else its bin
+  // was empty, or it never saw the request, and nobody has counted it yet.
   int64_t& countdown = block.bins.sample_countdown;
   if (countdown >= 0) countdown -= static_cast<int64_t>(n);
   if (countdown < 0) [[unlikely]] {

@@ -3,9 +3,9 @@
 // Bootstrap: a small arena for calls that cannot use the heap: a signal handler that interrupted a
 // slow path of the same thread and allocates all the same.
 //
-// Idea.    Bump allocation by one compare-exchange in 64 KiB of zero memory; nothing is ever reused.
-//          A header of 16 bytes before each block holds its size. No block is empty, so that each
-//          lies inside the arena.
+// Idea.    Bump allocation by one compare-exchange in 64 KiB of zero memory; nothing is ever
+//          reused. A header of 16 bytes before each block holds its size. No block is empty, so
+//          that each lies inside the arena.
 // Threads. Any; lock-free, async-signal-safe.
 // Fails.   Null when the rest of the arena is too short; it stays for shorter requests.
 // Tests.   tests/runtime/bootstrap_test.cc.
