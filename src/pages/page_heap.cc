@@ -57,7 +57,9 @@ PageRun PageHeap::Allocate(Pages n, Pages alignment) {
   if (const PageRun run = TryAllocate(n, alignment)) [[likely]]
     return run;
   for (;;) {
-    if (reclaimer_ != nullptr && reclaimer_(keeper_)) continue;
+    if (reclaimer_ != nullptr && reclaimer_(keeper_)) {
+      if (const PageRun run = TryAllocate(n, alignment)) return run;
+    }
     if (const PageRun run = AllocateByGrowing(n, alignment)) return run;
     {
       MutexLock lock(lock_);

@@ -4,7 +4,7 @@
 //
 // Idea.       Pieces of 256 KiB from the OS; requests are cut off the current piece under a lock.
 //             A thread that finds the piece used up makes the next one ready without the lock and
-//             installs it; if two race, the smaller rest is dropped.
+//             installs it; what was left of the one before is dropped unless the two join.
 // Invariants. What Allocate returns is zero, aligned as asked, and stays valid for ever.
 // Threads.    Any. No system call under the lock.
 // Fails.      Null when the OS refuses.

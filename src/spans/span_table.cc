@@ -15,7 +15,9 @@ bool SpanTable::Init(os::Memory& memory, MetadataArena& metadata, uint32_t capac
   if (start == Address()) return false;
   spans_ = PointerTo<Span>(start);
   end_.StoreRelease(1);
-  return Grow();
+  if (Grow()) return true;
+  memory.Unreserve(start, size);
+  return false;
 }
 
 unsigned SpanTable::OrderFor(uint32_t slots) { return Log2Ceil(DivideUp(slots, 64)); }

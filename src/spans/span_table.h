@@ -27,7 +27,7 @@ class SpanTable {
  public:
   constexpr SpanTable() = default;
 
-  // Reserves room for `capacity` records.
+  // Reserves room for `capacity` records. False: the OS refuses; it may be tried again.
   bool Init(os::Memory& memory, MetadataArena& metadata, uint32_t capacity);
 
   // A record with room for the bits of `slots` slots (all clear); its state is kUnused.
