@@ -174,6 +174,8 @@ void* ThreadCache::PopHeldRun(unsigned c) {
 }
 
 bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
+  if (AddressOf(p).value % kPageSize.value != 0) [[unlikely]]
+    FatalMisalignedFree(call, AddressOf(p), heap_.FactsOf(AddressOf(p)));
   if (block_.held_run_bytes + BlockBytes(c) > kMaxHeldRunBytes) return false;
   if (block_.depth(c) >= kMaxCapacities[c]) return false;
   void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
