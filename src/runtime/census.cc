@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/census.h"
 
+#include <algorithm>
+
+#include "sync/core_section.h"
+
 namespace spanheap {
 namespace {
 
 struct Counter {
   Census& census;
+  Census::Look look;
+  void* context;
 
   void Totals(const ThreadRegistry::Totals& totals) {
     for (unsigned c = 1; c < kMallocClassCount; ++c) {
@@ -26,14 +32,24 @@ struct Counter {
     census.flushes += block.flushes.LoadRelaxed();
     ++census.threads;
   }
+  void Done() {
+    --census.threads;  // the shared block is no thread
+    for (unsigned c = 1; c < kMallocClassCount; ++c) {
+      census.cached[c] = std::min(census.cached[c], census.out(c));
+    }
+    if (look != nullptr) look(census, context);
+  }
 };
 
 }  // namespace
 
-void Census::Take(Census& census) {
-  Counter counter{census};
+void Census::Take(Census& census, Look look, void* context) {
+  Counter counter{census, look, context};
+  // For the locks that `look` takes. Opened while the gate is open; in no list, so nobody, this
+  // thread least, waits for its end.
+  ThreadState unlisted;
+  const CoreSection section(runtime.gate, unlisted);
   runtime.threads.Quiesced(counter);
-  --census.threads;  // the shared block is no thread
 }
 
 }  // namespace spanheap

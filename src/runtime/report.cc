@@ -40,14 +40,7 @@ void AddPages(HeapReport& report) {
   report.os_releases = pages.os_releases;
 }
 
-}  // namespace
-
-void ReadReport(HeapReport& report) {
-  report = HeapReport();
-  if (!runtime.EnsureStarted()) return;
-  Census census;
-  Census::Take(census);
-  const HeapSection section;
+void FillReport(const Census& census, HeapReport& report) {
   AddPages(report);
   const uint64_t records = runtime.metadata.mapped().value + runtime.spans.table().mapped().value;
   const uint64_t large = runtime.large.live_bytes().value;
@@ -63,11 +56,23 @@ void ReadReport(HeapReport& report) {
   report.flushes = census.flushes;
 }
 
+}  // namespace
+
+void ReadReport(HeapReport& report) {
+  report = HeapReport();
+  if (!runtime.EnsureStarted()) return;
+  Census census;
+  const auto fill = [](const Census& counted, void* to) {
+    FillReport(counted, *static_cast<HeapReport*>(to));
+  };
+  Census::Take(census, fill, &report);
+}
+
 uint64_t Verify() {
   if (!runtime.EnsureStarted()) return 0;
   while (runtime.threads.has_orphans()) runtime.threads.ReclaimOrphan();
   Census census;
-  Census::Take(census);
+  Census::Take(census, nullptr, nullptr);
   const HeapSection section;
   uint64_t used[kMallocClassCount] = {};
   runtime.spans.Verify(used);

@@ -55,13 +55,15 @@ class ThreadRegistry {
   void AfterForkInChild() RELEASE(mutex_);
 
   // Waits until no thread is inside a section and keeps them out, calls `visit` for each block
-  // (the shared one included) and for the totals of ended threads, lets them in again.
+  // (the shared one included) and for the totals of ended threads, says when that was all, and lets
+  // them in again.
   template <class Visitor>
   void Quiesced(Visitor&& visitor) {
     BeforeFork();
     visitor.Totals(totals_);
     visitor.Block(shared_);
     for (ThreadBlock* block = first_; block != nullptr; block = block->next) visitor.Block(*block);
+    visitor.Done();
     AfterForkInParent();
   }
 
