@@ -51,7 +51,7 @@ struct ThreadAnchor {
   ThreadBins* bins;    // never null
   ThreadBlock* block;  // null: not attached yet
   bool exited;         // the block was given back: the thread is in its last destructors
-  bool is_occupied;    // the thread is where its signal handlers must not come in
+  uint32_t occupied;   // above 0: the thread is where its signal handlers must not come in
 };
 extern constinit thread_local ThreadAnchor this_thread;
 

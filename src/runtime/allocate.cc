@@ -76,6 +76,7 @@ void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
 }
 
 // A run this thread kept, found without a section: the usual case of large blocks that come and go.
+// It counts as fast path, for signal handlers, too.
 void* TryPopHeldRun(size_t n) {
   ThreadBlock* block = this_thread.block;
   if (block == nullptr || this_thread.bins != &block->bins) return nullptr;

@@ -25,6 +25,13 @@ struct BlockInfo {
   Span* span;             // kSolo
 };
 
+// Whether a block of `usable` bytes is kept for a request of n: blocks are moved to shrink only
+// when that gives back more than half, and something worth it.
+constexpr bool FitsInPlace(size_t n, size_t usable) {
+  constexpr size_t kNeverShrunk = 128;
+  return n <= usable && (usable <= kNeverShrunk || n > usable / 2);
+}
+
 // Takes a lock for kLarge and kForeign only. Misaligned pointers into a classed page count as
 // kClassed: the batch that returns them to their span tells.
 BlockInfo LookUp(const void* p);

@@ -56,15 +56,14 @@ bool GetOption(const char* name, char* value, size_t capacity) {
   return options.Get(name, value, capacity);
 }
 
-// Locked in one function, unlocked in another: the analysis sees one function at a time.
-void BeforeFork() NO_THREAD_SAFETY_ANALYSIS { runtime.threads.BeforeFork(); }
-void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS { runtime.threads.AfterForkInParent(); }
-void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS {
+void BeforeFork() { runtime.BeforeFork(); }
+void AfterForkInParent() { runtime.AfterForkInParent(); }
+void AfterForkInChild() {
   runtime.pages.ResetInChild();
   runtime.metadata.ResetInChild();
   runtime.spans.ResetInChild();
   runtime.large.ResetInChild();
-  runtime.threads.AfterForkInChild();
+  runtime.AfterForkInChild();
 }
 
 }  // namespace spanheap::heap

@@ -78,7 +78,8 @@ void FreeAllDeferred(const HeapSection& section) {
     FreeDeferred(section, shared);
 }
 
-// A run beyond malloc's table goes to this thread's keep without a section.
+// A run beyond malloc's table goes to this thread's keep without a section: it counts as fast path,
+// for signal handlers, too.
 bool TryKeepRun(void* p, const char* call) {
   ThreadBlock* block = this_thread.block;
   if (block == nullptr || this_thread.bins != &block->bins) return false;
@@ -91,9 +92,35 @@ bool TryKeepRun(void* p, const char* call) {
   return ThreadCache(runtime.spans, *block).TryHoldRun(c, p, call);
 }
 
+// A handler that interrupted a slow path may hold the lock of the large blocks already.
+bool CanLookUpInside(const HeapSection& section, const void* p) {
+  if (!section.is_reentrant()) return false;
+  return runtime.pages.Contains(AddressOf(p)) || runtime.bootstrap.Contains(p);
+}
+
 [[noreturn]] void FailLookup(const BlockInfo& info, const void* p, const char* call) {
   if (info.kind == BlockKind::kForeign) FatalForeignPointer(call, AddressOf(p));
   FatalFreedSpan(call, AddressOf(p));
+}
+
+// Whether a block of `usable` bytes can be what a request of n got: by its class, or because it was
+// shrunk in place. Sampled blocks may be larger.
+bool IsStatedSize(size_t n, size_t alignment, size_t usable, const Span* span) {
+  if (n > usable) return false;
+  if (alignment > kMinAlignment || FitsInPlace(n, usable) || GoodSize(n) == usable) return true;
+  return span != nullptr && span->state.LoadAcquire() == SpanState::kSolo;
+}
+
+void CheckStated(void* p, size_t n, size_t alignment, const char* call) {
+  const size_t usable = UsableSize(p, call);
+  if (usable == 0) return;  // it cannot be told now
+  const BlockFacts facts = runtime.spans.FactsOf(AddressOf(p));
+  if (!IsStatedSize(n, alignment, usable, runtime.spans.SpanOf(AddressOf(p)))) {
+    FatalWrongSize(call, AddressOf(p), Bytes(n), facts);
+  }
+  if (alignment != 0 && AddressOf(p).value % alignment != 0) {
+    FatalWrongAlignment(call, AddressOf(p), Bytes(alignment), facts);
+  }
 }
 
 }  // namespace
@@ -114,17 +141,7 @@ void Free(void* p, const char* call) {
 }
 
 void FreeSized(void* p, size_t n, size_t alignment, const char* call) {
-  if (p != nullptr && options.verify >= 2) {
-    const size_t usable = UsableSize(p, call);
-    const BlockFacts facts = runtime.spans.FactsOf(AddressOf(p));
-    // A block shrunk in place keeps up to twice its size.
-    if (n > usable || (usable > 64 && GoodSize(n) < usable / 2 && alignment <= kMinAlignment)) {
-      FatalWrongSize(call, AddressOf(p), Bytes(n), facts);
-    }
-    if (alignment != 0 && AddressOf(p).value % alignment != 0) {
-      FatalWrongAlignment(call, AddressOf(p), Bytes(alignment), facts);
-    }
-  }
+  if (p != nullptr && options.verify >= 2) CheckStated(p, n, alignment, call);
   if (!TryFreeFast(runtime.pages.tables(), p)) Free(p, call);
 }
 
@@ -139,7 +156,7 @@ size_t UsableSize(const void* p, const char* call) {
       return BlockBytes(c);
   }
   const HeapSection section;
-  if (!section.is_open() && !section.is_reentrant()) return 0;
+  if (!section.is_open() && !CanLookUpInside(section, p)) return 0;
   const BlockInfo info = LookUp(p);
   if (info.usable == 0) FailLookup(info, p, call);
   return info.usable;

@@ -9,7 +9,7 @@ namespace spanheap {
 
 // Locks in some cases only, which the analysis cannot follow; Leave has the same cases.
 void HeapSection::FindBlock() NO_THREAD_SAFETY_ANALYSIS {
-  if (this_thread.is_occupied) {
+  if (this_thread.occupied != 0) {
     is_reentrant_ = true;
     if (block_ == nullptr) block_ = &runtime.threads.shared_block();
     return;
@@ -35,10 +35,12 @@ void HeapSection::Enter() {
     runtime.threads.ReclaimOrphan();
   CoreSection::Enter(runtime.gate, block_->state);
   this_thread.bins = const_cast<ThreadBins*>(&kEmptyBins);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // before the section touches the bins
   is_direct_ = is_shared_ || options.verify >= 2;
 }
 
 void HeapSection::Leave() NO_THREAD_SAFETY_ANALYSIS {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   CoreSection::Leave(block_->state);
   if (is_shared_) {
     runtime.threads.shared_mutex().Unlock();

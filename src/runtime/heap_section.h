@@ -8,7 +8,8 @@
 //          interrupts the slow path and calls malloc or free finds nothing to take and no room to
 //          put, comes here in its turn, and is told so (is_reentrant).
 // Threads. The calling thread only.
-// Cost.    One atomic exchange and four stores; more for threads without a block.
+// Cost.    Four stores and a few loads; more where the kernel has no membarrier, and for threads
+//          without a block.
 #pragma once
 
 #include "caches/thread_cache.h"
@@ -19,7 +20,7 @@ namespace spanheap {
 class HeapSection {
  public:
   HeapSection() : block_(this_thread.block) {
-    if (this_thread.is_occupied || block_ == nullptr) [[unlikely]]
+    if (this_thread.occupied != 0 || block_ == nullptr) [[unlikely]]
       FindBlock();
     if (block_ != nullptr) Enter();
   }

@@ -7,7 +7,7 @@
 //          change what is half done. HeapSection looks at the mark and turns the handler away, as
 //          it does inside a section: it is served by the bootstrap arena, and its frees are
 //          deferred.
-// Threads. The calling thread only; not nested.
+// Threads. The calling thread only. Nests: a handler that was turned away may fork.
 #pragma once
 
 #include <atomic>
@@ -25,12 +25,12 @@ class Occupied {
 
   // For stretches that are no scope. The fences order the mark for a handler of this thread.
   static void Begin() {
-    this_thread.is_occupied = true;
+    ++this_thread.occupied;
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
   static void End() {
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    this_thread.is_occupied = false;
+    --this_thread.occupied;
   }
 };
 

@@ -12,13 +12,6 @@
 namespace spanheap::heap {
 namespace {
 
-// Blocks are moved to shrink only when that gives back more than half, and something worth it.
-constexpr size_t kNeverShrunk = 128;
-
-bool FitsInPlace(size_t n, size_t usable) {
-  return n <= usable && (usable <= kNeverShrunk || n > usable / 2);
-}
-
 bool ResizeRun(void* p, unsigned from, size_t n) {
   if (n > kMaxRunBytes || n <= kMaxSmallBytes) return false;
   const unsigned to = MallocClassFor(n);
@@ -47,6 +40,7 @@ void* Move(void* p, size_t n, size_t usable, const char* call) {
 
 void* Reallocate(void* p, size_t n, const char* call) {
   const size_t usable = UsableSize(p, call);
+  if (usable == 0) return nullptr;  // what p is cannot be told now
   if (FitsInPlace(n, usable)) return p;
   if (usable > kMaxSmallBytes && runtime.pages.Contains(AddressOf(p))) {
     const unsigned c =

@@ -39,6 +39,24 @@ bool Runtime::Start() {
   return true;
 }
 
+void Runtime::BeforeFork() {
+  Occupied::Begin();
+  start_mutex_.Lock();
+  threads.BeforeFork();
+}
+
+void Runtime::AfterForkInParent() {
+  threads.AfterForkInParent();
+  start_mutex_.Unlock();
+  Occupied::End();
+}
+
+void Runtime::AfterForkInChild() {
+  threads.AfterForkInChild();
+  start_mutex_.Unlock();
+  Occupied::End();
+}
+
 bool Runtime::StartLocked() {
   options.Load();
   PageHeapOptions page_options;
@@ -49,7 +67,9 @@ bool Runtime::StartLocked() {
   os::Memory& memory = os::TheMemory();
   gate.Init();
   metadata.Init(memory);
-  if (!pages.Init(memory, page_options)) return false;
+  // A start that was refused after this goes on from here.
+  if (!has_pages_ && !pages.Init(memory, page_options)) return false;
+  has_pages_ = true;
   if (!spans.Init(memory, metadata, RecordCapacity(pages, page_options.limits))) return false;
   large.Init(memory, metadata);
   threads.Init();

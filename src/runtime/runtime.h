@@ -29,6 +29,12 @@ class Runtime {
   // True once the heap can be used.
   bool EnsureStarted() { return started_.LoadAcquire() != 0 || Start(); }
 
+  // Fork. Between Before and After no other thread starts the heap or is inside it. (Locked in one
+  // function, unlocked in another: the analysis sees one function at a time.)
+  void BeforeFork() NO_THREAD_SAFETY_ANALYSIS;
+  void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS;
+  void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS;
+
   PageHeap pages;
   MetadataArena metadata;
   SpanHeap spans;
@@ -42,6 +48,7 @@ class Runtime {
   bool StartLocked() REQUIRES(start_mutex_);
 
   Mutex start_mutex_{LockRank::kStartUp};
+  bool has_pages_ GUARDED_BY(start_mutex_) = false;
   Atomic<uint32_t> started_;
 };
 

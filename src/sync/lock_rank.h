@@ -9,8 +9,7 @@
 namespace spanheap {
 
 enum class LockRank : uint8_t {
-  kStartUp,      // one-time initialisation of the runtime
-  kFork,         // held from fork's prepare handler to its parent or child handler
+  kStartUp,      // one-time initialisation of the runtime; fork keeps it out, too
   kThreads,      // the list of thread blocks: attach, detach, walk
   kThreadBlock,  // one thread's caches, while somebody else than the owner may look at them
   kCentralList,  // one size class's lists of partly used spans
