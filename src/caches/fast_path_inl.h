@@ -25,12 +25,13 @@ SPANHEAP_ALWAYS_INLINE void* TryAllocateFast(size_t n) {
   const size_t c = kClassTable[(n + kClassGranule - 1) / kClassGranule];
   void** top = bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   void* block = *top;
+  SPANHEAP_IN_RESULT_REGISTER(block);
   if (block == nullptr) [[unlikely]]
     return nullptr;
   bins.sample_countdown -= static_cast<int64_t>(n);
   if (bins.sample_countdown < 0) [[unlikely]]
     return nullptr;
-  StepTop(bins, c, -1);
+  LowerTop(bins, c, top - 1);
   return block;
 }
 
@@ -49,7 +50,7 @@ SPANHEAP_ALWAYS_INLINE bool TryFreeFast(const PageTables& tables, void* p) {
   if (*top == p) [[unlikely]]
     return false;
   top[1] = p;
-  StepTop(bins, c, 1);  // after the slot, for whoever looks at a forked snapshot
+  RaiseTop(bins, c);  // after the slot, for whoever looks at a forked snapshot
   return true;
 }
 
