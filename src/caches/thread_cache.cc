@@ -125,7 +125,7 @@ void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
     if (!TryHoldRun(c, p, call)) ReturnOne(c, p, call);
     return;
   }
-  if (!TryGrow(c)) FlushOldest(c, BatchOf(c), call);
+  if (!TryGrow(c)) FlushOldest(c, (block_.classes[c].capacity + 1) / 2, call);
   void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   top[1] = p;
   MoveTop(c, top + 1);

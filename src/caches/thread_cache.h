@@ -5,8 +5,8 @@
 //
 // Idea.       A bin starts small and doubles its capacity each time it runs empty or full, up to a
 //             bound per class and a bound per thread; past that another bin of the thread, picked
-//             in turn, halves. Half the capacity moves at a time, 128 blocks at most: the oldest on
-//             a flush, so that what was just freed stays hot.
+//             in turn, halves. Half the capacity moves at a time (a refill: 128 blocks at
+//             most): the oldest half on a flush, so that what was just freed stays hot.
 // Threads.    The block's owner inside a CoreSection, or somebody else while it cannot run.
 // Fails.      Null when no memory can be had; the bins are unchanged then.
 // Cost.       A refill: one compare-exchange per span and one atomic per bitmap word. A flush: see
@@ -56,7 +56,7 @@ class ThreadCache {
   // What one thread may keep of runs beyond malloc's table.
   static constexpr size_t kMaxHeldRunBytes = 16 << 20;
 
-  // How many blocks move at a time.
+  // How many blocks a refill takes.
   uint32_t BatchOf(unsigned c) const;
   void* RefillSmall(unsigned c);
   uint32_t TakeBatch(unsigned c, uint32_t want, void** out);

@@ -192,12 +192,18 @@ void SpanHeap::ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32
     }
     const uint32_t slot = SlotOf(next, malloc_class, blocks[i], call);
     const uint64_t bit = uint64_t{1} << (slot % 64);
-    if ((next.ClearBits(slot / 64, bit) & bit) == 0) [[unlikely]] {
-      FatalDoubleFree(call, AddressOf(blocks[i]), FactsOf(AddressOf(blocks[i])));
-    }
+    // Relaxed: this is the only thread.
+    Atomic<uint64_t>& word = next.bits[slot / 64];
+    const uint64_t before = word.LoadRelaxed();
+    if ((before & bit) == 0) [[unlikely]] FailDoubleFree(blocks[i], call);
+    word.StoreRelaxed(before & ~bit);
     ++pending;
   }
   if (pending != 0) NoteReturned(*span, pending, malloc_class, cache);
+}
+
+void SpanHeap::FailDoubleFree(const void* block, const char* call) const {
+  FatalDoubleFree(call, AddressOf(block), FactsOf(AddressOf(block)));
 }
 
 void SpanHeap::ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call) {
@@ -244,11 +250,18 @@ void SpanHeap::FreeRun(unsigned malloc_class, void* block, PageCache& cache, con
   if (!run_cache_.Keep(malloc_class, first)) pages_.FreeTo(cache, first, RunPages(malloc_class));
 }
 
+bool SpanHeap::ExtendPages(PageIndex end, Pages more) {
+  if (pages_.TryExtend(end, more)) return true;
+  // What is in the way may be a run that waits on its shelf: as likely as not the one that this
+  // block was copied out of when it last grew.
+  return run_cache_.Drain(pages_) && pages_.TryExtend(end, more);
+}
+
 bool SpanHeap::ResizeRun(void* block, unsigned from_class, unsigned to_class) {
   const PageIndex first = pages_.IndexOf(AddressOf(block));
   const Pages from = RunPages(from_class);
   const Pages to = RunPages(to_class);
-  if (to > from && pages_.TryExtend(first + from, to - from).count == Pages(0)) return false;
+  if (to > from && !ExtendPages(first + from, to - from)) return false;
   pages_.tables().class_of[first.value].StoreRelaxed(static_cast<uint8_t>(to_class));
   if (to < from) pages_.Free(first + to, from - to);
   return true;

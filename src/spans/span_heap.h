@@ -109,12 +109,14 @@ class SpanHeap {
   PageRun TakeApart(Span& span);
   void ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                       const char* call);
+  [[noreturn]] SPANHEAP_COLD void FailDoubleFree(const void* block, const char* call) const;
   [[noreturn]] SPANHEAP_COLD void FailMisaligned(const void* block, const char* call) const;
   void ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call);
   void NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageCache& cache);
   void FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, unsigned malloc_class,
                 PageCache& cache);
   void VerifySpan(const Span& span) const;
+  bool ExtendPages(PageIndex end, Pages more);
   PageRun TakePages(Pages n, Pages alignment, PageCache& cache);
 
   PageHeap& pages_;
