@@ -34,7 +34,7 @@ class CacheUser {
     if (c >= kFirstUntabled) {
       if (void* held = cache_.PopHeldRun(c)) return held;
     } else if (void* block = *top(c)) {
-      StepTop(block_->bins, c, -1);
+      LowerTop(block_->bins, c, top(c) - 1);
       return block;
     }
     bool zeroed = false;
@@ -43,7 +43,7 @@ class CacheUser {
   void Give(unsigned c, void* p) {
     if (top(c) == block_->bins.limits[c]) return cache_.PushFull(c, p, "test");
     top(c)[1] = p;
-    StepTop(block_->bins, c, 1);
+    RaiseTop(block_->bins, c);
   }
 
   ThreadCache& cache() { return cache_; }
