@@ -205,7 +205,7 @@ TEST(ThreadCacheTest, ABinThatRunsFullDoublesAndThenGivesBackItsOldestHalf) {
   EXPECT_EQ(user.capacity(c), most);
   EXPECT_EQ(user.block().classes[c].returned.LoadRelaxed(), 0U);
   user.Give(c, blocks[most]);
-  const uint32_t batch = std::min((most + 1) / 2, SpanHeap::kMaxBatch);
+  const uint32_t batch = (most + 1) / 2;
   EXPECT_EQ(user.block().classes[c].returned.LoadRelaxed(), batch);
   EXPECT_EQ(user.block().depth(c), most - batch + 1);
   // What is left are the youngest, the last one on top.
