@@ -35,7 +35,9 @@ struct ThreadBins {
 // mallocs, each waiting for the last one's addition in memory, took twice as long.)
 SPANHEAP_ALWAYS_INLINE void RaiseTop(ThreadBins& bins, size_t c) {
   if constexpr (kStepsInPlace) {
-    asm volatile("addq %2, (%0,%1,8)" : : "r"(bins.tops), "r"(c), "i"(sizeof(void*))
+    asm volatile("addq %2, (%0,%1,8)"
+                 :
+                 : "r"(bins.tops), "r"(c), "i"(sizeof(void*))
                  : "memory", "cc");
   } else {
     bins.tops[c].StoreRelease(bins.tops[c].LoadRelaxed() + 1);

@@ -81,7 +81,7 @@ struct ThreadBlock {
   // Capacity x size over the small classes, beyond what bins start with.
   size_t capacity_bytes = 0;
   size_t held_run_bytes = 0;     // runs on the stacks of classes beyond malloc's table
-  unsigned next_to_shrink = 1;   // round robin over classes when capacity_bytes is at its cap
+  unsigned next_to_shrink = 0;   // round robin over classes when capacity_bytes is at its cap
   unsigned exit_rounds = 0;      // calls of the thread-exit hook so far
   uint64_t random_state = 0;     // for sampling intervals
   Atomic<void*> deferred_frees;  // freed by a signal handler that interrupted a slow path

@@ -22,6 +22,7 @@ uint32_t ThreadCache::BatchOf(unsigned c) const {
 void ThreadCache::Begin() {
   block_.capacity_bytes = 0;
   block_.held_run_bytes = 0;
+  block_.next_to_shrink = 1;
   block_.bins.tops[0].StoreRelaxed(kEmptyBins.tops[0].LoadRelaxed());  // relaxed: not shared yet
   block_.bins.limits[0] = kEmptyBins.limits[0];
   for (unsigned c = 1; c < kMallocClassCount; ++c) {

@@ -28,7 +28,12 @@ uint32_t RecordCapacity(const PageHeap& pages, const os::MemoryLimits& limits) {
 
 }  // namespace
 
-constinit Runtime runtime;
+namespace {
+constinit ThreadBlock shared_block{};
+constinit Bootstrap bootstrap_arena{};
+}  // namespace
+
+constinit Runtime runtime(shared_block, bootstrap_arena);
 
 bool Runtime::Start() {
   const Occupied occupied;

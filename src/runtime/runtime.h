@@ -24,7 +24,9 @@ namespace spanheap {
 
 class Runtime {
  public:
-  constexpr Runtime() : spans(pages), threads(*this) {}
+  // What is large and begins as zero is given from outside, so that it is no part of the file.
+  constexpr Runtime(ThreadBlock& shared_block, Bootstrap& arena)
+      : spans(pages), threads(*this, shared_block), bootstrap(arena) {}
 
   // True once the heap can be used.
   bool EnsureStarted() { return started_.LoadAcquire() != 0 || Start(); }
@@ -41,7 +43,7 @@ class Runtime {
   LargeBlocks large;
   CoreGate gate;
   ThreadRegistry threads;
-  Bootstrap bootstrap;
+  Bootstrap& bootstrap;
 
  private:
   SPANHEAP_COLD bool Start();

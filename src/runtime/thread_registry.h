@@ -32,7 +32,9 @@ class ThreadRegistry {
     uint64_t flushes = 0;
   };
 
-  constexpr explicit ThreadRegistry(Runtime& runtime) : runtime_(runtime) {}
+  // `shared` is all zero; it serves threads that have no block of their own.
+  constexpr ThreadRegistry(Runtime& runtime, ThreadBlock& shared)
+      : runtime_(runtime), shared_(shared) {}
 
   void Init();
 
@@ -85,7 +87,7 @@ class ThreadRegistry {
   Totals totals_ GUARDED_BY(mutex_);
   Atomic<uint32_t> orphans_;
   Mutex shared_mutex_{LockRank::kThreadBlock};
-  ThreadBlock shared_{};
+  ThreadBlock& shared_;
 };
 
 }  // namespace spanheap
