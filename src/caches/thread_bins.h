@@ -30,9 +30,9 @@ struct ThreadBins {
   int64_t sample_countdown;
 };
 
-// The owner's top of bin `c` moves up by a slot, after all earlier stores: one instruction on x86-64,
-// so that free gets by with the registers it has. (Malloc stores the new top instead: a row of
-// mallocs, each waiting for the last one's addition in memory, took twice as long.)
+// The owner's top of bin `c` moves up by a slot, after all earlier stores: one instruction on
+// x86-64, so that free gets by with the registers it has. (Malloc stores the new top instead: a row
+// of mallocs, each waiting for the last one's addition in memory, took twice as long.)
 SPANHEAP_ALWAYS_INLINE void RaiseTop(ThreadBins& bins, size_t c) {
   if constexpr (kStepsInPlace) {
     asm volatile("addq %2, (%0,%1,8)"

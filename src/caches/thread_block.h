@@ -27,7 +27,7 @@ namespace spanheap {
 
 // The most blocks a bin may hold: enough for long refills of small blocks, a bounded number of
 // bytes of large ones. More means fewer visits to the spans and more memory in idle caches.
-consteval uint32_t MaxCapacity(unsigned c) {
+constexpr uint32_t MaxCapacity(unsigned c) {
   const uint32_t size = kMallocClasses[c].block_bytes;
   const uint32_t by_bytes = (IsSmallClass(c) ? 512U << 10 : 1U << 20) / size;
   const uint32_t most = IsSmallClass(c) ? 1024 : 16;
@@ -43,16 +43,23 @@ constexpr uint32_t FirstCapacity(unsigned c) {
   return size <= 1024 ? 8 : (size >= 8192 ? 1 : static_cast<uint32_t>(8192 / size));
 }
 
+// What a bin's first stack has room for: bins beyond the table never get another.
+constexpr uint32_t FirstRoom(unsigned c) {
+  return FirstCapacity(c) != 0 ? FirstCapacity(c) : MaxCapacity(c);
+}
+
 namespace detail {
 struct StackLayout {
   std::array<uint32_t, kMallocClassCount> bottom{};  // index of slot 0
   uint32_t total = 0;
 };
-consteval StackLayout LayOutStacks() {
+// Stacks of room(c) blocks above their empty slot, one behind the other.
+template <class Room>
+consteval StackLayout LayOutStacks(Room room) {
   StackLayout layout;
   for (unsigned c = 1; c < kMallocClassCount; ++c) {
     layout.bottom[c] = layout.total;
-    layout.total += MaxCapacity(c) + 1;
+    layout.total += room(c) + 1;
   }
   return layout;
 }
@@ -62,11 +69,13 @@ consteval auto MaxCapacities() {
   return most;
 }
 }  // namespace detail
-inline constexpr auto kStackLayout = detail::LayOutStacks();
+inline constexpr auto kFirstStacks = detail::LayOutStacks([](unsigned c) { return FirstRoom(c); });
+inline constexpr auto kFullStacks = detail::LayOutStacks([](unsigned c) { return MaxCapacity(c); });
 inline constexpr auto kMaxCapacities = detail::MaxCapacities();
 
 // What slow paths know of a class beyond its bin.
 struct ClassState {
+  void** bottom = nullptr;    // slot 0 of the bin's stack
   Span* span = nullptr;       // held: where refills take slots; small classes only
   uint32_t cursor = 0;        // word of its bitmap to look at next
   uint32_t capacity = 0;      // blocks the bin may hold now
@@ -91,9 +100,14 @@ struct ThreadBlock {
   ThreadBlock* previous = nullptr;
   bool orphaned = false;  // its thread was lost in a fork; guarded by the registry
   ClassState classes[kMallocClassCount];
-  void* stacks[kStackLayout.total];
+  // Bins begin on short stacks, all of them together on a page or two, and move to a full one when
+  // they grow: a thread that uses many classes a little touches few pages.
+  void* first_stacks[kFirstStacks.total];
+  void* full_stacks[kFullStacks.total];
 
-  void** bottom(unsigned c) { return &stacks[kStackLayout.bottom[c]]; }
+  void** bottom(unsigned c) { return classes[c].bottom; }
+  void** first_stack(unsigned c) { return &first_stacks[kFirstStacks.bottom[c]]; }
+  void** full_stack(unsigned c) { return &full_stacks[kFullStacks.bottom[c]]; }
   uint32_t depth(unsigned c) {
     // Relaxed: exact for the owner, a statistic for others.
     return static_cast<uint32_t>(bins.tops[c].LoadRelaxed() - bottom(c));

@@ -27,6 +27,7 @@ void ThreadCache::Begin() {
   block_.bins.limits[0] = kEmptyBins.limits[0];
   for (unsigned c = 1; c < kMallocClassCount; ++c) {
     ClassState& state = block_.classes[c];
+    state.bottom = block_.first_stack(c);
     state.span = nullptr;
     state.cursor = 0;
     MoveTop(c, block_.bottom(c));
@@ -43,7 +44,17 @@ void ThreadCache::SetCapacity(unsigned c, uint32_t capacity) {
     block_.capacity_bytes += (size_t{capacity} - state.capacity) * BlockBytes(c);
   }
   state.capacity = capacity;
+  if (capacity > FirstRoom(c)) MoveToFullStack(c);
   block_.bins.limits[c] = block_.bottom(c) + capacity;
+}
+
+void ThreadCache::MoveToFullStack(unsigned c) {
+  void** full = block_.full_stack(c);
+  if (block_.bottom(c) == full) return;
+  const uint32_t depth = block_.depth(c);
+  memcpy(full + 1, block_.bottom(c) + 1, depth * sizeof(void*));
+  block_.classes[c].bottom = full;
+  MoveTop(c, full + depth);
 }
 
 bool ThreadCache::TryGrow(unsigned c) {

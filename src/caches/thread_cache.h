@@ -63,6 +63,7 @@ class ThreadCache {
   bool TryGrow(unsigned c);
   void ShrinkAnother(unsigned c);
   void SetCapacity(unsigned c, uint32_t capacity);
+  void MoveToFullStack(unsigned c);
   void FlushOldest(unsigned c, uint32_t n, const char* call);
   void ReturnBlocks(unsigned c, void** blocks, uint32_t n, const char* call);
   void MoveTop(unsigned c, void** top) { block_.bins.tops[c].StoreRelease(top); }

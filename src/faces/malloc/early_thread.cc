@@ -26,6 +26,6 @@ extern "C" {
 namespace {
 
 // What makes the linker call the resolver.
-__attribute__((used)) void (*const resolved)() = spanheap_resolved;
+__attribute__((used)) void (*const kResolved)() = spanheap_resolved;
 
 }  // namespace
