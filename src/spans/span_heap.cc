@@ -195,7 +195,8 @@ void SpanHeap::ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32
     // Relaxed: this is the only thread.
     Atomic<uint64_t>& word = next.bits[slot / 64];
     const uint64_t before = word.LoadRelaxed();
-    if ((before & bit) == 0) [[unlikely]] FailDoubleFree(blocks[i], call);
+    if ((before & bit) == 0) [[unlikely]]
+      FailDoubleFree(blocks[i], call);
     word.StoreRelaxed(before & ~bit);
     ++pending;
   }

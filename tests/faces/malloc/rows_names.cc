@@ -17,10 +17,11 @@
   X(free)                                                                                          \
   X(calloc)                                                                                        \
   X(realloc)                                                                                       \
-  X(aligned_alloc) X(malloc_usable_size) X(memalign) X(posix_memalign) X(pvalloc) X(valloc) X(     \
-      cfree) X(reallocarray) X(reallocf) X(malloc_size) X(malloc_good_size) X(nallocx) X(sdallocx) \
-      X(mallopt) X(mallinfo) X(mallinfo2) X(malloc_trim) X(malloc_info) X(malloc_stats)            \
-          X(__libc_malloc) X(__libc_free) X(__libc_calloc) X(__libc_realloc) X(__libc_memalign)    \
+  X(aligned_alloc)                                                                                 \
+  X(malloc_usable_size) X(memalign) X(posix_memalign) X(pvalloc) X(valloc) X(cfree)                \
+      X(reallocarray) X(reallocf) X(malloc_size) X(malloc_good_size) X(nallocx) X(sdallocx)        \
+          X(mallopt) X(mallinfo) X(mallinfo2) X(malloc_trim) X(malloc_info) X(malloc_stats) X(     \
+              __libc_malloc) X(__libc_free) X(__libc_calloc) X(__libc_realloc) X(__libc_memalign)  \
               X(__libc_valloc) X(__libc_pvalloc) X(__libc_cfree) X(__posix_memalign) X(free_sized) \
                   X(free_aligned_sized) X(mallocx) X(rallocx) X(xallocx) X(sallocx) X(dallocx)     \
                       X(mallctl) X(mallctlnametomib) X(mallctlbymib) X(_Znwm) X(_Znam)             \
