@@ -12,28 +12,22 @@
 #include "foreign_names.h"
 
 // Every name, as an address only: null if nothing defines it.
-#define NAMES(X)                                                                                   \
-  X(malloc)                                                                                        \
-  X(free)                                                                                          \
-  X(calloc)                                                                                        \
-  X(realloc)                                                                                       \
-  X(aligned_alloc)                                                                                 \
-  X(malloc_usable_size) X(memalign) X(posix_memalign) X(pvalloc) X(valloc) X(cfree)                \
-      X(reallocarray) X(reallocf) X(malloc_size) X(malloc_good_size) X(nallocx) X(sdallocx)        \
-          X(mallopt) X(mallinfo) X(mallinfo2) X(malloc_trim) X(malloc_info) X(malloc_stats) X(     \
-              __libc_malloc) X(__libc_free) X(__libc_calloc) X(__libc_realloc) X(__libc_memalign)  \
-              X(__libc_valloc) X(__libc_pvalloc) X(__libc_cfree) X(__posix_memalign) X(free_sized) \
-                  X(free_aligned_sized) X(mallocx) X(rallocx) X(xallocx) X(sallocx) X(dallocx)     \
-                      X(mallctl) X(mallctlnametomib) X(mallctlbymib) X(_Znwm) X(_Znam)             \
-                          X(_ZnwmRKSt9nothrow_t) X(_ZnamRKSt9nothrow_t) X(_ZnwmSt11align_val_t)    \
-                              X(_ZnamSt11align_val_t) X(_ZnwmSt11align_val_tRKSt9nothrow_t)        \
-                                  X(_ZnamSt11align_val_tRKSt9nothrow_t) X(_ZdlPv) X(_ZdaPv)        \
-                                      X(_ZdlPvm) X(_ZdaPvm) X(_ZdlPvRKSt9nothrow_t)                \
-                                          X(_ZdaPvRKSt9nothrow_t) X(_ZdlPvSt11align_val_t)         \
-                                              X(_ZdaPvSt11align_val_t) X(_ZdlPvmSt11align_val_t)   \
-                                                  X(_ZdaPvmSt11align_val_t)                        \
-                                                      X(_ZdlPvSt11align_val_tRKSt9nothrow_t)       \
-                                                          X(_ZdaPvSt11align_val_tRKSt9nothrow_t)
+// clang-format off
+#define NAMES(X) \
+  X(malloc) X(free) X(calloc) X(realloc) X(aligned_alloc) X(malloc_usable_size) X(memalign) \
+  X(posix_memalign) X(pvalloc) X(valloc) X(cfree) X(reallocarray) X(reallocf) X(malloc_size) \
+  X(malloc_good_size) X(nallocx) X(sdallocx) X(mallopt) X(mallinfo) X(mallinfo2) \
+  X(malloc_trim) X(malloc_info) X(malloc_stats) X(__libc_malloc) X(__libc_free) \
+  X(__libc_calloc) X(__libc_realloc) X(__libc_memalign) X(__libc_valloc) X(__libc_pvalloc) \
+  X(__libc_cfree) X(__posix_memalign) X(free_sized) X(free_aligned_sized) X(mallocx) \
+  X(rallocx) X(xallocx) X(sallocx) X(dallocx) X(mallctl) X(mallctlnametomib) X(mallctlbymib) \
+  X(_Znwm) X(_Znam) X(_ZnwmRKSt9nothrow_t) X(_ZnamRKSt9nothrow_t) X(_ZnwmSt11align_val_t) \
+  X(_ZnamSt11align_val_t) X(_ZnwmSt11align_val_tRKSt9nothrow_t) \
+  X(_ZnamSt11align_val_tRKSt9nothrow_t) X(_ZdlPv) X(_ZdaPv) X(_ZdlPvm) X(_ZdaPvm) \
+  X(_ZdlPvRKSt9nothrow_t) X(_ZdaPvRKSt9nothrow_t) X(_ZdlPvSt11align_val_t) \
+  X(_ZdaPvSt11align_val_t) X(_ZdlPvmSt11align_val_t) X(_ZdaPvmSt11align_val_t) \
+  X(_ZdlPvSt11align_val_tRKSt9nothrow_t) X(_ZdaPvSt11align_val_tRKSt9nothrow_t)
+// clang-format on
 
 #define DECLARE(name) extern "C" __attribute__((weak)) char address_of_##name[] asm(#name);
 NAMES(DECLARE)
