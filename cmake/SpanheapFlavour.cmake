@@ -9,9 +9,9 @@ if(SPANHEAP_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER AND PROJECT_IS_TOP_LEVEL)
 endif()
 
 set(flavour_plain "")
-set(flavour_address -fsanitize=address -fno-omit-frame-pointer)
 # The core has no RTTI, which the check of virtual calls needs.
-set(flavour_undefined -fsanitize=undefined -fno-sanitize=vptr -fno-sanitize-recover=all)
+set(flavour_undefined -fsanitize=undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined)
+set(flavour_address -fsanitize=address -fno-omit-frame-pointer ${flavour_undefined})
 set(flavour_thread -fsanitize=thread)
 set(flavour_coverage --coverage -fprofile-update=atomic)
 set(flavour_fuzzer -fsanitize=fuzzer-no-link,address -fno-omit-frame-pointer)

@@ -2,7 +2,8 @@
 #
 # ./dev test: builds and runs the tests of some presets and counts their cases. Sourced by ./dev.
 
-DEFAULT_TEST_PRESETS=(debug release asan ubsan tsan)
+# asan has the checks of ubsan in it.
+DEFAULT_TEST_PRESETS=(debug release asan tsan)
 
 # The number in attribute $2 of the report's first element.
 attribute_of() { grep -om1 "$2=\"[0-9]*\"" "$1" | tr -cd '0-9'; }
