@@ -6,6 +6,8 @@ find_program(SPANHEAP_CCACHE ccache)
 if(SPANHEAP_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER AND PROJECT_IS_TOP_LEVEL)
   set(CMAKE_C_COMPILER_LAUNCHER "${SPANHEAP_CCACHE}")
   set(CMAKE_CXX_COMPILER_LAUNCHER "${SPANHEAP_CCACHE}")
+  # With paths written from the root of the sources, what one clone compiled serves the next.
+  add_compile_options("-fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.")
 endif()
 
 set(flavour_plain "")

@@ -2,6 +2,9 @@
 #
 # build_preset: configures and builds one preset, with progress. Sourced by ./dev.
 
+# ccache sees paths inside the clone as relative ones: any clone of the same sources finds its objects.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD}
+
 # Passes on what matters of a build: every 25th step, the last one, and all that is not a step.
 show_progress() {
   awk '/^\[[0-9]+\/[0-9]+\]/ { step = $0; if (++n % 25 == 0) { print; step = "" } fflush(); next }
