@@ -119,19 +119,17 @@ int sh_gc_place(const void* address) SH_NOTHROW; /* for checks in debug builds; 
  */
 
 /* *slot = value, relaxed. */
-void sh_gc_store(void* slot, const void* value) SH_NOTHROW;
+void sh_gc_store(void** slot, void* value) SH_NOTHROW;
 /* *slot = value, release. */
-void sh_gc_store_release(void* slot, const void* value) SH_NOTHROW;
-/* Sets the slot, returns what it held; sequentially consistent. */
-void* sh_gc_exchange(void* slot, const void* value) SH_NOTHROW;
-/* If the slot holds *expected it becomes `desired`: returns 1; else *expected becomes what it
- * holds: returns 0. Sequentially consistent; never fails without a reason. */
-int sh_gc_compare_exchange(void* slot, void** expected, const void* desired) SH_NOTHROW;
-/* memmove of `bytes` bytes (pointers and other things) between objects, stacks or roots, in whole
- * aligned words where both addresses are aligned. */
-void sh_gc_move(void* to, const void* from, size_t bytes) SH_NOTHROW;
-/* memset to zero of `bytes` bytes in an object. */
-void sh_gc_clear(void* at, size_t bytes) SH_NOTHROW;
+void sh_gc_store_release(void** slot, void* value) SH_NOTHROW;
+/* Sets the slot, returns what it held; acquire and release. */
+void* sh_gc_exchange(void** slot, void* value) SH_NOTHROW;
+/* If the slot holds *expected it becomes `value`: returns 1; else *expected becomes what it holds:
+ * returns 0. Acquire and release; never fails without a reason. */
+int sh_gc_compare_exchange(void** slot, void** expected, void* value) SH_NOTHROW;
+/* memmove of `count` words, pointers among them, from `values` to `slots`; null `values`: the slots
+ * become 0. */
+void sh_gc_store_many(void** slots, void* const* values, uint64_t count) SH_NOTHROW;
 
 /* ---- Roots ---------------------------------------------------------------------------------- */
 
