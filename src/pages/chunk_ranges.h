@@ -53,6 +53,7 @@ class ChunkRanges {
   void Verify() const;
 
  private:
+  friend struct RootRecord;               // its layout is described to tools
   size_t IndexAfter(ChunkIndex c) const;  // of the first range whose begin is > c
   void Insert(size_t at, ChunkRange r);
   void Erase(size_t at);

@@ -110,6 +110,7 @@ class PageAllocator {
   uint64_t Verify();
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   // Chunks whose summaries may wait: a run across a border and its free touch two, a busy pair of
   // places twice that. More would only be computed together later.
   static constexpr unsigned kMostPending = 4;

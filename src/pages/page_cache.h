@@ -53,6 +53,7 @@ class PageCache {
 
  private:
   friend class PageHeap;
+  friend struct RootRecord;  // its layout is described to tools
 
   PageIndex base_;              // multiple of 64; 0: the cache was never filled
   Atomic<uint64_t> free_;       // written by the owner only

@@ -105,6 +105,7 @@ class PageHeap {
   void ResetInChild();
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   SPANHEAP_NOINLINE PageRun AllocateFromSlow(PageCache& cache, Pages n) EXCLUDES(lock_);
   PageRun TryAllocate(Pages n, Pages alignment) EXCLUDES(lock_);
   PageRun AllocateLocked(Pages n, Pages alignment) REQUIRES(lock_);

@@ -102,6 +102,7 @@ class PageSpace {
   Bytes table_bytes() const;
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   // Arenas in the order they came, so by page number, too. Neighbours in both are one entry.
   struct Arena {
     Atomic<uintptr_t> start;

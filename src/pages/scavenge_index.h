@@ -62,6 +62,7 @@ class ScavengeIndex {
   void Verify(const ChunkRanges& grown) const;
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   void Touch(Record& r) const;
   bool MayTake(const Record& r, bool force) const;
 

@@ -34,6 +34,7 @@ class SteppedTable {
   static Bytes SizeFor(Bytes entries);
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   static constexpr unsigned kMaxSteps = 1024;
   static constexpr unsigned kMinStepShift = 16;  // the largest OS page
 

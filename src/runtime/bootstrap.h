@@ -39,6 +39,7 @@ class Bootstrap {
   }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   static constexpr size_t kHeader = 16;
 
   alignas(kHeader) char memory_[64 << 10] = {};

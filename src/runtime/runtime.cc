@@ -28,10 +28,8 @@ uint32_t RecordCapacity(const PageHeap& pages, const os::MemoryLimits& limits) {
 
 }  // namespace
 
-namespace {
 constinit ThreadBlock shared_block{};
 constinit Bootstrap bootstrap_arena{};
-}  // namespace
 
 constinit Runtime runtime(shared_block, bootstrap_arena);
 

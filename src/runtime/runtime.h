@@ -46,6 +46,7 @@ class Runtime {
   Bootstrap& bootstrap;
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   SPANHEAP_COLD bool Start();
   bool StartLocked() REQUIRES(start_mutex_);
 
@@ -56,5 +57,8 @@ class Runtime {
 
 // Hidden also for those who only use it: reached without a look into the global offset table.
 extern constinit Runtime runtime [[gnu::visibility("hidden")]];
+// What the one Runtime is given.
+extern constinit ThreadBlock shared_block [[gnu::visibility("hidden")]];
+extern constinit Bootstrap bootstrap_arena [[gnu::visibility("hidden")]];
 
 }  // namespace spanheap

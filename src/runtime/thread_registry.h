@@ -70,6 +70,7 @@ class ThreadRegistry {
   }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   static void OnThreadExit(void* block);
 
   ThreadBlock* NewBlockLocked() REQUIRES(mutex_);

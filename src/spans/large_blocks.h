@@ -47,6 +47,7 @@ class LargeBlocks {
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   struct Window {
     Address start;   // of the block and the window
     Bytes reserved;  // size of the window

@@ -10,11 +10,10 @@ void* MetadataArena::Allocate(Bytes size, Bytes alignment) {
     MutexLock lock(mutex_);
     if (void* p = TakeLocked(size, alignment)) return p;
   }
-  const Bytes piece_size = size + alignment > kPiece ? RoundUp(size + alignment, kPiece) : kPiece;
-  const Address piece = MapPiece(piece_size);
-  if (piece == Address()) return nullptr;
+  Piece* const piece = MapPiece(RoundUp(Bytes(sizeof(Piece)) + size + alignment, kPiece));
+  if (piece == nullptr) return nullptr;
   MutexLock lock(mutex_);
-  InstallLocked(piece, piece_size);
+  InstallLocked(piece);
   return TakeLocked(size, alignment);
 }
 
@@ -25,26 +24,26 @@ void* MetadataArena::TakeLocked(Bytes size, Bytes alignment) {
   return PointerTo(start);
 }
 
-Address MetadataArena::MapPiece(Bytes size) {
-  const Address piece = memory_->Reserve(size, os::PageSize(), "spanheap-metadata");
-  if (piece == Address()) return piece;
-  if (!memory_->MakeReady(piece, size)) {
-    memory_->Unreserve(piece, size);
-    return Address();
+MetadataArena::Piece* MetadataArena::MapPiece(Bytes size) {
+  const Address start = memory_->Reserve(size, os::PageSize(), "spanheap-metadata");
+  if (start == Address()) return nullptr;
+  if (!memory_->MakeReady(start, size)) {
+    memory_->Unreserve(start, size);
+    return nullptr;
   }
   mapped_.FetchAddRelaxed(size.value);  // relaxed: a statistic
+  auto* const piece = PointerTo<Piece>(start);
+  piece->size = size;
   return piece;
 }
 
 // The new piece always serves the request at hand: it is installed even if another thread has
 // installed one meanwhile, and the rest of that one is lost.
-void MetadataArena::InstallLocked(Address piece, Bytes size) {
-  if (piece + size == next_) {  // the kernel hands out downwards: neighbours join
-    next_ = piece;
-    return;
-  }
-  next_ = piece;
-  end_ = piece + size;
+void MetadataArena::InstallLocked(Piece* piece) {
+  piece->next = pieces_.LoadRelaxed();  // relaxed: written under this lock
+  pieces_.StoreRelease(piece);
+  next_ = AddressOf(piece + 1);
+  end_ = AddressOf(piece) + piece->size;
 }
 
 }  // namespace spanheap

@@ -4,7 +4,8 @@
 //
 // Idea.       Pieces of 256 KiB from the OS; requests are cut off the current piece under a lock.
 //             A thread that finds the piece used up makes the next one ready without the lock and
-//             installs it; what was left of the one before is dropped unless the two join.
+//             installs it; what was left of the one before is dropped. Each piece begins with a
+//             link to the one before, so that tools find them all.
 // Invariants. What Allocate returns is zero, aligned as asked, and stays valid for ever.
 // Threads.    Any. No system call under the lock.
 // Fails.      Null when the OS refuses.
@@ -13,6 +14,7 @@
 #pragma once
 
 #include "base/annotations.h"
+#include "base/atomic.h"
 #include "base/units.h"
 #include "os/memory.h"
 #include "sync/mutex.h"
@@ -32,15 +34,23 @@ class MetadataArena {
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   // Small enough for tiny processes, large enough for few system calls.
   static constexpr Bytes kPiece = 256_KiB;
 
+  // At the start of each piece.
+  struct Piece {
+    Piece* next;  // the piece installed before; constant once this one is in the list
+    Bytes size;   // of the whole piece
+  };
+
   void* TakeLocked(Bytes size, Bytes alignment) REQUIRES(mutex_);
-  Address MapPiece(Bytes size);
-  void InstallLocked(Address piece, Bytes size) REQUIRES(mutex_);
+  Piece* MapPiece(Bytes size);
+  void InstallLocked(Piece* piece) REQUIRES(mutex_);
 
   Mutex mutex_{LockRank::kMetadata};
   os::Memory* memory_ = nullptr;  // constant after Init
+  Atomic<Piece*> pieces_;         // the latest; written under mutex_
   Address next_ GUARDED_BY(mutex_);
   Address end_ GUARDED_BY(mutex_);
   Atomic<size_t> mapped_;

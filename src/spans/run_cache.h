@@ -36,6 +36,7 @@ class RunCache {
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   // Of one class: enough for the swings of a busy program, few enough to drain in one go.
   static constexpr unsigned kDepth = 32;
   static constexpr uint64_t kMaxBytes = uint64_t{256} << 20;

@@ -100,6 +100,7 @@ class SpanHeap {
   void ResetInChild();
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   Span* NewSpan(unsigned malloc_class, PageCache& cache);
   void BeginSmall(Span& span, unsigned malloc_class, const PageRun& run);
   void Publish(const Span& span, uint8_t class_byte);

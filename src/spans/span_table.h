@@ -42,6 +42,7 @@ class SpanTable {
   void ResetInChild();
 
  private:
+  friend struct RootRecord;                // its layout is described to tools
   static constexpr uint32_t kStep = 1024;  // records made ready at a time: 64 KiB
   static constexpr unsigned kOrders = 8;   // bitmaps of 2^0 (inline), 2^1 .. 2^7 words
 

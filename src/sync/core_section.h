@@ -44,6 +44,8 @@ class CoreGate {
   SPANHEAP_NOINLINE void AwaitOpen();
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
+
   Atomic<uint32_t> closed_;            // 0 or 1; a futex word
   bool closer_makes_barrier_ = false;  // constant after Init
 };

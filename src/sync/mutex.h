@@ -54,6 +54,7 @@ class CAPABILITY("mutex") Mutex {
   LockRank rank() const { return rank_; }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   enum : uint32_t { kFree, kHeld, kHeldWithSleepers };
 
   SPANHEAP_NOINLINE void LockSlow();

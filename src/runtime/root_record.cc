@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/root_record.h"
+
+#include <cstddef>
+
+#include "runtime/options.h"
+#include "runtime/runtime.h"
+
+namespace spanheap {
+namespace {
+
+template <size_t kLength>
+constexpr sh_root_entry Entry(const char (&name)[kLength], sh_root_kind kind) {
+  static_assert(kLength <= sizeof(sh_root_entry::name));
+  sh_root_entry entry{};
+  for (size_t i = 0; i < kLength; ++i) entry.name[i] = name[i];
+  entry.kind = kind;
+  return entry;
+}
+
+// A variable of the library; of an array, its elements.
+template <size_t kLength, class T>
+constexpr sh_root_entry At(const char (&name)[kLength], const T* object) {
+  sh_root_entry entry = Entry(name, SH_ROOT_ADDRESS);
+  entry.where.address = object;
+  entry.size = sizeof(T);
+  entry.count = 1;
+  return entry;
+}
+template <size_t kLength, class T, size_t kCount>
+constexpr sh_root_entry At(const char (&name)[kLength], const T (*array)[kCount]) {
+  sh_root_entry entry = At(name, &(*array)[0]);
+  entry.count = kCount;
+  return entry;
+}
+
+// A field of `size` bytes, `count` times, at an offset within its record.
+template <size_t kLength>
+constexpr sh_root_entry Field(const char (&name)[kLength], size_t offset, size_t size,
+                              size_t count = 1) {
+  sh_root_entry entry = Entry(name, SH_ROOT_FIELD);
+  entry.where.number = offset;
+  entry.size = static_cast<uint32_t>(size);
+  entry.count = static_cast<uint16_t>(count);
+  return entry;
+}
+
+template <size_t kLength>
+constexpr sh_root_entry Number(const char (&name)[kLength], uint64_t number) {
+  sh_root_entry entry = Entry(name, SH_ROOT_NUMBER);
+  entry.where.number = number;
+  return entry;
+}
+
+}  // namespace
+
+#define SPANHEAP_FIELD(name, type, member) \
+  Field(name, offsetof(type, member), sizeof(static_cast<type*>(nullptr)->member))
+
+// Pointers among these are variables that hold the address of a table.
+constinit const sh_root_entry RootRecord::kEntries[] = {
+    // ---- state and locks: all zero where `--stop` may look
+    At("started", &runtime.started_),
+    At("start.lock", &runtime.start_mutex_.word_),
+    At("gate.closed", &runtime.gate.closed_),
+    At("threads.lock", &runtime.threads.mutex_.word_),
+    At("heap.lock", &runtime.pages.lock_.word_),
+    // ---- geometry
+    Number("page.size", kPageSize.value),
+    Number("chunk.pages", kChunkPages.value),
+    Number("arena.size", kArenaSize.value),
+    Number("class.count", kMallocClassCount),
+    Number("class.first_run", kFirstRunClass),
+    Number("class.record", sizeof(ClassGeometry)),
+    At("classes", kMallocClasses.data()),
+    SPANHEAP_FIELD("class.block_bytes", ClassGeometry, block_bytes),
+    SPANHEAP_FIELD("class.span_pages", ClassGeometry, span_pages),
+    SPANHEAP_FIELD("class.slots", ClassGeometry, slots),
+    // ---- pages: addresses and tables
+    At("pages.base", &runtime.pages.space_.tables_.base),
+    At("pages.linear_end", &runtime.pages.space_.linear_end_),
+    At("pages.class_of", &runtime.pages.space_.tables_.class_of),
+    At("pages.span_of", &runtime.pages.space_.tables_.span_of),
+    At("pages.tables", &runtime.pages.space_.upper_),
+    At("pages.last_table", &runtime.pages.space_.records_.base_),
+    At("pages.last_table_size", &runtime.pages.space_.records_.size_),
+    At("arenas", &runtime.pages.space_.arenas_),
+    At("arenas.count", &runtime.pages.space_.arena_count_),
+    Number("arena.record", sizeof(PageSpace::Arena)),
+    SPANHEAP_FIELD("arena.start", PageSpace::Arena, start),
+    SPANHEAP_FIELD("arena.first_chunk", PageSpace::Arena, first_chunk),
+    SPANHEAP_FIELD("arena.chunks", PageSpace::Arena, chunks),
+    // ---- pages: the allocator
+    At("pages.chunks", &runtime.pages.pages_.chunks_),
+    Number("chunk.record", sizeof(PageChunk)),
+    SPANHEAP_FIELD("chunk.used", PageChunk, used),
+    SPANHEAP_FIELD("chunk.scavenged", PageChunk, scavenged),
+    SPANHEAP_FIELD("chunk.zeroed", PageChunk, zeroed),
+    At("grown.ranges", &runtime.pages.pages_.grown_.ranges_),
+    At("grown.count", &runtime.pages.pages_.grown_.count_),
+    Number("grown.record", sizeof(ChunkRange)),
+    SPANHEAP_FIELD("grown.begin", ChunkRange, begin),
+    SPANHEAP_FIELD("grown.end", ChunkRange, end),
+    At("pages.grown", &runtime.pages.pages_.counts_.grown),
+    At("pages.free", &runtime.pages.pages_.counts_.free),
+    At("pages.scavenged", &runtime.pages.pages_.counts_.scavenged),
+    At("pages.claimed", &runtime.pages.pages_.counts_.claimed),
+    At("summary.upper", &runtime.pages.space_.upper_),
+    At("summary.leaves", &runtime.pages.space_.leaves_.base_),
+    At("summary.levels", &runtime.pages.space_.shape_.levels),
+    At("summary.entries", &runtime.pages.space_.shape_.entries),
+    At("pages.table_bytes", &runtime.pages.metadata_),
+    At("pages.reserved", &runtime.pages.reserved_),
+    At("pages.peak", &runtime.pages.peak_grown_),
+    At("pages.allocations", &runtime.pages.allocations_),
+    At("pages.os_releases", &runtime.pages.os_releases_),
+    // ---- the scavenger's view of chunks
+    At("age.records", &runtime.pages.pages_.index_.records_),
+    At("age.now", &runtime.pages.pages_.index_.generation_),
+    Number("age.record", sizeof(ScavengeIndex::Record)),
+    SPANHEAP_FIELD("age.used", ScavengeIndex::Record, used),
+    SPANHEAP_FIELD("age.generation", ScavengeIndex::Record, generation),
+    // ---- spans
+    At("spans", &runtime.spans.table_.spans_),
+    At("spans.end", &runtime.spans.table_.end_),
+    At("spans.ready", &runtime.spans.table_.ready_),
+    At("spans.capacity", &runtime.spans.table_.capacity_),
+    Number("span.record", sizeof(Span)),
+    SPANHEAP_FIELD("span.ownership", Span, ownership),
+    SPANHEAP_FIELD("span.bits", Span, bits),
+    SPANHEAP_FIELD("span.inline_bits", Span, inline_bits),
+    SPANHEAP_FIELD("span.first", Span, first),
+    SPANHEAP_FIELD("span.block_bytes", Span, block_bytes),
+    SPANHEAP_FIELD("span.slots", Span, slots),
+    SPANHEAP_FIELD("span.class", Span, malloc_class),
+    SPANHEAP_FIELD("span.state", Span, state),
+    SPANHEAP_FIELD("span.pages", Span, pages),
+    Number("span.small", static_cast<uint64_t>(SpanState::kSmall)),
+    Number("span.solo", static_cast<uint64_t>(SpanState::kSolo)),
+    At("spans.small_bytes", &runtime.spans.small_bytes_),
+    At("spans.solo_bytes", &runtime.spans.solo_bytes_),
+    At("kept.bytes", &runtime.spans.run_cache_.bytes_),
+    At("kept.shelves", &runtime.spans.run_cache_.shelves_),
+    Number("kept.record", sizeof(RunCache::Shelf)),
+    SPANHEAP_FIELD("kept.count", RunCache::Shelf, count),
+    Field("kept.runs", offsetof(RunCache::Shelf, runs), sizeof(PageIndex), RunCache::kDepth),
+    // ---- records and large blocks
+    At("metadata.bytes", &runtime.metadata.mapped_),
+    At("metadata.pieces", &runtime.metadata.pieces_),
+    SPANHEAP_FIELD("piece.next", MetadataArena::Piece, next),
+    SPANHEAP_FIELD("piece.size", MetadataArena::Piece, size),
+    At("large.windows", &runtime.large.windows_),
+    At("large.count", &runtime.large.count_),
+    At("large.bytes", &runtime.large.live_bytes_),
+    At("large.reserved", &runtime.large.reserved_),
+    Number("window.record", sizeof(LargeBlocks::Window)),
+    SPANHEAP_FIELD("window.start", LargeBlocks::Window, start),
+    SPANHEAP_FIELD("window.reserved", LargeBlocks::Window, reserved),
+    SPANHEAP_FIELD("window.ready", LargeBlocks::Window, ready),
+    // ---- threads
+    At("threads.first", &runtime.threads.first_),
+    At("threads.shared", &shared_block),
+    At("ended.taken", &runtime.threads.totals_.taken),
+    At("ended.returned", &runtime.threads.totals_.returned),
+    At("ended.refills", &runtime.threads.totals_.refills),
+    At("ended.flushes", &runtime.threads.totals_.flushes),
+    Number("thread.record", sizeof(ThreadBlock)),
+    Field("thread.tops", offsetof(ThreadBlock, bins.tops), sizeof(void**), kMallocClassCount),
+    SPANHEAP_FIELD("thread.section_depth", ThreadBlock, state.section_depth),
+    Field("thread.page_base", offsetof(ThreadBlock, page_cache) + offsetof(PageCache, base_),
+          sizeof(PageIndex)),
+    Field("thread.page_free", offsetof(ThreadBlock, page_cache) + offsetof(PageCache, free_),
+          sizeof(uint64_t)),
+    SPANHEAP_FIELD("thread.refills", ThreadBlock, refills),
+    SPANHEAP_FIELD("thread.flushes", ThreadBlock, flushes),
+    SPANHEAP_FIELD("thread.next", ThreadBlock, next),
+    SPANHEAP_FIELD("thread.orphaned", ThreadBlock, orphaned),
+    Field("thread.classes", offsetof(ThreadBlock, classes), sizeof(ClassState), kMallocClassCount),
+    SPANHEAP_FIELD("state.bottom", ClassState, bottom),
+    SPANHEAP_FIELD("state.span", ClassState, span),
+    SPANHEAP_FIELD("state.capacity", ClassState, capacity),
+    SPANHEAP_FIELD("state.taken", ClassState, taken),
+    SPANHEAP_FIELD("state.returned", ClassState, returned),
+    At("bootstrap.used", &bootstrap_arena.used_),
+    // ---- options
+    At("option.verify", &options.verify),
+    At("option.sample", &options.sample),
+    At("option.reserve", &options.reserve),
+};
+constinit const uint32_t RootRecord::kCount = sizeof(kEntries) / sizeof(kEntries[0]);
+
+}  // namespace spanheap
+
+extern "C" {
+[[gnu::used]] constinit const sh_root_record sh_root_record_1 = {SH_ROOT_MAGIC,
+                                                                 SH_ROOT_FORMAT,
+                                                                 sizeof(sh_root_entry),
+                                                                 spanheap::RootRecord::kCount,
+                                                                 0,
+                                                                 spanheap::RootRecord::kEntries,
+                                                                 SPANHEAP_VERSION_TEXT};
+}
+
+// owner size, content size, type; owner; the distance from the content to the record.
+asm(".pushsection .note.spanheap, \"a\", %note\n"
+    ".balign 4\n"
+    ".long 9\n"
+    ".long 8\n"
+    ".long 1\n"
+    ".asciz \"spanheap\"\n"
+    ".balign 4\n"
+    ".quad sh_root_record_1 - .\n"
+    ".popsection\n");
