@@ -10,6 +10,8 @@
 #define SPANHEAP_ALWAYS_INLINE inline __attribute__((always_inline))
 #define SPANHEAP_NOINLINE __attribute__((noinline))
 #define SPANHEAP_COLD __attribute__((noinline, cold))
+// For functions that read the program's memory as it is: sanitizers look away.
+#define SPANHEAP_NO_SANITIZE __attribute__((no_sanitize_address, no_sanitize_thread))
 
 // Keeps a pointer in the register that functions return their result in, which saves a move.
 #if defined(__x86_64__)

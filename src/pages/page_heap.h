@@ -101,6 +101,11 @@ class PageHeap {
   // True if a lies in a page that was made ready.
   bool Contains(Address a) const { return space_.Contains(a); }
 
+  // One past the highest chunk number that will ever exist.
+  ChunkIndex capacity() const { return space_.capacity(); }
+  // No page lies outside of the tables' linear range, so far.
+  bool is_linear() const { return space_.has_one_arena(); }
+
   // In a forked child, whose locks may be held by threads that are not there.
   void ResetInChild();
 

@@ -97,6 +97,7 @@ class PageSpace {
   // One past the highest chunk number that will ever exist.
   ChunkIndex capacity() const { return capacity_; }
   bool is_sparse() const { return is_sparse_; }
+  bool has_one_arena() const { return arena_count_.LoadAcquire() == 1; }
   // Address space held, and table parts made ready.
   Bytes reserved() const { return reserved_; }
   Bytes table_bytes() const;

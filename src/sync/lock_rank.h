@@ -14,6 +14,7 @@ enum class LockRank : uint8_t {
   kThreadBlock,  // one thread's caches, while somebody else than the owner may look at them
   kCentralList,  // one size class's lists of partly used spans
   kLargeBlocks,  // the region of blocks of 32 MiB and more
+  kCollectedTables,  // making the collector's side tables ready: held across the call
   kPageSpace,    // growth: reservation of address space and the tables beside it
   kPageHeap,     // page bitmaps and summaries
   kSpanGrowth,   // making more span records ready

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "collect/allocator.h"
+
+#include <cstring>
+
+#include "base/check.h"
+
+namespace spanheap::collected {
+namespace {
+
+constexpr size_t kMaxObject = size_t{1} << 46;  // what addresses can hold, by far
+
+Domain DomainFor(const sh_layout& layout, size_t bytes) {
+  if (layout.kind == SH_SCAN_NONE || layout.size == 0) return Domain::kNoScan;
+  return layout.kind == SH_SCAN_PRECISE && bytes <= kMaxBitsBytes ? Domain::kBits : Domain::kTyped;
+}
+
+// The element's pointer bits, once per element.
+uint64_t Repeat(uint64_t bits, unsigned words, uint32_t count) {
+  uint64_t all = bits;
+  for (uint32_t i = 1; i < count; ++i) all |= bits << (i * words);
+  return all;
+}
+
+// Only the span's holder writes them; markers read other slots' bits meanwhile.
+void WritePointerBits(Atomic<uint64_t>* page, const char* at, uint32_t block_bytes, uint64_t bits) {
+  const auto first = static_cast<unsigned>(AddressOf(at).value % kPageSize.value / 8);
+  const uint64_t range = LowBits(block_bytes / 8);
+  Atomic<uint64_t>* word = page + first / 64;
+  const unsigned shift = first % 64;
+  // Relaxed: the object is found through what is published after this.
+  word->StoreRelaxed((word->LoadRelaxed() & ~(range << shift)) | bits << shift);
+  if (shift + block_bytes / 8 <= 64) return;
+  ++word;
+  word->StoreRelaxed((word->LoadRelaxed() & ~(range >> (64 - shift))) | bits >> (64 - shift));
+}
+
+}  // namespace
+
+bool Allocator::Plan(sh_layout& layout, size_t count, Request& request) {
+  size_t bytes = 0;
+  if (__builtin_mul_overflow(layout.size, count, &bytes) || bytes > kMaxObject) return false;
+  if (bytes == 0) bytes = 1;
+  const Domain domain = DomainFor(layout, bytes);
+  // The smallest class has room for nothing but its allocated bits.
+  if (domain != Domain::kNoScan && bytes < 16) bytes = 16;
+  request.layout = &layout;
+  request.bytes = bytes;
+  request.count = static_cast<uint32_t>(count);
+  const Domain large = domain == Domain::kNoScan ? domain : Domain::kTyped;
+  request.kind = bytes <= kMaxSmallBytes ? KindFor(ClassFor(static_cast<uint32_t>(bytes)), domain)
+                                         : KindFor(0, large);
+  return true;
+}
+
+void Allocator::Describe(ClaimedWord& word, char* at, uint32_t slot, const Request& request) {
+  const Domain domain = kSpanKinds[request.kind].domain;
+  if (domain == Domain::kBits) {
+    const auto words = static_cast<unsigned>(request.layout->size / 8);
+    const uint64_t bits = Repeat(request.layout->pointer_bits[0], words, request.count);
+    WritePointerBits(store_.tables().pointers(word.span->first.value), at, word.block_bytes, bits);
+    return;
+  }
+  if (word.needs_zero) memset(at, 0, word.block_bytes);
+  if (domain != Domain::kTyped) return;
+  word.span->type_ids[slot].StoreRelease(layouts_.IdOf(*request.layout));
+}
+
+// ---- tiny objects
+
+void* Allocator::TryNewTiny(AllocationCache& cache, size_t bytes) {
+  const size_t alignment = bytes % 8 == 0 ? 8 : bytes % 4 == 0 ? 4 : bytes % 2 == 0 ? 2 : 1;
+  const size_t offset = RoundUp(cache.tiny_used, alignment);
+  char* block = cache.tiny;
+  if (block == nullptr || offset + bytes > 16) return nullptr;
+  cache.tiny_used = static_cast<uint32_t>(offset + bytes);
+  return block + offset;
+}
+
+void Allocator::BeginTiny(AllocationCache& cache, char* block, size_t bytes) {
+  if (cache.tiny != nullptr && bytes >= cache.tiny_used) return;  // the old one has more room
+  cache.tiny_used = static_cast<uint32_t>(bytes);
+  cache.tiny = block;
+}
+
+// ---- claiming words
+
+size_t Allocator::Claim(AllocationCache& cache, uint8_t kind) {
+  ClaimedWord& word = cache.words[kind];
+  unsigned from = word.word + 1U;
+  for (;;) {
+    if (word.span == nullptr) {
+      word.span = store_.TakeSpan(kind, cache.pages);
+      if (word.span == nullptr) return 0;
+      from = 0;
+    } else {
+      store_.EnsureSwept(word.span);
+    }
+    if (ClaimFrom(word, kind, from)) break;
+    store_.Release(word.span);
+    word.span = nullptr;
+  }
+  // Relaxed: the claim is this thread's.
+  const auto slots = static_cast<uint64_t>(std::popcount(word.free.LoadRelaxed()));
+  const size_t bytes = slots * word.block_bytes;
+  state_.live.FetchAddRelaxed(bytes);  // relaxed: counters
+  state_.allocated_bytes.FetchAddRelaxed(bytes);
+  state_.allocated_objects.FetchAddRelaxed(slots);
+  return bytes;
+}
+
+bool Allocator::ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from) {
+  const SpanKind& shape = kSpanKinds[kind];
+  CollectedSpan& span = *word.span;
+  Atomic<uint64_t>* allocated = store_.tables().allocated(span.first.value, shape);
+  for (unsigned i = 0; i < shape.words; ++i) {
+    const unsigned w = (from + i) % shape.words;
+    const uint64_t mask = ~allocated[w].LoadAcquire();
+    if (mask == 0) continue;
+    word.word = static_cast<uint16_t>(w);
+    word.block_bytes = shape.block_bytes;
+    word.start = store_.pages().AddressOf(span.first) + Bytes(size_t{w} * 64 * shape.block_bytes);
+    word.needs_zero = span.needs_zero && shape.block_bytes > kMaxBitsBytes;
+    Prepare(word, mask);
+    allocated[w].FetchOr(mask);
+    if (state_.is_marking()) Blacken(word, mask);
+    word.free.StoreRelease(mask);
+    return true;
+  }
+  return false;
+}
+
+// Whoever comes upon a slot of the word before it is handed out finds nothing to scan in it.
+void Allocator::Prepare(ClaimedWord& word, uint64_t mask) {
+  CollectedSpan& span = *word.span;
+  if (span.type_ids != nullptr) {
+    for (uint64_t rest = mask; rest != 0; rest &= rest - 1) {
+      const unsigned bit = static_cast<unsigned>(std::countr_zero(rest));
+      span.type_ids[word.word * 64U + bit].StoreRelease(0);
+    }
+  }
+  if (!span.needs_zero || word.block_bytes > kMaxBitsBytes) return;
+  char* const start = PointerTo<char>(word.start);
+  for (uint64_t rest = mask; rest != 0;) {
+    const auto from = static_cast<unsigned>(std::countr_zero(rest));
+    const auto run = static_cast<unsigned>(std::countr_one(rest >> from));
+    memset(start + size_t{from} * word.block_bytes, 0, size_t{run} * word.block_bytes);
+    rest &= ~BitRange(from, run);
+  }
+}
+
+void Allocator::Blacken(const ClaimedWord& word, uint64_t mask) {
+  const CollectedSpan& span = *word.span;
+  Atomic<uint64_t>* marks = store_.tables().marks(span.first.value);
+  if (kSpanKinds[span.kind].domain == Domain::kBits) {
+    marks[MarkBlock::kScanned + word.word].FetchOr(mask);
+  }
+  marks[word.word].FetchOr(mask);
+  const auto slots = static_cast<uint64_t>(std::popcount(mask));
+  state_.black.FetchAddRelaxed(slots * word.block_bytes);  // relaxed: a counter
+}
+
+void Allocator::MarkClaimed(AllocationCache& cache) {
+  cache.tiny = nullptr;
+  for (ClaimedWord& word : cache.words) {
+    const uint64_t mask = word.free.LoadAcquire();
+    if (mask != 0) Blacken(word, mask);
+  }
+}
+
+void Allocator::SweepHeld(AllocationCache& cache) {
+  for (ClaimedWord& word : cache.words) {
+    if (word.span != nullptr) store_.EnsureSwept(word.span);
+  }
+}
+
+void Allocator::Release(AllocationCache& cache) {
+  cache.tiny = nullptr;
+  for (ClaimedWord& word : cache.words) {
+    if (word.span == nullptr) continue;
+    store_.EnsureSwept(word.span);
+    const uint64_t mask = word.free.LoadAcquire();
+    // While marking the slots are black: the next cycle finds them unmarked.
+    if (mask != 0 && !state_.is_marking()) {
+      const SpanKind& shape = kSpanKinds[word.span->kind];
+      store_.tables().allocated(word.span->first.value, shape)[word.word].FetchAnd(~mask);
+      word.span->needs_zero = true;
+    }
+    word.free.StoreRelease(0);
+    store_.Release(word.span);
+    word.span = nullptr;
+  }
+  store_.pages().Flush(cache.pages);
+}
+
+// ---- large objects
+
+char* Allocator::BeginLarge(const Request& request, bool& zeroed) {
+  const Domain domain = kSpanKinds[request.kind].domain;
+  const CollectedSpan* span = store_.TakeLarge(Bytes(request.bytes), domain, zeroed);
+  if (span == nullptr) return nullptr;
+  const size_t bytes = BytesOf(span->pages).value;
+  if (state_.is_marking()) {
+    store_.tables().marks(span->first.value)[0].FetchOr(1);
+    state_.black.FetchAddRelaxed(bytes);  // relaxed: counters
+  }
+  state_.live.FetchAddRelaxed(bytes);
+  state_.allocated_bytes.FetchAddRelaxed(bytes);
+  state_.allocated_objects.FetchAddRelaxed(1);
+  return PointerTo<char>(store_.pages().AddressOf(span->first));
+}
+
+void Allocator::FinishLarge(char* at, const Request& request, bool zeroed) {
+  CollectedSpan& span = store_.SpanOfPage(store_.pages().IndexOf(AddressOf(at)));
+  if (!zeroed) memset(at, 0, BytesOf(span.pages).value);
+  if (kSpanKinds[request.kind].domain != Domain::kTyped) return;
+  span.type_id.StoreRelease(layouts_.IdOf(*request.layout));
+}
+
+}  // namespace spanheap::collected

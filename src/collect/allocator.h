@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+//
+// Allocator: new collected objects, from a thread's claimed words or from pages of their own.
+//
+// Idea.       A layout decides the domain: without pointers, a bit per word (up to 512 bytes), or a
+//             type number. Small objects up to 512 bytes are cleared a word of slots at a time,
+//             larger ones when they are handed out, before their type number is set: what has no
+//             number is not scanned.
+// Invariants. While marking, slots are black from their claim on, large objects from the moment
+//             they can be found.
+// Threads.    TryNewSmall: the cache's owner, may be stopped anywhere. Claim, BeginLarge, Release:
+//             inside a section. FinishLarge: outside of it, since clearing takes long.
+// Fails.      Null when no memory can be had.
+// Go.         malloc.go mallocgc.
+// Tests.      tests/collect/allocator_test.cc.
+#pragma once
+
+#include "collect/allocation_cache.h"
+#include "collect/heap_state.h"
+#include "collect/layout_table.h"
+#include "collect/span_store.h"
+
+namespace spanheap::collected {
+
+// What to allocate, worked out once.
+struct Request {
+  sh_layout* layout = nullptr;
+  size_t bytes = 0;
+  uint32_t count = 0;  // elements; not used for large objects
+  uint8_t kind = 0;
+};
+
+class Allocator {
+ public:
+  constexpr Allocator(SpanStore& store, LayoutTable& layouts, HeapState& state)
+      : store_(store), layouts_(layouts), state_(state) {}
+
+  // False: more than can ever be had.
+  static bool Plan(sh_layout& layout, size_t count, Request& request);
+
+  // From the claimed word; null: Claim first.
+  SPANHEAP_ALWAYS_INLINE void* TryNewSmall(AllocationCache& cache, const Request& request) {
+    uint32_t slot = 0;
+    ClaimedWord& word = cache.words[request.kind];
+    char* at = word.TakeSlot(slot);
+    if (at == nullptr) return nullptr;
+    Describe(word, at, slot, request);
+    return at;
+  }
+  // Part of the thread's tiny block; null: there is none with room.
+  static void* TryNewTiny(AllocationCache& cache, size_t bytes);
+  // A new tiny block of 16 bytes, of which the first `bytes` are handed out.
+  static void BeginTiny(AllocationCache& cache, char* block, size_t bytes);
+
+  // Gets the kind's next word of free slots. Returns its bytes; 0: no memory.
+  size_t Claim(AllocationCache& cache, uint8_t kind);
+
+  // Pages for a large object, black while marking, not scanned yet.
+  // The caller keeps the address on its stack from here on: nothing else does.
+  SPANHEAP_NOINLINE char* BeginLarge(const Request& request, bool& zeroed);
+  // Clears it and has it scanned from here on.
+  void FinishLarge(char* at, const Request& request, bool zeroed);
+
+  // All that the cache holds goes back.
+  void Release(AllocationCache& cache);
+  // Marking begins, the owner is stopped: what it has claimed is black.
+  void MarkClaimed(AllocationCache& cache);
+  // Sweeps what the cache holds, so that the next mark may begin.
+  void SweepHeld(AllocationCache& cache);
+
+ private:
+  void Describe(ClaimedWord& word, char* at, uint32_t slot, const Request& request);
+  bool ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from);
+  void Prepare(ClaimedWord& word, uint64_t mask);
+  void Blacken(const ClaimedWord& word, uint64_t mask);
+
+  SpanStore& store_;
+  LayoutTable& layouts_;
+  HeapState& state_;
+};
+
+}  // namespace spanheap::collected

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// HeapState: the few words that allocation, marking and pacing share: the phase, how much lives,
+// when the next cycle is due.
+//
+// Threads. The phase changes with the world stopped only: inside a section it is constant. The
+//          counters are added to by everybody and read as they come; each has a cache line.
+// Go.      mgc.go gcphase/gcBlackenEnabled, mgcpacer.go gcController's heapLive.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.h"
+#include "base/platform.h"
+
+namespace spanheap::collected {
+
+enum class Phase : uint32_t { kOff, kMark, kTermination };
+
+struct HeapState {
+  // Read often, written rarely.
+  alignas(kCacheLine) Atomic<Phase> phase;
+  Atomic<uint64_t> trigger{~uint64_t{0}};  // `live` at which the next cycle starts
+  // Bytes in objects, counted when a word of slots or a large object is taken, set anew by each
+  // mark.
+  alignas(kCacheLine) Atomic<uint64_t> live;
+  // Of these, those of slots that were taken black in this mark phase.
+  Atomic<uint64_t> black;
+  Atomic<uint64_t> allocated_bytes;    // in all; like `live`
+  Atomic<uint64_t> allocated_objects;  // in all
+
+  bool is_marking() const { return phase.LoadAcquire() != Phase::kOff; }
+};
+
+}  // namespace spanheap::collected

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// LayoutTable: the program's descriptions of its types, by the number the heap gave them.
+//
+// Idea.       A description (sh_layout, static in the program) gets its number at first use; spans
+//             keep numbers, since four bytes per slot are half of an address.
+// Invariants. A number, once given, stays. Number 0 means "not to be scanned".
+// Threads.    Any; giving a number takes a lock, reading none.
+// Fails.      0 when there is no memory for the table or 2^18 types are known.
+// Go.         type.go's descriptors are addresses; there are no numbers.
+// Tests.      tests/collect/layout_table_test.cc.
+#pragma once
+
+#include "base/annotations.h"
+#include "base/atomic.h"
+#include "spanheap/gc_c.h"
+#include "spans/metadata_arena.h"
+#include "sync/mutex.h"
+
+namespace spanheap::collected {
+
+class LayoutTable {
+ public:
+  constexpr LayoutTable() = default;
+  void Init(MetadataArena& metadata) { metadata_ = &metadata; }
+
+  uint32_t IdOf(sh_layout& layout) {
+    const uint32_t id = __atomic_load_n(&layout.id, __ATOMIC_ACQUIRE);
+    return id != 0 ? id : AddSlow(layout);
+  }
+  const sh_layout& At(uint32_t id) const { return *blocks_[id / kBlock].LoadAcquire()[id % kBlock]; }
+  uint32_t count() const { return count_.LoadAcquire(); }
+  void ResetInChild() { mutex_.ResetInChild(); }
+
+ private:
+  static constexpr uint32_t kBlock = 1024;
+  static constexpr uint32_t kBlocks = 256;
+
+  SPANHEAP_COLD uint32_t AddSlow(sh_layout& layout) EXCLUDES(mutex_);
+
+  MetadataArena* metadata_ = nullptr;  // const after Init
+  Mutex mutex_{LockRank::kSpanRecords};
+  Atomic<const sh_layout**> blocks_[kBlocks];  // written under mutex_
+  Atomic<uint32_t> count_;                     // written under mutex_
+};
+
+}  // namespace spanheap::collected

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+#include "collect/marker.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/check.h"
+
+// What trace() is given.
+struct sh_visitor {
+  spanheap::collected::Marker& marker;
+};
+
+namespace spanheap::collected {
+namespace {
+
+// Sanitizers cannot know that a stopped or running thread's words may be read.
+SPANHEAP_NO_SANITIZE SPANHEAP_ALWAYS_INLINE uintptr_t LoadWord(uintptr_t at) {
+  return __atomic_load_n(reinterpret_cast<const uintptr_t*>(at), __ATOMIC_RELAXED);
+}
+
+// Pointer bits of a slot: one bit per word, 64 at most.
+uint64_t PointerBitsOf(const Atomic<uint64_t>* page, unsigned first, unsigned words) {
+  const unsigned shift = first % 64;
+  // Relaxed: another slot's bits may change meanwhile, this one's were there before it was found.
+  uint64_t bits = page[first / 64].LoadRelaxed() >> shift;
+  if (shift + words > 64) bits |= page[first / 64 + 1].LoadRelaxed() << (64 - shift);
+  return bits & LowBits(words);
+}
+
+}  // namespace
+
+// ---- finding and marking
+
+void Marker::Shade(uintptr_t word) {
+  if (const ObjectRef object = finder_.Find(word)) MarkFound(object);
+}
+
+SPANHEAP_NO_SANITIZE void Marker::ShadeRange(uintptr_t low, uintptr_t high) {
+  for (uintptr_t at = RoundUp(low, 8); at + 8 <= high; at += 8) Shade(LoadWord(at));
+}
+
+void Marker::MarkFound(ObjectRef object) {
+  Atomic<uint64_t>& word = store_.tables().marks(object.page)[object.slot / 64];
+  // Relaxed: a stale 0 costs an atomic more.
+  if ((word.LoadRelaxed() & object.bit()) != 0) return;
+  const uint64_t before = word.raw().fetch_or(object.bit(), std::memory_order_seq_cst);
+  if ((before & object.bit()) != 0) return;
+  const SpanKind& shape = object.shape();
+  ++counts_.marked_objects;
+  if (shape.domain == Domain::kBits) {
+    counts_.marked_bytes += shape.block_bytes;
+    QueueSpan(object);
+    return;
+  }
+  counts_.marked_bytes += IsLargeKind(object.kind) ? BytesOf(finder_.SpanOf(object).pages).value
+                                                   : shape.block_bytes;
+  if (shape.domain == Domain::kTyped) QueueObject(finder_.BaseOf(object).value);
+}
+
+// True if the page is this context's to queue. A mark set before an owner byte other than 0 is seen
+// is seen by the scanner, who sets the byte to 0 before it looks: all four accesses are sequential.
+bool Marker::TakeOwnership(uint32_t page) {
+  Atomic<uint8_t>& owner = store_.tables().owner_of(page);
+  const uint8_t seen = owner.LoadSequential();
+  if ((seen & kMany) != 0) return false;
+  if (seen == 0 && owner.raw().fetch_or(kOne, std::memory_order_seq_cst) == 0) return true;
+  return owner.raw().fetch_or(kMany, std::memory_order_seq_cst) == 0;
+}
+
+void Marker::QueueSpan(ObjectRef object) {
+  if (!TakeOwnership(object.page)) return;
+  if (tail_ - head_ == kRing) SpillRing();
+  ring_[tail_++ % kRing] = EntryOf(object);
+}
+
+void Marker::QueueObject(uintptr_t at) {
+  if (objects_ == nullptr || objects_->is_full()) {
+    std::swap(objects_, spare_);
+    if (objects_ != nullptr && objects_->is_full()) {
+      queue_.PutObjects(objects_);
+      objects_ = nullptr;
+    }
+    if (objects_ == nullptr) objects_ = queue_.NewBatch();
+  }
+  SPANHEAP_CHECK(objects_ != nullptr && "memory for grey objects");
+  objects_->entries[objects_->count++] = at;
+}
+
+// ---- passing on
+
+// The older half of the ring.
+void Marker::SpillRing() {
+  WorkBatch* batch = queue_.NewBatch();
+  SPANHEAP_CHECK(batch != nullptr && "memory for grey spans");
+  while (batch->count < kRing / 2) batch->entries[batch->count++] = ring_[head_++ % kRing];
+  queue_.PutSpans(batch);
+}
+
+void Marker::PassOn() {
+  if (tail_ != head_) {
+    WorkBatch* batch = queue_.NewBatch();
+    SPANHEAP_CHECK(batch != nullptr && "memory for grey spans");
+    while (head_ != tail_ && !batch->is_full()) {
+      batch->entries[batch->count++] = ring_[head_++ % kRing];
+    }
+    queue_.PutSpans(batch);
+    if (tail_ != head_) PassOn();
+  }
+  for (WorkBatch** batch : {&objects_, &spare_}) {
+    if (*batch == nullptr) continue;
+    if ((*batch)->is_empty()) {
+      queue_.FreeBatch(*batch);
+    } else {
+      queue_.PutObjects(*batch);
+    }
+    *batch = nullptr;
+  }
+}
+
+void Marker::Share() {
+  constexpr uint32_t kEnough = 8;
+  if (!queue_.is_empty()) return;
+  if (spare_ != nullptr && !spare_->is_empty()) {
+    queue_.PutObjects(spare_);
+    spare_ = nullptr;
+  } else if (objects_ != nullptr && objects_->count >= kEnough) {
+    WorkBatch* half = queue_.NewBatch();
+    if (half == nullptr) return;
+    const uint32_t n = objects_->count / 2;
+    std::copy_n(objects_->entries, n, half->entries);
+    std::copy(objects_->entries + n, objects_->entries + objects_->count, objects_->entries);
+    half->count = n;
+    objects_->count -= n;
+    queue_.PutObjects(half);
+  }
+  if (tail_ - head_ < kEnough) return;
+  WorkBatch* batch = queue_.NewBatch();
+  if (batch == nullptr) return;
+  for (uint32_t n = (tail_ - head_) / 2; n > 0; --n) {
+    batch->entries[batch->count++] = ring_[head_++ % kRing];
+  }
+  queue_.PutSpans(batch);
+}
+
+bool Marker::is_empty() const {
+  return head_ == tail_ && (objects_ == nullptr || objects_->is_empty()) &&
+         (spare_ == nullptr || spare_->is_empty());
+}
+
+MarkCounts Marker::TakeCounts() {
+  const MarkCounts counts = counts_;
+  counts_ = MarkCounts();
+  return counts;
+}
+
+// ---- taking
+
+uint64_t Marker::Drain(uint64_t budget, ShouldStop should_stop, void* context) {
+  constexpr unsigned kBetweenLooks = 16;
+  const uint64_t begin = drained_;
+  for (unsigned n = 0; drained_ - begin < budget; ++n) {
+    if (n % kBetweenLooks == kBetweenLooks - 1) {
+      if (should_stop != nullptr && should_stop(context)) break;
+      Share();
+    }
+    if (!TakeOne()) break;
+  }
+  return drained_ - begin;
+}
+
+// Own before shared; single objects before spans, so that spans gather marks.
+bool Marker::TakeOne() {
+  uintptr_t at = 0;
+  if (TakeObject(at)) {
+    ScanQueued(at);
+    return true;
+  }
+  if (head_ == tail_) RefillRing();
+  if (head_ == tail_) return false;
+  ScanSpan(ring_[head_++ % kRing]);
+  return true;
+}
+
+bool Marker::TakeObject(uintptr_t& at) {
+  if (objects_ == nullptr || objects_->is_empty()) {
+    std::swap(objects_, spare_);
+    if (objects_ == nullptr || objects_->is_empty()) {
+      if (head_ != tail_) return false;  // spans of its own come first
+      WorkBatch* batch = queue_.TakeObjects();
+      if (batch == nullptr) return false;
+      if (objects_ != nullptr) queue_.FreeBatch(objects_);
+      objects_ = batch;
+    }
+  }
+  at = objects_->entries[--objects_->count];
+  return true;
+}
+
+void Marker::RefillRing() {
+  WorkBatch* batch = queue_.TakeSpans();
+  if (batch == nullptr) return;
+  for (uint32_t i = 0; i < batch->count; ++i) ring_[tail_++ % kRing] = batch->entries[i];
+  queue_.FreeBatch(batch);
+}
+
+// ---- scanning
+
+void Marker::ScanSpan(uintptr_t entry) {
+  const auto page = static_cast<uint32_t>(entry >> 16);
+  const SideTables& tables = store_.tables();
+  const SpanKind& shape = kSpanKinds[tables.kind_of(page).LoadAcquire()];
+  SPANHEAP_DCHECK(shape.domain == Domain::kBits);
+  if (tables.owner_of(page).raw().exchange(0, std::memory_order_seq_cst) == kOne) {
+    ++counts_.single_spans;
+    const auto slot = static_cast<uint32_t>(entry & 0xffff);
+    const uint64_t bit = uint64_t{1} << (slot % 64);
+    Atomic<uint64_t>& scanned = tables.scanned(page)[slot / 64];
+    if ((scanned.FetchOr(bit) & bit) == 0) ScanOne(page, slot, shape);
+    return;
+  }
+  ++counts_.dense_spans;
+  ScanMarked(page, shape);
+}
+
+void Marker::ScanMarked(uint32_t page, const SpanKind& shape) {
+  const Atomic<uint64_t>* marks = store_.tables().marks(page);
+  Atomic<uint64_t>* scanned = store_.tables().scanned(page);
+  for (unsigned w = 0; w < shape.words; ++w) {
+    const uint64_t seen = marks[w].LoadSequential();
+    uint64_t todo = seen & ~scanned[w].LoadAcquire();
+    if (todo == 0) continue;
+    todo &= ~scanned[w].FetchOr(todo);
+    for (; todo != 0; todo &= todo - 1) {
+      ScanOne(page, w * 64 + static_cast<uint32_t>(std::countr_zero(todo)), shape);
+    }
+  }
+}
+
+SPANHEAP_NO_SANITIZE void Marker::ScanOne(uint32_t page, uint32_t slot, const SpanKind& shape) {
+  const unsigned words = shape.block_bytes / 8;
+  const uintptr_t start = store_.pages().AddressOf(PageIndex(page)).value;
+  const uintptr_t base = start + uintptr_t{slot} * shape.block_bytes;
+  uint64_t bits = PointerBitsOf(store_.tables().pointers(page), slot * words, words);
+  counts_.scanned_bytes += shape.block_bytes;
+  drained_ += shape.block_bytes;
+  for (; bits != 0; bits &= bits - 1) {
+    const uintptr_t word = LoadWord(base + 8 * static_cast<unsigned>(std::countr_zero(bits)));
+    if (word != 0) Shade(word);
+  }
+}
+
+// An object's start, or the start of a slice of a large one.
+void Marker::ScanQueued(uintptr_t at) {
+  const ObjectRef object = finder_.Find(at);
+  if (!object) return;
+  const uintptr_t base = finder_.BaseOf(object).value;
+  const uintptr_t end = base + finder_.SizeOf(object);
+  const uintptr_t slice_end = std::min(end, at + kSlice);
+  if (at == base) {
+    for (uintptr_t next = slice_end; next < end; next += kSlice) QueueObject(next);
+  }
+  counts_.scanned_bytes += slice_end - at;
+  drained_ += slice_end - at;
+  ScanTyped(object, at, slice_end);
+}
+
+void Marker::ScanTyped(ObjectRef object, uintptr_t from, uintptr_t to) {
+  const CollectedSpan& span = finder_.SpanOf(object);
+  const uint32_t id = span.type_ids != nullptr ? span.type_ids[object.slot].LoadAcquire()
+                                               : span.type_id.LoadAcquire();
+  if (id == 0) return;
+  const sh_layout& layout = layouts_.At(id);
+  const uintptr_t base = finder_.BaseOf(object).value;
+  if (layout.kind == SH_SCAN_PRECISE) {
+    ScanPrecise(layout, base, from, to);
+  } else if (layout.kind == SH_SCAN_CONSERVATIVE) {
+    ShadeRange(from, to);
+  } else if (layout.kind == SH_SCAN_TRACED) {
+    sh_visitor visitor{*this};
+    // Elements that begin in this slice; what is left over at a slot's end is no element.
+    uintptr_t at = base + DivideUp(from - base, layout.size) * layout.size;
+    const uintptr_t end = base + finder_.SizeOf(object);
+    for (; at < to && at + layout.size <= end; at += layout.size) {
+      layout.trace(reinterpret_cast<const void*>(at), &visitor);
+    }
+  }
+}
+
+// The element's bits over and over; slots are zero behind the last element.
+SPANHEAP_NO_SANITIZE void Marker::ScanPrecise(const sh_layout& layout, uintptr_t base,
+                                              uintptr_t from, uintptr_t to) {
+  const size_t words = layout.size / 8;
+  size_t word = (from - base) / 8 % words;
+  for (uintptr_t at = from; at + 8 <= to;) {
+    const size_t run = std::min({size_t{64} - word % 64, words - word, (to - at) / 8});
+    uint64_t bits = layout.pointer_bits[word / 64] >> (word % 64) & LowBits(static_cast<unsigned>(run));
+    for (; bits != 0; bits &= bits - 1) {
+      const uintptr_t value = LoadWord(at + 8 * static_cast<unsigned>(std::countr_zero(bits)));
+      if (value != 0) Shade(value);
+    }
+    at += 8 * run;
+    word = word + run == words ? 0 : word + run;
+  }
+}
+
+void Marker::ShadeContents(ObjectRef object) {
+  const uintptr_t base = finder_.BaseOf(object).value;
+  if (object.shape().domain == Domain::kBits) {
+    ScanOne(object.page, object.slot, object.shape());
+  } else if (object.shape().domain == Domain::kTyped) {
+    ScanTyped(object, base, base + finder_.SizeOf(object));
+  }
+}
+
+}  // namespace spanheap::collected
+
+extern "C" __attribute__((visibility("default"))) void sh_gc_visit(sh_visitor* visitor,
+                                                                 const void* address) noexcept {
+  visitor->marker.Shade(reinterpret_cast<uintptr_t>(address));
+}
+
+extern "C" __attribute__((visibility("default"))) void sh_gc_visit_words(sh_visitor* visitor,
+                                                                       const void* first,
+                                                                       size_t words) noexcept {
+  const auto low = reinterpret_cast<uintptr_t>(first);
+  visitor->marker.ShadeRange(low, low + 8 * words);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+//
+// Marker: one context of marking: finds the objects that words point to, marks them, and scans what
+// was marked.
+//
+// Idea.       Small objects with pointers are not queued one by one: their page is, once, and when
+//             its turn comes all objects marked since are scanned together. A page has an owner
+//             byte: 0, "one object marked" or "more"; who raises it from 0 queues the page. The
+//             scanner sets it to 0 first and then looks at the marks, so no mark is overlooked:
+//             either it is seen, or its marker finds 0 and queues the page again. Objects with
+//             type numbers and large ones go through a stack, large ones in slices.
+// Picture.    word -> ObjectFinder -> mark bit -> without pointers: done
+//                                             -> page of bits: owner byte -> ring of spans
+//                                             -> type number: stack of objects
+// Invariants. Marked before queued. scanned is a subset of marked.
+// Threads.    A context belongs to one thread at a time and is empty when nobody uses it. Contexts
+//             share mark bits and queues. Words of the program are read while it writes them.
+// Fails.      Without memory for a batch the context works off what it has before it goes on.
+// Go.         mgcmark.go, mgcmark_greenteagc.go.
+// Tests.      tests/collect/marker_test.cc against a plain marker.
+#pragma once
+
+#include "collect/layout_table.h"
+#include "collect/mark_queue.h"
+#include "collect/object_finder.h"
+
+namespace spanheap::collected {
+
+struct MarkCounts {
+  uint64_t marked_bytes = 0;
+  uint64_t scanned_bytes = 0;
+  uint64_t marked_objects = 0;
+  uint64_t dense_spans = 0;   // scanned with more than one object at a time
+  uint64_t single_spans = 0;  // with one
+};
+
+class Marker {
+ public:
+  Marker(SpanStore& store, LayoutTable& layouts, MarkQueue& queue)
+      : finder_(store), store_(store), layouts_(layouts), queue_(queue) {}
+  Marker(const Marker&) = delete;
+  Marker& operator=(const Marker&) = delete;
+
+  // What `word` points to lives, if it points to anything.
+  void Shade(uintptr_t word);
+  // Each aligned word of [low, high) may be a pointer.
+  void ShadeRange(uintptr_t low, uintptr_t high);
+  // What the object points to lives, not the object itself.
+  void ShadeContents(ObjectRef object);
+
+  // Works off grey objects until about `budget` bytes are scanned or none can be had or
+  // `should_stop` (if given) says so. Returns the bytes scanned.
+  using ShouldStop = bool (*)(void*);
+  uint64_t Drain(uint64_t budget, ShouldStop should_stop = nullptr, void* context = nullptr);
+  // Passes all grey objects on: the context is empty afterwards.
+  void PassOn();
+  // Passes some on, if there is enough for another worker.
+  void Share();
+  bool is_empty() const;
+
+  // What was counted since the last call.
+  MarkCounts TakeCounts();
+
+ private:
+  static constexpr uint32_t kRing = 256;
+  static constexpr size_t kSlice = 128 << 10;
+  static constexpr uint8_t kOne = 1;   // owner byte: one object was marked
+  static constexpr uint8_t kMany = 2;
+
+  // An entry of the ring: page << 16 | slot of the object that was marked first.
+  static uintptr_t EntryOf(ObjectRef object) {
+    return uintptr_t{object.page} << 16 | object.slot;
+  }
+
+  void MarkFound(ObjectRef object);
+  bool TakeOwnership(uint32_t page);
+  void QueueSpan(ObjectRef object);
+  void QueueObject(uintptr_t at);
+  bool TakeOne();
+  bool TakeObject(uintptr_t& at);
+  void RefillRing();
+  void SpillRing();
+  void ScanSpan(uintptr_t entry);
+  void ScanOne(uint32_t page, uint32_t slot, const SpanKind& shape);
+  void ScanMarked(uint32_t page, const SpanKind& shape);
+  void ScanQueued(uintptr_t at);
+  void ScanTyped(ObjectRef object, uintptr_t from, uintptr_t to);
+  void ScanPrecise(const sh_layout& layout, uintptr_t base, uintptr_t from, uintptr_t to);
+
+  ObjectFinder finder_;
+  SpanStore& store_;
+  LayoutTable& layouts_;
+  MarkQueue& queue_;
+  WorkBatch* objects_ = nullptr;  // pushed to and popped from
+  WorkBatch* spare_ = nullptr;    // full or empty: one batch of hysteresis
+  uint32_t head_ = 0;             // of the ring: the oldest entry
+  uint32_t tail_ = 0;
+  uint64_t drained_ = 0;          // bytes scanned, for budgets
+  MarkCounts counts_;
+  uintptr_t ring_[kRing] = {};
+};
+
+}  // namespace spanheap::collected

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// SideTables: what stands beside each page of a collected span: kind, record, mark, scanned,
+// allocated and pointer bits, and who has queued the page. All by page number, nothing inside
+// pages.
+//
+// Idea.       One reservation made when the collector starts, made ready in steps as chunks get
+//             their first collected page. Kind bytes may be read for every page of the heap before
+//             that: they read as zero.
+// Picture.    page n:  kind_of[n]  span_of[n]  owner[n]
+//             marks[n]      8 words marked, 8 words scanned     (8-byte slots: 16 words marked)
+//             allocated[n]  8 words                             (8-byte slots: not used)
+//             pointers[n]   16 words, a bit per word of a page  (8-byte slots: 16 words allocated)
+// Invariants. Of a page that is in no collected span, kind, marks and allocated bits are zero.
+// Threads.    Any. Cover takes a lock when a chunk is new. Entries are atomics.
+// Fails.      Init and Cover: false when the OS refuses.
+// Go.         malloc.go heapArena, mgcmark_greenteagc.go's inline bits (there at the page's end).
+// Tests.      tests/collect/side_tables_test.cc.
+#pragma once
+
+#include "base/annotations.h"
+#include "base/atomic.h"
+#include "base/platform.h"
+#include "collect/span_kind.h"
+#include "os/memory.h"
+#include "pages/stepped_table.h"
+#include "sync/mutex.h"
+
+namespace spanheap::collected {
+
+// Two cache lines that are fetched together: marks first, scanned behind.
+struct alignas(128) MarkBlock {
+  static constexpr unsigned kScanned = 8;  // the first scanned word
+  Atomic<uint64_t> words[16];
+};
+struct alignas(kCacheLine) AllocatedBlock {
+  Atomic<uint64_t> words[8];
+};
+struct alignas(128) PointerBlock {
+  Atomic<uint64_t> words[16];
+};
+
+class SideTables {
+ public:
+  constexpr SideTables() = default;
+
+  // Tables for `pages` page numbers.
+  bool Init(os::Memory& memory, size_t pages);
+  // Makes the entries of pages [first, first + n) ready.
+  bool Cover(PageIndex first, Pages n) {
+    const uint32_t last = ChunkOf(first + Pages(n.value - 1)).value;
+    for (uint32_t c = ChunkOf(first).value; c <= last; ++c) {
+      if (covered_[c].LoadAcquire() == 0) return CoverSlow(first, n);
+    }
+    return true;
+  }
+
+  Atomic<uint8_t>& kind_of(uint32_t page) const { return kind_of_[page]; }
+  Atomic<uint32_t>& span_of(uint32_t page) const { return span_of_[page]; }
+  Atomic<uint8_t>& owner_of(uint32_t page) const { return owner_of_[page]; }
+  // A bit per slot; `page` is the span's first.
+  Atomic<uint64_t>* marks(uint32_t page) const { return marks_[page].words; }
+  Atomic<uint64_t>* scanned(uint32_t page) const {
+    return marks_[page].words + MarkBlock::kScanned;
+  }
+  Atomic<uint64_t>* allocated(uint32_t page, const SpanKind& kind) const {
+    return kind.words > 8 ? pointers_[page].words : allocated_[page].words;
+  }
+  Atomic<uint64_t>* pointers(uint32_t page) const { return pointers_[page].words; }
+
+  size_t page_capacity() const { return pages_; }
+  // Bytes of entries in use, and of address space.
+  Bytes used() const;
+  Bytes reserved() const { return reserved_; }
+  void ResetInChild() { mutex_.ResetInChild(); }
+
+ private:
+  static constexpr unsigned kTables = 6;
+
+  SPANHEAP_COLD bool CoverSlow(PageIndex first, Pages n) EXCLUDES(mutex_);
+  bool CoverChunkLocked(uint32_t chunk) REQUIRES(mutex_);
+
+  size_t pages_ = 0;  // const after Init, down to covered_
+  os::Memory* memory_ = nullptr;
+  Bytes reserved_;
+  Atomic<uint8_t>* kind_of_ = nullptr;
+  Atomic<uint8_t>* owner_of_ = nullptr;
+  Atomic<uint32_t>* span_of_ = nullptr;
+  MarkBlock* marks_ = nullptr;
+  AllocatedBlock* allocated_ = nullptr;
+  PointerBlock* pointers_ = nullptr;
+  Atomic<uint8_t>* covered_ = nullptr;  // a byte per chunk; written under mutex_
+  Atomic<uint32_t> covered_count_;
+  Mutex mutex_{LockRank::kCollectedTables};  // held across the system call
+  SteppedTable tables_[kTables] GUARDED_BY(mutex_);
+};
+
+}  // namespace spanheap::collected

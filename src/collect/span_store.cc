@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+#include "collect/span_store.h"
+
+#include <bit>
+
+#include "base/check.h"
+#include "collect/specials.h"
+#include "os/futex.h"
+
+namespace spanheap::collected {
+namespace {
+
+constexpr Pages kMaxCachedPages{16};  // larger runs would use up a thread's block of 64 pages
+
+}  // namespace
+
+bool SpanStore::Init(os::Memory& memory, MetadataArena& metadata) {
+  const size_t pages = size_t{pages_.capacity().value} << kChunkPagesShift;
+  return tables_.Init(memory, pages) && records_.Init(memory, metadata, pages);
+}
+
+// ---- lists
+
+void SpanStore::PushLocked(SpanRecords& records, uint32_t& head, CollectedSpan* span) {
+  SPANHEAP_DCHECK(!span->is_listed);
+  span->is_listed = true;
+  span->previous = 0;
+  span->next = head;
+  if (head != 0) records.At(head).previous = records.IndexOf(span);
+  head = records.IndexOf(span);
+}
+
+void SpanStore::RemoveLocked(Lists& lists, CollectedSpan* span) {
+  const uint32_t index = records_.IndexOf(span);
+  if (lists.full_tail == index) lists.full_tail = span->previous;
+  if (span->previous != 0) {
+    records_.At(span->previous).next = span->next;
+  } else if (lists.partial == index) {
+    lists.partial = span->next;
+  } else if (lists.full == index) {
+    lists.full = span->next;
+  } else {
+    SPANHEAP_CHECK(lists.unswept == index);
+    lists.unswept = span->next;
+  }
+  if (span->next != 0) records_.At(span->next).previous = span->previous;
+  span->next = 0;
+  span->previous = 0;
+  span->is_listed = false;
+}
+
+CollectedSpan* SpanStore::PopPartial(uint8_t kind) {
+  Lists& lists = lists_[kind];
+  MutexLock lock(lists.mutex);
+  if (lists.partial == 0) return nullptr;
+  CollectedSpan* span = &records_.At(lists.partial);
+  RemoveLocked(lists, span);
+  span->is_held.StoreRelease(1);
+  return span;
+}
+
+CollectedSpan* SpanStore::PopUnswept(uint8_t kind) {
+  Lists& lists = lists_[kind];
+  MutexLock lock(lists.mutex);
+  if (lists.unswept == 0) return nullptr;
+  CollectedSpan* span = &records_.At(lists.unswept);
+  RemoveLocked(lists, span);
+  return span;
+}
+
+void SpanStore::Push(CollectedSpan* span, uint32_t live) {
+  Lists& lists = lists_[span->kind];
+  MutexLock lock(lists.mutex);
+  if (live < kSpanKinds[span->kind].slots) {
+    PushLocked(records_, lists.partial, span);
+    return;
+  }
+  PushLocked(records_, lists.full, span);
+  if (lists.full_tail == 0) lists.full_tail = lists.full;
+}
+
+// Everything becomes unswept: the full ones with the partial ones behind.
+void SpanStore::JoinLocked(Lists& lists) {
+  SPANHEAP_CHECK(lists.unswept == 0);
+  if (lists.full_tail != 0) {
+    records_.At(lists.full_tail).next = lists.partial;
+    if (lists.partial != 0) records_.At(lists.partial).previous = lists.full_tail;
+    lists.unswept = lists.full;
+  } else {
+    lists.unswept = lists.partial;
+  }
+  lists.partial = 0;
+  lists.full = 0;
+  lists.full_tail = 0;
+}
+
+// ---- making and taking
+
+void SpanStore::Begin(CollectedSpan* span, uint8_t kind, const PageRun& run) {
+  const SpanKind& shape = kSpanKinds[kind];
+  span->first = run.first;
+  span->pages = run.count;
+  span->kind = kind;
+  span->needs_zero = !run.zeroed;
+  span->swept.StoreRelease(generation_.LoadAcquire());
+  Atomic<uint64_t>* bits = tables_.allocated(run.first.value, shape);
+  for (unsigned w = 0; w < shape.words; ++w) bits[w].StoreRelaxed(0);  // not shared yet
+  bits[shape.words - 1U].StoreRelaxed(PaddingOf(shape));
+  span_count_.FetchAddRelaxed(1);  // relaxed: statistics
+  pages_in_use_.FetchAddRelaxed(run.count.value);
+}
+
+// The kind bytes last: who reads one finds the rest in place.
+void SpanStore::Publish(CollectedSpan* span) {
+  const uint32_t index = records_.IndexOf(span);
+  const uint32_t end = (span->first + span->pages).value;
+  for (uint32_t p = span->first.value; p < end; ++p) {
+    tables_.span_of(p).StoreRelaxed(index);  // relaxed: published by the kind byte
+    tables_.kind_of(p).StoreRelease(span->kind);
+  }
+}
+
+CollectedSpan* SpanStore::NewSpan(uint8_t kind, PageCache& cache) {
+  const SpanKind& shape = kSpanKinds[kind];
+  CollectedSpan* span = records_.Allocate();
+  if (span == nullptr) return nullptr;
+  span->type_ids = shape.domain == Domain::kTyped ? records_.AllocateIds(shape.slots) : nullptr;
+  const bool has_ids = shape.domain != Domain::kTyped || span->type_ids != nullptr;
+  const PageRun run = has_ids ? pages_.AllocateFrom(cache, Pages(shape.pages)) : PageRun{};
+  if (!run || !tables_.Cover(run.first, run.count)) {
+    if (run) pages_.FreeTo(cache, run.first, run.count);
+    if (span->type_ids != nullptr) records_.FreeIds(span->type_ids, shape.slots);
+    records_.Free(span);
+    return nullptr;
+  }
+  Begin(span, kind, run);
+  span->is_held.StoreRelease(1);
+  Publish(span);
+  return span;
+}
+
+CollectedSpan* SpanStore::TakeSpan(uint8_t kind, PageCache& cache) {
+  if (CollectedSpan* span = PopPartial(kind)) return span;
+  if (unswept() != 0) {
+    if (CollectedSpan* span = SweepForSlots(kind)) return span;
+  }
+  return NewSpan(kind, cache);
+}
+
+void SpanStore::Release(CollectedSpan* span) {
+  SPANHEAP_DCHECK(span->swept.LoadAcquire() == generation());
+  const SpanKind& shape = kSpanKinds[span->kind];
+  const Atomic<uint64_t>* bits = tables_.allocated(span->first.value, shape);
+  uint32_t live = 0;
+  for (unsigned w = 0; w < shape.words; ++w) {
+    live += static_cast<uint32_t>(std::popcount(bits[w].LoadAcquire()));
+  }
+  live -= static_cast<uint32_t>(std::popcount(PaddingOf(shape)));
+  span->is_held.StoreRelease(0);
+  Push(span, live);
+}
+
+CollectedSpan* SpanStore::TakeLarge(Bytes bytes, Domain domain, bool& zeroed) {
+  const Pages n = PagesFor(bytes);
+  if (unswept() != 0) Reclaim(n);
+  CollectedSpan* span = records_.Allocate();
+  if (span == nullptr) return nullptr;
+  const PageRun run = pages_.Allocate(n);
+  if (!run || !tables_.Cover(run.first, run.count)) {
+    if (run) pages_.Free(run.first, run.count);
+    records_.Free(span);
+    return nullptr;
+  }
+  zeroed = run.zeroed;
+  Begin(span, KindFor(0, domain), run);
+  span->bytes.StoreRelease(bytes.value);
+  span->type_id.StoreRelease(0);
+  // Nobody else knows of it: a plain store would do.
+  tables_.allocated(run.first.value, kSpanKinds[span->kind])[0].StoreRelease(~uint64_t{0});
+  large_pages_.FetchAddRelaxed(n.value);  // relaxed: a statistic
+  Publish(span);
+  Push(span, 1);
+  return span;
+}
+
+// ---- sweeping
+
+void SpanStore::BeginSweep() {
+  SPANHEAP_CHECK(unswept() == 0);
+  for (Lists& lists : lists_) {
+    MutexLock lock(lists.mutex);
+    JoinLocked(lists);
+  }
+  unswept_.StoreRelease(static_cast<uint32_t>(span_count_.LoadAcquire()));
+  swept_pages_.StoreRelease(0);
+  sweep_kind_.StoreRelease(1);
+  generation_.StoreRelease(generation_.LoadAcquire() + 2);
+}
+
+bool SpanStore::ClaimSweep(CollectedSpan* span) {
+  const uint32_t now = generation();
+  uint32_t expected = now - 2;
+  if (!span->swept.CompareExchangeStrong(expected, now - 1)) return false;
+  Lists& lists = lists_[span->kind];
+  MutexLock lock(lists.mutex);
+  if (span->is_listed) RemoveLocked(lists, span);
+  return true;
+}
+
+uint32_t SpanStore::SweepBits(CollectedSpan* span) {
+  const SpanKind& shape = kSpanKinds[span->kind];
+  // Relaxed from here on: the span is claimed, and nobody marks now.
+  if (span->has_specials.LoadAcquire() != 0) specials_.Sweep(*span);
+  Atomic<uint64_t>* marks = tables_.marks(span->first.value);
+  Atomic<uint64_t>* bits = tables_.allocated(span->first.value, shape);
+  uint32_t live = 0;
+  uint32_t freed = 0;
+  for (unsigned w = 0; w < shape.words; ++w) {
+    const uint64_t marked = marks[w].LoadRelaxed();
+    const uint64_t before = bits[w].LoadRelaxed();
+    SPANHEAP_DCHECK((marked & ~before) == 0);
+    const uint64_t padding = w + 1U == shape.words ? PaddingOf(shape) : 0;
+    live += static_cast<uint32_t>(std::popcount(marked));
+    freed += static_cast<uint32_t>(std::popcount(before & ~marked & ~padding));
+    bits[w].StoreRelaxed(marked | padding);
+    marks[w].StoreRelaxed(0);
+    if (shape.domain == Domain::kBits) marks[MarkBlock::kScanned + w].StoreRelaxed(0);
+  }
+  if (freed != 0) {
+    span->needs_zero = true;
+    const size_t size = IsLargeKind(span->kind) ? span->bytes.LoadRelaxed() : shape.block_bytes;
+    freed_objects_.FetchAddRelaxed(freed);  // relaxed: statistics
+    freed_bytes_.FetchAddRelaxed(freed * size);
+  }
+  swept_pages_.FetchAddRelaxed(span->pages.value);
+  return live;
+}
+
+void SpanStore::NoteSwept(CollectedSpan* span, bool hold) {
+  if (hold) span->is_held.StoreRelease(1);
+  span->swept.StoreRelease(generation());
+  unswept_.FetchSub(1);
+}
+
+void SpanStore::SweepClaimed(CollectedSpan* span) {
+  const uint32_t live = SweepBits(span);
+  // Before the generation says so: afterwards the holder may let go.
+  const bool is_held = span->is_held.LoadAcquire() != 0;
+  if (!is_held && live == 0) {
+    FreePages(span);
+    unswept_.FetchSub(1);
+    return;
+  }
+  NoteSwept(span, false);
+  if (!is_held) Push(span, live);
+}
+
+// Claimed, in no list, without a live slot.
+void SpanStore::FreePages(CollectedSpan* span) {
+  const SpanKind& shape = kSpanKinds[span->kind];
+  const PageIndex first = span->first;
+  const Pages n = span->pages;
+  Atomic<uint64_t>* bits = tables_.allocated(first.value, shape);
+  for (unsigned w = 0; w < shape.words; ++w) bits[w].StoreRelaxed(0);  // not shared any more
+  for (uint32_t p = first.value; p < (first + n).value; ++p) {
+    tables_.kind_of(p).StoreRelease(0);
+    tables_.span_of(p).StoreRelease(0);
+  }
+  if (span->type_ids != nullptr) records_.FreeIds(span->type_ids, shape.slots);
+  span->type_ids = nullptr;
+  if (IsLargeKind(span->kind)) large_pages_.FetchSubRelaxed(n.value);  // relaxed: statistics
+  span_count_.FetchSubRelaxed(1);
+  pages_in_use_.FetchSubRelaxed(n.value);
+  span->bytes.StoreRelease(0);
+  span->kind = 0;
+  span->swept.StoreRelease(generation());  // for those who wait for it in EnsureSwept
+  records_.Free(span);
+  pages_.Free(first, n);
+}
+
+CollectedSpan* SpanStore::SweepForSlots(uint8_t kind) {
+  for (unsigned i = 0; i < kSweepBudget; ++i) {
+    CollectedSpan* span = PopUnswept(kind);
+    if (span == nullptr) return nullptr;
+    if (!ClaimSweep(span)) continue;
+    const uint32_t live = SweepBits(span);
+    const bool has_room = live < kSpanKinds[kind].slots;
+    NoteSwept(span, has_room);
+    if (has_room) return span;
+    Push(span, live);
+  }
+  return nullptr;
+}
+
+Pages SpanStore::SweepOne() {
+  for (uint32_t kind = sweep_kind_.LoadAcquire(); kind < kKindCount;) {
+    CollectedSpan* span = PopUnswept(static_cast<uint8_t>(kind));
+    if (span == nullptr) {
+      uint32_t expected = kind;
+      sweep_kind_.CompareExchangeStrong(expected, ++kind);
+      continue;
+    }
+    const Pages pages = span->pages;
+    if (!ClaimSweep(span)) continue;
+    SweepClaimed(span);
+    return pages;
+  }
+  return Pages(0);
+}
+
+void SpanStore::Reclaim(Pages n) {
+  const uint64_t before = pages_in_use();
+  while (pages_in_use() + n.value > before && SweepOne() != Pages(0)) {
+  }
+}
+
+void SpanStore::EnsureSwept(CollectedSpan* span) {
+  while (span->swept.LoadAcquire() != generation()) {
+    if (ClaimSweep(span)) {
+      SweepClaimed(span);
+      return;
+    }
+    os::YieldThread();
+  }
+}
+
+// ---- looking
+
+SpanStoreStats SpanStore::ReadStats() const {
+  SpanStoreStats stats;  // relaxed: statistics
+  stats.span_bytes = pages_in_use_.LoadRelaxed() << kPageShift;
+  stats.spans = span_count_.LoadRelaxed();
+  stats.large_bytes = large_pages_.LoadRelaxed() << kPageShift;
+  stats.unswept = unswept_.LoadRelaxed();
+  stats.freed_objects = freed_objects_.LoadRelaxed();
+  stats.freed_bytes = freed_bytes_.LoadRelaxed();
+  return stats;
+}
+
+void SpanStore::Verify() const {
+  uint64_t spans = 0;
+  uint64_t pages = 0;
+  for (uint32_t i = 1; i < records_.end(); ++i) {
+    const CollectedSpan& span = records_.At(i);
+    if (span.kind == 0) continue;
+    ++spans;
+    pages += span.pages.value;
+    VerifySpan(span);
+  }
+  SPANHEAP_CHECK(spans == span_count_.LoadAcquire());
+  SPANHEAP_CHECK(pages == pages_in_use_.LoadAcquire());
+}
+
+void SpanStore::VerifySpan(const CollectedSpan& span) const {
+  const SpanKind& shape = kSpanKinds[span.kind];
+  const Atomic<uint64_t>* marks = tables_.marks(span.first.value);
+  const Atomic<uint64_t>* bits = tables_.allocated(span.first.value, shape);
+  SPANHEAP_CHECK(span.is_listed != (span.is_held.LoadAcquire() != 0));
+  SPANHEAP_CHECK((bits[shape.words - 1U].LoadAcquire() & PaddingOf(shape)) == PaddingOf(shape));
+  for (unsigned w = 0; w < shape.words; ++w) {
+    SPANHEAP_CHECK((marks[w].LoadAcquire() & ~bits[w].LoadAcquire()) == 0);
+  }
+  for (uint32_t p = span.first.value; p < (span.first + span.pages).value; ++p) {
+    SPANHEAP_CHECK(tables_.kind_of(p).LoadAcquire() == span.kind);
+    SPANHEAP_CHECK(&SpanOfPage(PageIndex(p)) == &span);
+  }
+}
+
+void SpanStore::ResetInChild() {
+  tables_.ResetInChild();
+  records_.ResetInChild();
+  for (Lists& lists : lists_) lists.mutex.ResetInChild();
+}
+
+}  // namespace spanheap::collected

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// SpanStore: the collected spans of the process: made of pages, kept by kind, swept, given back.
+//
+// Idea.       Three lists per kind: partial (swept, with free slots), full (swept), unswept. The
+//             end of a mark raises the generation by 2 and moves all of a kind's spans to unswept
+//             by joining lists. Whoever wins the compare-exchange of a span's generation sweeps it:
+//             a thread that needs a slot of that kind, the background, a large request.
+//             Sweeping makes the mark bits the allocated bits. A held span is swept where it is;
+//             its holder's claimed words were marked when marking began (word_cache.h).
+// Invariants. As of collected_span.h. Allocated bits past the last slot are set for ever.
+//             Marked implies allocated.
+// Threads.    Any, inside a section. BeginSweep: the world is stopped.
+// Fails.      Null when no memory can be had.
+// Go.         mcentral.go, mgcsweep.go, mspanset.go (there lock-free sets; here a short lock).
+// Tests.      tests/collect/span_store_test.cc.
+#pragma once
+
+#include "base/annotations.h"
+#include "collect/side_tables.h"
+#include "collect/span_records.h"
+#include "pages/page_heap.h"
+#include "sync/mutex.h"
+
+namespace spanheap::collected {
+
+class Specials;
+
+struct SpanStoreStats {
+  uint64_t span_bytes = 0;    // of all spans, large ones included
+  uint64_t spans = 0;
+  uint64_t large_bytes = 0;
+  uint64_t unswept = 0;       // spans
+  uint64_t freed_objects = 0;  // since the start
+  uint64_t freed_bytes = 0;
+};
+
+class SpanStore {
+ public:
+  constexpr SpanStore(PageHeap& pages, Specials& specials) : pages_(pages), specials_(specials) {}
+
+  bool Init(os::Memory& memory, MetadataArena& metadata);
+
+  // --- Small objects: a span is held while a thread takes its free slots ---
+  // A swept span of the kind with free slots, held by the caller.
+  CollectedSpan* TakeSpan(uint8_t kind, PageCache& cache);
+  // The caller holds a swept span no longer. It may become another span's record at once.
+  void Release(CollectedSpan* span);
+
+  // --- Large objects ---
+  // Pages for `bytes`, allocated bit set, type number 0; `zeroed`: known to be zero.
+  CollectedSpan* TakeLarge(Bytes bytes, Domain domain, bool& zeroed);
+
+  // --- Sweeping ---
+  // What was marked lives, the rest dies as it is swept. The world is stopped.
+  void BeginSweep();
+  // Sweeps one span that nobody holds; returns its pages, 0: none is left in the lists.
+  Pages SweepOne();
+  // Sweeps until about n pages have become free, large objects first.
+  void Reclaim(Pages n);
+  // On return the span is swept, by this thread or another.
+  void EnsureSwept(CollectedSpan* span);
+  // Spans not swept yet, held ones included.
+  uint32_t unswept() const { return unswept_.LoadAcquire(); }
+  uint32_t generation() const { return generation_.LoadAcquire(); }
+  // Pages swept since BeginSweep, and pages there were then.
+  uint64_t swept_pages() const { return swept_pages_.LoadRelaxed(); }  // relaxed: for pacing
+  uint64_t pages_in_use() const { return pages_in_use_.LoadRelaxed(); }
+
+  // The live object's span.
+  CollectedSpan& SpanOfPage(PageIndex page) const {
+    return records_.At(tables_.span_of(page.value).LoadAcquire());
+  }
+  const SideTables& tables() const { return tables_; }
+  const SpanRecords& records() const { return records_; }
+  PageHeap& pages() { return pages_; }
+  const PageHeap& pages() const { return pages_; }
+  SpanStoreStats ReadStats() const;
+  Bytes metadata() const { return tables_.used() + records_.mapped(); }
+  // Checks every span; the world is stopped and nothing is half done.
+  void Verify() const;
+  void ResetInChild();
+
+ private:
+  struct alignas(kCacheLine) Lists {
+    Mutex mutex{LockRank::kCentralList};
+    uint32_t partial GUARDED_BY(mutex) = 0;  // heads, record numbers
+    uint32_t full GUARDED_BY(mutex) = 0;
+    uint32_t full_tail GUARDED_BY(mutex) = 0;
+    uint32_t unswept GUARDED_BY(mutex) = 0;
+  };
+  // How many unswept spans a request looks through before it takes new pages.
+  static constexpr unsigned kSweepBudget = 100;
+
+  CollectedSpan* NewSpan(uint8_t kind, PageCache& cache);
+  void Publish(CollectedSpan* span);
+  void Begin(CollectedSpan* span, uint8_t kind, const PageRun& run);
+  void FreePages(CollectedSpan* span);
+
+  static void PushLocked(SpanRecords& records, uint32_t& head, CollectedSpan* span);
+  void RemoveLocked(Lists& lists, CollectedSpan* span) REQUIRES(lists.mutex);
+  CollectedSpan* PopPartial(uint8_t kind);
+  CollectedSpan* PopUnswept(uint8_t kind);
+  // `live` slots of it are in use.
+  void Push(CollectedSpan* span, uint32_t live);
+  void JoinLocked(Lists& lists) REQUIRES(lists.mutex);
+
+  bool ClaimSweep(CollectedSpan* span);
+  // Sweeps a claimed span's bits; returns the live slots.
+  uint32_t SweepBits(CollectedSpan* span);
+  // Sweeps a claimed span and puts it where it belongs.
+  void SweepClaimed(CollectedSpan* span);
+  void NoteSwept(CollectedSpan* span, bool hold);
+  CollectedSpan* SweepForSlots(uint8_t kind);
+  void VerifySpan(const CollectedSpan& span) const;
+
+  PageHeap& pages_;
+  Specials& specials_;
+  SideTables tables_;
+  SpanRecords records_;
+  Lists lists_[kKindCount];
+  Atomic<uint32_t> generation_{4};
+  Atomic<uint32_t> unswept_;
+  Atomic<uint32_t> sweep_kind_;  // the first kind that may have unswept spans
+  Atomic<uint64_t> swept_pages_;
+  Atomic<uint64_t> pages_in_use_;
+  Atomic<uint64_t> span_count_;
+  Atomic<uint64_t> large_pages_;
+  Atomic<uint64_t> freed_objects_;
+  Atomic<uint64_t> freed_bytes_;
+};
+
+}  // namespace spanheap::collected

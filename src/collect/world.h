@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// World: what the collector needs to know and do about the program: its threads and its roots.
+//
+// Idea.    The room names the operations; runtime builds them of the room mutators, tests of plain
+//          arrays. HeapThread is the collector's part of a thread's record.
+// Threads. Called by the collector's own thread, unless it says otherwise.
+// Tests.   tests/collect/model_world.h is the plain one.
+#pragma once
+
+#include "collect/allocation_cache.h"
+#include "collect/barrier_buffer.h"
+#include "collect/marker.h"
+
+namespace spanheap::collected {
+
+struct HeapThread {
+  HeapThread(SpanStore& store, LayoutTable& layouts, MarkQueue& queue)
+      : marker(store, layouts, queue) {}
+
+  AllocationCache cache;
+  BarrierBuffer barrier;
+  Marker marker;               // for assists and for flushing the buffer; empty in between
+  int64_t assist_balance = 0;  // bytes the thread may allocate before it must help; its own
+};
+
+class World {
+ public:
+  // All threads that use the heap are stopped outside of sections, until Start.
+  virtual void Stop() = 0;
+  virtual void Start() = 0;
+  // Calls `visit` for each thread. The world is stopped.
+  using Visit = void (*)(void* context, HeapThread& thread);
+  virtual void ForEach(Visit visit, void* context) = 0;
+  // Calls `visit` for each thread, on it or while it cannot run; the world goes on.
+  virtual void Handshake(Visit visit, void* context) = 0;
+  // What stores and allocations look at. The world is stopped.
+  virtual void SetBarrier(bool on) = 0;
+
+  // The roots as of now become jobs 0 .. n-1; returns n. The world is stopped.
+  virtual uint32_t ListRoots() = 0;
+  // Shades what the job's roots hold; returns the bytes looked at. Each job once, on any of the
+  // collector's threads. With the world running, a thread is stopped for its own stack only.
+  virtual uint64_t MarkRoots(uint32_t job, Marker& marker) = 0;
+
+ protected:
+  ~World() = default;
+};
+
+}  // namespace spanheap::collected
