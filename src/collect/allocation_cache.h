@@ -26,11 +26,11 @@
 namespace spanheap::collected {
 
 struct ClaimedWord {
-  Atomic<uint64_t> free;     // slots not handed out
-  Address start;             // of the word's slot 0
+  Atomic<uint64_t> free;  // slots not handed out
+  Address start;          // of the word's slot 0
   uint32_t block_bytes = 0;
-  uint16_t word = 0;         // its number in the span
-  bool needs_zero = false;   // memory was not cleared at the claim
+  uint16_t word = 0;        // its number in the span
+  bool needs_zero = false;  // memory was not cleared at the claim
   CollectedSpan* span = nullptr;
 
   // A slot of the word, or null. `slot` is its number in the span.
@@ -50,8 +50,8 @@ struct ClaimedWord {
 
 struct AllocationCache {
   ClaimedWord words[kKindCount];
-  char* tiny = nullptr;     // a 16-byte block without pointers; taken away when marking begins
-  uint32_t tiny_used = 0;   // bytes of it
+  char* tiny = nullptr;    // a 16-byte block without pointers; taken away when marking begins
+  uint32_t tiny_used = 0;  // bytes of it
   PageCache pages;
 };
 

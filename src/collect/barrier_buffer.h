@@ -2,8 +2,9 @@
 //
 // BarrierBuffer: what one thread's pointer stores saw while marking: values to be shaded.
 //
-// Idea.    Each store under the barrier leaves the slot's old value and the new one. They are looked
-//          up when the buffer is full, when marking is about to end, and when the world stops.
+// Idea.    Each store under the barrier leaves the old value of the slot and the new one. They are
+//          looked up when the buffer is full, when marking is about to end, and when the world
+//          stops.
 // Threads. The owner inside a section, or the collector while the owner is stopped.
 // Go.      mwbbuf.go.
 #pragma once

@@ -26,10 +26,10 @@ struct Special;
 struct alignas(kCacheLine) CollectedSpan {
   PageIndex first;
   Pages pages;
-  Atomic<uint32_t> swept;     // generation; see C2
-  Atomic<uint32_t> type_id;   // large objects; 0: not to be scanned
+  Atomic<uint32_t> swept;                // generation; see C2
+  Atomic<uint32_t> type_id;              // large objects; 0: not to be scanned
   Atomic<uint32_t>* type_ids = nullptr;  // kTyped slots; 0: not to be scanned
-  Atomic<size_t> bytes;       // large objects: bytes asked for; 0 of a record not in use
+  Atomic<size_t> bytes;                  // large objects: bytes asked for; 0 of a record not in use
   Special* specials = nullptr;
   uint32_t next = 0;      // in the list, or of free records
   uint32_t previous = 0;  // in the list

@@ -31,8 +31,7 @@ void Collector::RunCycle(bool forced) {
   figures_ = CycleFigures();
   figures_.forced = forced;
   figures_.start_ns = os::MonotonicNow_ns();
-  while (SweepSome()) {
-  }
+  while (SweepSome()) {}
   BeginMark();
   const uint64_t marking = os::MonotonicNow_ns();
   for (;;) {

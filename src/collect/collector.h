@@ -26,8 +26,8 @@ namespace spanheap::collected {
 struct CycleFigures {
   uint64_t number = 0;
   bool forced = false;
-  uint64_t start_ns = 0;      // monotonic
-  uint64_t stop1_ns = 0;      // how long
+  uint64_t start_ns = 0;  // monotonic
+  uint64_t stop1_ns = 0;  // how long
   uint64_t mark_ns = 0;
   uint64_t stop2_ns = 0;
   uint64_t live_at_start = 0;  // bytes
@@ -73,7 +73,7 @@ class Collector {
   bool TryEndMark();
   void EndMark();
 
-  World* world_ = nullptr;  // const after Init
+  World* world_ = nullptr;    // const after Init
   Marker* marker_ = nullptr;  // the collector thread's
   Atomic<uint32_t> root_jobs_;
   Atomic<uint32_t> next_root_;

@@ -28,7 +28,9 @@ class LayoutTable {
     const uint32_t id = __atomic_load_n(&layout.id, __ATOMIC_ACQUIRE);
     return id != 0 ? id : AddSlow(layout);
   }
-  const sh_layout& At(uint32_t id) const { return *blocks_[id / kBlock].LoadAcquire()[id % kBlock]; }
+  const sh_layout& At(uint32_t id) const {
+    return *blocks_[id / kBlock].LoadAcquire()[id % kBlock];
+  }
   uint32_t count() const { return count_.LoadAcquire(); }
   void ResetInChild() { mutex_.ResetInChild(); }
 

@@ -53,8 +53,8 @@ void Marker::MarkFound(ObjectRef object) {
     QueueSpan(object);
     return;
   }
-  counts_.marked_bytes += IsLargeKind(object.kind) ? BytesOf(finder_.SpanOf(object).pages).value
-                                                   : shape.block_bytes;
+  counts_.marked_bytes +=
+      IsLargeKind(object.kind) ? BytesOf(finder_.SpanOf(object).pages).value : shape.block_bytes;
   if (shape.domain == Domain::kTyped) QueueObject(finder_.BaseOf(object).value);
 }
 
@@ -294,7 +294,8 @@ SPANHEAP_NO_SANITIZE void Marker::ScanPrecise(const sh_layout& layout, uintptr_t
   size_t word = (from - base) / 8 % words;
   for (uintptr_t at = from; at + 8 <= to;) {
     const size_t run = std::min({size_t{64} - word % 64, words - word, (to - at) / 8});
-    uint64_t bits = layout.pointer_bits[word / 64] >> (word % 64) & LowBits(static_cast<unsigned>(run));
+    uint64_t bits =
+        layout.pointer_bits[word / 64] >> (word % 64) & LowBits(static_cast<unsigned>(run));
     for (; bits != 0; bits &= bits - 1) {
       const uintptr_t value = LoadWord(at + 8 * static_cast<unsigned>(std::countr_zero(bits)));
       if (value != 0) Shade(value);
@@ -316,13 +317,13 @@ void Marker::ShadeContents(ObjectRef object) {
 }  // namespace spanheap::collected
 
 extern "C" __attribute__((visibility("default"))) void sh_gc_visit(sh_visitor* visitor,
-                                                                 const void* address) noexcept {
+                                                                   const void* address) noexcept {
   visitor->marker.Shade(reinterpret_cast<uintptr_t>(address));
 }
 
 extern "C" __attribute__((visibility("default"))) void sh_gc_visit_words(sh_visitor* visitor,
-                                                                       const void* first,
-                                                                       size_t words) noexcept {
+                                                                         const void* first,
+                                                                         size_t words) noexcept {
   const auto low = reinterpret_cast<uintptr_t>(first);
   visitor->marker.ShadeRange(low, low + 8 * words);
 }

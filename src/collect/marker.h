@@ -64,13 +64,11 @@ class Marker {
  private:
   static constexpr uint32_t kRing = 256;
   static constexpr size_t kSlice = 128 << 10;
-  static constexpr uint8_t kOne = 1;   // owner byte: one object was marked
+  static constexpr uint8_t kOne = 1;  // owner byte: one object was marked
   static constexpr uint8_t kMany = 2;
 
   // An entry of the ring: page << 16 | slot of the object that was marked first.
-  static uintptr_t EntryOf(ObjectRef object) {
-    return uintptr_t{object.page} << 16 | object.slot;
-  }
+  static uintptr_t EntryOf(ObjectRef object) { return uintptr_t{object.page} << 16 | object.slot; }
 
   void MarkFound(ObjectRef object);
   bool TakeOwnership(uint32_t page);
@@ -95,7 +93,7 @@ class Marker {
   WorkBatch* spare_ = nullptr;    // full or empty: one batch of hysteresis
   uint32_t head_ = 0;             // of the ring: the oldest entry
   uint32_t tail_ = 0;
-  uint64_t drained_ = 0;          // bytes scanned, for budgets
+  uint64_t drained_ = 0;  // bytes scanned, for budgets
   MarkCounts counts_;
   uintptr_t ring_[kRing] = {};
 };

@@ -35,16 +35,14 @@ class SpanRecords {
   void FreeIds(Atomic<uint32_t>* ids, uint32_t slots);
 
   CollectedSpan& At(uint32_t index) const { return spans_[index]; }
-  uint32_t IndexOf(const CollectedSpan* span) const {
-    return static_cast<uint32_t>(span - spans_);
-  }
+  uint32_t IndexOf(const CollectedSpan* span) const { return static_cast<uint32_t>(span - spans_); }
   // Records ever used are 1 .. end() - 1.
   uint32_t end() const { return end_.LoadAcquire(); }
   Bytes mapped() const { return Bytes(ready_.LoadRelaxed() * sizeof(CollectedSpan)); }
   void ResetInChild();
 
  private:
-  static constexpr uint32_t kStep = 1024;  // records made ready at a time: 64 KiB
+  static constexpr uint32_t kStep = 1024;    // records made ready at a time: 64 KiB
   static constexpr unsigned kIdOrders = 11;  // up to 1024 numbers
 
   bool Grow() EXCLUDES(mutex_);

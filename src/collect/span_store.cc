@@ -310,8 +310,7 @@ Pages SpanStore::SweepOne() {
 
 void SpanStore::Reclaim(Pages n) {
   const uint64_t before = pages_in_use();
-  while (pages_in_use() + n.value > before && SweepOne() != Pages(0)) {
-  }
+  while (pages_in_use() + n.value > before && SweepOne() != Pages(0)) {}
 }
 
 void SpanStore::EnsureSwept(CollectedSpan* span) {

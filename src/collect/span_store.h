@@ -27,10 +27,10 @@ namespace spanheap::collected {
 class Specials;
 
 struct SpanStoreStats {
-  uint64_t span_bytes = 0;    // of all spans, large ones included
+  uint64_t span_bytes = 0;  // of all spans, large ones included
   uint64_t spans = 0;
   uint64_t large_bytes = 0;
-  uint64_t unswept = 0;       // spans
+  uint64_t unswept = 0;        // spans
   uint64_t freed_objects = 0;  // since the start
   uint64_t freed_bytes = 0;
 };

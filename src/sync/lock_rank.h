@@ -9,18 +9,18 @@
 namespace spanheap {
 
 enum class LockRank : uint8_t {
-  kStartUp,      // one-time initialisation of the runtime; fork keeps it out, too
-  kThreads,      // the list of thread blocks: attach, detach, walk
-  kThreadBlock,  // one thread's caches, while somebody else than the owner may look at them
-  kCentralList,  // one size class's lists of partly used spans
-  kLargeBlocks,  // the region of blocks of 32 MiB and more
+  kStartUp,          // one-time initialisation of the runtime; fork keeps it out, too
+  kThreads,          // the list of thread blocks: attach, detach, walk
+  kThreadBlock,      // one thread's caches, while somebody else than the owner may look at them
+  kCentralList,      // one size class's lists of partly used spans
+  kLargeBlocks,      // the region of blocks of 32 MiB and more
   kCollectedTables,  // making the collector's side tables ready: held across the call
-  kPageSpace,    // growth: reservation of address space and the tables beside it
-  kPageHeap,     // page bitmaps and summaries
-  kSpanGrowth,   // making more span records ready
-  kSpanRecords,  // the free lists of span records
-  kMetadata,     // bump allocation of what is never freed
-  kLeaf,         // takes no other lock
+  kPageSpace,        // growth: reservation of address space and the tables beside it
+  kPageHeap,         // page bitmaps and summaries
+  kSpanGrowth,       // making more span records ready
+  kSpanRecords,      // the free lists of span records
+  kMetadata,         // bump allocation of what is never freed
+  kLeaf,             // takes no other lock
 };
 
 }  // namespace spanheap

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+//
+// Whole cycles over a plain world, against a shadow of the object graph.
+#include "collect/collector.h"
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "model_world.h"
+
+namespace spanheap::collected {
+namespace {
+
+TEST(CollectorTest, AListThatARootHoldsLivesAndOneWithoutRootDies) {
+  ModelWorld world;
+  sh_layout node = PreciseLayout(2, &kFirstWord);
+  constexpr int kLength = 1000;
+  void* lists[2] = {};
+  for (void*& head : lists) {
+    for (int i = 0; i < kLength; ++i) {
+      auto** at = static_cast<void**>(world.New(node));
+      ASSERT_EQ(at[0], nullptr);
+      at[0] = head;
+      at[1] = reinterpret_cast<void*>(static_cast<uintptr_t>(i));
+      head = at;
+    }
+  }
+  world.roots.push_back(lists[1]);
+  world.Collect();
+  EXPECT_EQ(world.AllocatedSlots(), uint64_t{kLength});
+  int i = kLength;
+  for (auto** at = static_cast<void**>(lists[1]); at != nullptr; at = static_cast<void**>(at[0])) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(at[1]), static_cast<uintptr_t>(--i));
+  }
+  EXPECT_EQ(i, 0);
+  world.roots.clear();
+  world.Collect();
+  EXPECT_EQ(world.AllocatedSlots(), 0U);
+  EXPECT_EQ(world.heap.store.ReadStats().span_bytes, 0U);
+}
+
+TEST(CollectorTest, MemoryOfDeadObjectsIsUsedAgainAndReadsAsZero) {
+  ModelWorld world;
+  sh_layout node = PreciseLayout(8, &kFirstTwoWords);
+  uint64_t most = 0;
+  for (int cycle = 0; cycle < 10; ++cycle) {
+    for (int i = 0; i < 5000; ++i) {
+      auto* words = static_cast<uint64_t*>(world.New(node));
+      for (int w = 0; w < 8; ++w) ASSERT_EQ(words[w], 0U);
+      for (int w = 2; w < 8; ++w) words[w] = ~uint64_t{0};
+    }
+    most = std::max(most, world.heap.store.ReadStats().span_bytes);
+    world.Collect();
+  }
+  EXPECT_LE(most, 2U * 5000 * 64);
+}
+
+// Every shape there is: sizes across all classes, with and without pointers, one and many elements,
+// conservative ones, large ones.
+class RandomGraph {
+ public:
+  explicit RandomGraph(unsigned seed) : random_(seed) {
+    for (size_t words = 1; words <= 40; ++words) layouts_.push_back(PreciseLayout(words, kBits));
+    for (size_t words = 2; words <= 40; words += 7) {
+      layouts_.push_back(PreciseLayout(words, kBits));
+      layouts_.back().kind = SH_SCAN_CONSERVATIVE;
+    }
+  }
+
+  void Grow(size_t n) {
+    for (size_t i = 0; i < n; ++i) {
+      Node node;
+      node.layout = &layouts_[random_() % layouts_.size()];
+      const size_t most = random_() % 50 == 0 ? 60000 : random_() % 5 == 0 ? 200 : 4;
+      node.count = 1 + random_() % most;
+      node.words = static_cast<void**>(world_.New(*node.layout, node.count));
+      ASSERT_NE(node.words, nullptr);
+      nodes_.push_back(node);
+      Write(nodes_.back());
+    }
+  }
+  void Link(size_t n) {
+    for (size_t i = 0; i < n && !nodes_.empty(); ++i) {
+      Node& from = Any();
+      const std::vector<size_t> places = PlacesOf(from);
+      if (places.empty()) continue;
+      const size_t place = places[random_() % places.size()];
+      const size_t to = random_() % nodes_.size();
+      // Anywhere inside of the target will do.
+      const size_t bytes = nodes_[to].layout->size * nodes_[to].count;
+      from.words[place] = reinterpret_cast<char*>(nodes_[to].words) + random_() % bytes;
+    }
+  }
+  void ChooseRoots(size_t n) {
+    world_.roots.clear();
+    for (size_t i = 0; i < n && !nodes_.empty(); ++i) world_.roots.push_back(Any().words);
+  }
+  // Collects; the shadow forgets what is not reachable, and the heap must agree.
+  void Check() {
+    const std::set<void*> live = Reachable();
+    world_.Collect();
+    std::vector<Node> rest;
+    for (const Node& node : nodes_) {
+      if (live.count(node.words) == 0) continue;
+      rest.push_back(node);
+      ASSERT_EQ(Stamp(node), StampOf(node)) << "an object was lost";
+    }
+    EXPECT_EQ(world_.AllocatedSlots(), rest.size());
+    nodes_ = std::move(rest);
+  }
+
+ private:
+  struct Node {
+    sh_layout* layout = nullptr;
+    size_t count = 0;
+    void** words = nullptr;
+  };
+  static constexpr uint64_t kBits[1] = {0x5a5a5a5a5a5a5a5b};
+
+  Node& Any() { return nodes_[random_() % nodes_.size()]; }
+  static size_t WordsOf(const Node& node) { return node.layout->size / 8 * node.count; }
+  // Pointer words, the last word excepted: it holds the stamp.
+  static std::vector<size_t> PlacesOf(const Node& node) {
+    std::vector<size_t> places;
+    const size_t words = node.layout->size / 8;
+    for (size_t i = 0; i + 1 < WordsOf(node) && i < 1000; ++i) {
+      const bool any = node.layout->kind == SH_SCAN_CONSERVATIVE;
+      if (any || (kBits[0] >> (i % words) & 1) != 0) places.push_back(i);
+    }
+    return places;
+  }
+  static uint64_t StampOf(const Node& node) {
+    return reinterpret_cast<uintptr_t>(node.words) ^ 0xdead00000000dead;
+  }
+  static uint64_t Stamp(const Node& node) {
+    return WordsOf(node) < 2 ? StampOf(node)
+                             : reinterpret_cast<uint64_t>(node.words[WordsOf(node) - 1]);
+  }
+  static void Write(Node& node) {
+    if (WordsOf(node) < 2) return;
+    node.words[WordsOf(node) - 1] = reinterpret_cast<void*>(StampOf(node));
+  }
+  std::set<void*> Reachable() const {
+    std::map<uintptr_t, const Node*> by_start;
+    for (const Node& node : nodes_) by_start[reinterpret_cast<uintptr_t>(node.words)] = &node;
+    std::set<void*> live;
+    std::vector<const Node*> todo;
+    const auto visit = [&](void* word) {
+      const auto at = reinterpret_cast<uintptr_t>(word);
+      auto next = by_start.upper_bound(at);
+      if (next == by_start.begin()) return;
+      const Node* node = std::prev(next)->second;
+      const size_t bytes = std::max<size_t>(WordsOf(*node) * 8, 1);
+      if (at >= reinterpret_cast<uintptr_t>(node->words) + bytes) return;
+      if (live.insert(node->words).second) todo.push_back(node);
+    };
+    for (void* root : world_.roots) visit(root);
+    while (!todo.empty()) {
+      const Node* node = todo.back();
+      todo.pop_back();
+      for (const size_t place : PlacesOf(*node)) visit(node->words[place]);
+    }
+    return live;
+  }
+
+  std::minstd_rand random_;
+  std::deque<sh_layout> layouts_;
+  std::vector<Node> nodes_;
+  ModelWorld world_{16_GiB};
+};
+
+TEST(CollectorTest, RandomGraphsKeepExactlyWhatIsReachable) {
+  for (unsigned seed = 1; seed <= 4; ++seed) {
+    RandomGraph graph(seed);
+    for (int round = 0; round < 8; ++round) {
+      graph.Grow(400);
+      graph.Link(600);
+      graph.ChooseRoots(20);
+      graph.Check();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace spanheap::collected

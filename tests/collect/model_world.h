@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+//
+// A collected heap on memory of its own whose world is plain: its roots are a vector, its threads
+// are records that the test uses one at a time, so that nothing has to be stopped.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "collect/collector.h"
+#include "os/fake_memory.h"
+
+namespace spanheap::collected {
+
+inline constexpr uint64_t kFirstWord = 1;
+inline constexpr uint64_t kFirstTwoWords = 3;
+
+// A type of `words` words of which the set ones of `bits` are pointers.
+inline sh_layout PreciseLayout(size_t words, const uint64_t* bits) {
+  sh_layout layout{};
+  layout.size = words * 8;
+  layout.kind = SH_SCAN_PRECISE;
+  layout.pointer_bits = bits;
+  return layout;
+}
+inline sh_layout PlainLayout(size_t bytes) {
+  sh_layout layout{};
+  layout.size = bytes;
+  return layout;
+}
+
+class ModelWorld final : public World {
+ public:
+  explicit ModelWorld(Bytes reserve = 4_GiB) {
+    metadata_.Init(memory_);
+    PageHeapOptions options;
+    options.reserve = reserve;
+    options.os_page = os::PageSize();
+    EXPECT_TRUE(pages_.Init(memory_, options));
+    EXPECT_TRUE(heap.Init(memory_, metadata_, *this));
+    AddThread();
+  }
+
+  HeapThread& AddThread() {
+    threads_.push_back(std::make_unique<HeapThread>(heap.store, heap.layouts, heap.queue));
+    return *threads_.back();
+  }
+  HeapThread& thread(size_t i = 0) { return *threads_[i]; }
+
+  // As sh_gc_new does it.
+  void* New(sh_layout& layout, size_t count = 1, size_t thread_number = 0) {
+    Request request;
+    if (!Allocator::Plan(layout, count, request)) return nullptr;
+    if (IsLargeKind(request.kind)) {
+      bool zeroed = false;
+      char* at = heap.allocator.BeginLarge(request, zeroed);
+      if (at != nullptr) heap.allocator.FinishLarge(at, request, zeroed);
+      return at;
+    }
+    HeapThread& mine = thread(thread_number);
+    for (;;) {
+      if (void* at = heap.allocator.TryNewSmall(mine.cache, request)) return at;
+      if (heap.allocator.Claim(mine.cache, request.kind) == 0) return nullptr;
+    }
+  }
+
+  // Slots that are handed out or claimed, all kinds.
+  uint64_t AllocatedSlots() const {
+    uint64_t n = 0;
+    for (uint32_t i = 1; i < heap.store.records().end(); ++i) {
+      const CollectedSpan& span = heap.store.records().At(i);
+      if (span.kind == 0) continue;
+      const SpanKind& shape = kSpanKinds[span.kind];
+      const Atomic<uint64_t>* bits = heap.store.tables().allocated(span.first.value, shape);
+      if (IsLargeKind(span.kind)) {
+        ++n;
+        continue;
+      }
+      for (unsigned w = 0; w < shape.words; ++w) {
+        n += static_cast<uint64_t>(std::popcount(bits[w].LoadAcquire()));
+      }
+      n -= static_cast<uint64_t>(std::popcount(PaddingOf(shape)));
+    }
+    return n;
+  }
+  // What threads have claimed and not handed out goes back.
+  void ReleaseCaches() {
+    for (auto& mine : threads_) heap.allocator.Release(mine->cache);
+  }
+  void Collect() {
+    heap.RunCycle(true);
+    while (heap.SweepSome()) {}
+    ReleaseCaches();
+    ASSERT_EQ(heap.store.unswept(), 0U);
+    heap.store.Verify();
+  }
+
+  // World
+  void Stop() override {}
+  void Start() override {}
+  void ForEach(Visit visit, void* context) override {
+    for (auto& mine : threads_) visit(context, *mine);
+  }
+  void Handshake(Visit visit, void* context) override { ForEach(visit, context); }
+  void SetBarrier(bool) override {}
+  uint32_t ListRoots() override { return static_cast<uint32_t>(roots.size()); }
+  uint64_t MarkRoots(uint32_t job, Marker& marker) override {
+    marker.Shade(reinterpret_cast<uintptr_t>(roots[job]));
+    if (on_root) on_root(job);
+    return 8;
+  }
+
+  std::deque<void*> roots;
+  void (*on_root)(uint32_t job) = nullptr;  // called while marking
+
+ private:
+  os::FakeMemory memory_{os::FakeMemory::Backing::kKernel};
+  MetadataArena metadata_;
+  PageHeap pages_;
+
+ public:
+  Collector heap{pages_};
+
+ private:
+  std::vector<std::unique_ptr<HeapThread>> threads_;
+};
+
+}  // namespace spanheap::collected
