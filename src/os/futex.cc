@@ -24,6 +24,12 @@ void Futex(Atomic<uint32_t>& word, int operation, uint32_t value) {
 }  // namespace
 
 void FutexWait(Atomic<uint32_t>& word, uint32_t expected) { Futex(word, FUTEX_WAIT, expected); }
+void FutexWaitFor_ns(Atomic<uint32_t>& word, uint32_t expected, uint64_t ns) {
+  KeepErrno keep;
+  const timespec most{static_cast<time_t>(ns / 1'000'000'000),
+                      static_cast<long>(ns % 1'000'000'000)};
+  syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, expected, &most, nullptr, 0);
+}
 void FutexWakeOne(Atomic<uint32_t>& word) { Futex(word, FUTEX_WAKE, 1); }
 void FutexWakeAll(Atomic<uint32_t>& word) { Futex(word, FUTEX_WAKE, INT_MAX); }
 

@@ -11,6 +11,8 @@ namespace spanheap::os {
 
 // Sleeps while `word` holds `expected`. May return early; errno is preserved.
 void FutexWait(Atomic<uint32_t>& word, uint32_t expected);
+// The same, for `ns` at most.
+void FutexWaitFor_ns(Atomic<uint32_t>& word, uint32_t expected, uint64_t ns);
 void FutexWakeOne(Atomic<uint32_t>& word);
 void FutexWakeAll(Atomic<uint32_t>& word);
 

@@ -6,13 +6,14 @@
 // Idea.    A handler that interrupts such code could wait for a lock that its own thread holds, or
 //          change what is half done. HeapSection looks at the mark and turns the handler away, as
 //          it does inside a section: it is served by the bootstrap arena, and its frees are
-//          deferred.
+//          deferred. A stop of this thread waits, too.
 // Threads. The calling thread only. Nests: a handler that was turned away may fork.
 #pragma once
 
 #include <atomic>
 
 #include "caches/thread_bins.h"
+#include "sync/stop_delay.h"
 
 namespace spanheap {
 
@@ -25,12 +26,14 @@ class Occupied {
 
   // For stretches that are no scope. The fences order the mark for a handler of this thread.
   static void Begin() {
+    StopDelay::Begin();
     ++this_thread.occupied;
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
   static void End() {
     std::atomic_signal_fence(std::memory_order_seq_cst);
     --this_thread.occupied;
+    StopDelay::End();
   }
 };
 

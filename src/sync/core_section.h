@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// CoreSection: marks that a thread is inside the heap's slow paths, so that fork (and later a stop
-// signal) can wait until nobody is.
+// CoreSection: marks that a thread is inside the heap's slow paths, so that fork can wait until
+// nobody is, and a stop signal takes effect at the end (sync/stop_delay.h).
 //
 // Idea.       Each thread has a depth in its ThreadState. Entering sets it and then looks at the
 //             gate; closing the gate sets the gate and then looks at every depth. One of the two
@@ -12,7 +12,7 @@
 //             the heap's shared structures. Once a heap runs (RequireForLocks), debug builds check
 //             that locks ranked after kThreadBlock are taken inside sections only.
 // Threads.    A ThreadState is written by its owner; the closer only reads it.
-// Cost.       Two stores and two loads.
+// Cost.       Two stores and two loads, and those of a StopDelay.
 // Tests.      tests/sync/core_section_test.cc.
 #pragma once
 
@@ -21,6 +21,7 @@
 #include "base/annotations.h"
 #include "base/atomic.h"
 #include "base/platform.h"
+#include "sync/stop_delay.h"
 
 namespace spanheap {
 
@@ -60,6 +61,7 @@ class CoreSection {
   // The same without a scope, for callers that open a section on some paths only.
   static void Enter(CoreGate& gate, ThreadState& self) {
     if constexpr (kDebugChecks) NoteEntering();
+    StopDelay::Begin();
     // Relaxed: only this thread writes its depth.
     const uint32_t depth = self.section_depth.LoadRelaxed();
     if (depth == 0) {
@@ -72,6 +74,7 @@ class CoreSection {
     if constexpr (kDebugChecks) NoteLeaving();
     // Relaxed: only this thread writes its depth.
     self.section_depth.StoreRelease(self.section_depth.LoadRelaxed() - 1);
+    StopDelay::End();
   }
 
   // Debug builds: from here on a thread that takes a lock outside every section dies. Rooms that
@@ -98,7 +101,9 @@ class CoreSection {
     Announce(gate, self);
     while (gate.is_closed()) [[unlikely]] {
       self.section_depth.StoreRelease(0);
+      StopDelay::End();  // who closed the gate may wait for this thread to stop
       gate.AwaitOpen();
+      StopDelay::Begin();
       Announce(gate, self);
     }
   }

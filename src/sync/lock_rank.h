@@ -9,6 +9,9 @@
 namespace spanheap {
 
 enum class LockRank : uint8_t {
+  kWorld,            // the right to stop all threads of the collected heap
+  kMutators,         // their list: attach, detach, and as long as the world is stopped
+  kRoots,            // slabs and ranges of roots
   kStartUp,          // one-time initialisation of the runtime; fork keeps it out, too
   kThreads,          // the list of thread blocks: attach, detach, walk
   kThreadBlock,      // one thread's caches, while somebody else than the owner may look at them

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+//
+// barrier.h: how a pointer is stored in a collected object, or in any place the collector scans.
+//
+// Idea.    While the collector marks, the value that a store overwrites and the value it writes are
+//          both remembered, before the store is seen. Otherwise one test of a global flag is all.
+//          Nothing may come between the test and the store: a thread stopped there could
+//          store after the collector has begun, unseen. So both are one sequence, and the address
+//          of each copy of it is recorded in a section of the object file: a thread that is
+//          stopped inside is sent back to its beginning.
+// Limits.  A signal handler that interrupts the sequence, and is itself interrupted by the stop, is
+//          found by the stack frame the kernel made for it.
+// Threads. Any that is attached, or can be: the first store of a thread while the collector marks
+//          attaches it. A store is a relaxed atomic one; exchanges are acquire-release.
+// Cost.    A compare with memory and a branch not taken; with the collector at work, a call.
+#ifndef SPANHEAP_DETAIL_BARRIER_H
+#define SPANHEAP_DETAIL_BARRIER_H
+
+#include <cstdint>
+
+#include "spanheap/detail/inline_v1.h"
+
+extern "C" {
+
+// The barrier, then the store.
+SH_INLINE_EXPORT void sh_gc_store_slow(void** slot, void* value) noexcept;
+// The barrier, then the exchange; returns what was there.
+SH_INLINE_EXPORT void* sh_gc_exchange(void** slot, void* value) noexcept;
+// The barrier, then: *expected in *slot -> value there, 1; else *expected becomes what is there, 0.
+SH_INLINE_EXPORT int sh_gc_compare_exchange(void** slot, void** expected, void* value) noexcept;
+// `count` stores, from `values` or, if that is null, of null. The two ranges may overlap.
+SH_INLINE_EXPORT void sh_gc_store_many(void** slots, void* const* values, uint64_t count) noexcept;
+
+// The sequences of one module: pairs of distances from each word to where a sequence begins and
+// ends. Called when it is loaded and unloaded.
+SH_INLINE_EXPORT void sh_gc_register_stores_v1(const int32_t* begin, const int32_t* end) noexcept;
+SH_INLINE_EXPORT void sh_gc_unregister_stores_v1(const int32_t* begin) noexcept;
+
+}  // extern "C"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SH_PORTABLE_BARRIER 1
+#endif
+#endif
+#if !defined(__x86_64__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SH_PORTABLE_BARRIER 1
+#endif
+
+namespace spanheap::detail {
+
+#ifndef SH_PORTABLE_BARRIER
+
+extern "C" {
+// Bounds of this module's section, from the linker.
+extern const int32_t __start_sh_gc_stores[] __attribute__((visibility("hidden"), weak));
+extern const int32_t __stop_sh_gc_stores[] __attribute__((visibility("hidden"), weak));
+}
+
+// Runs when this module is loaded, before its other constructors; once for each file, and again is
+// no harm.
+[[gnu::constructor(101), gnu::visibility("hidden")]] inline void RegisterStores() {
+  sh_gc_register_stores_v1(__start_sh_gc_stores, __stop_sh_gc_stores);
+}
+[[gnu::destructor(101), gnu::visibility("hidden")]] inline void UnregisterStores() {
+  sh_gc_unregister_stores_v1(__start_sh_gc_stores);
+}
+
+inline __attribute__((always_inline)) void StorePointer(void** slot, void* value) {
+  // The store is the last instruction; nothing in between changes what the sequence reads.
+  asm goto(
+      "1: cmpl $0, %[flag]\n"
+      "   jne %l[marking]\n"
+      "   movq %[value], %[slot]\n"
+      "2:\n"
+      "   .pushsection sh_gc_stores, \"a?\", @progbits\n"
+      "   .balign 4\n"
+      "   .long 1b - .\n"
+      "   .long 2b - .\n"
+      "   .popsection\n"
+      :
+      : [slot] "m"(*slot), [value] "er"(value), [flag] "m"(sh_inline_v1.barrier_on)
+      : "cc", "memory"
+      : marking);
+  return;
+marking:
+  sh_gc_store_slow(slot, value);
+}
+
+#else
+
+inline void StorePointer(void** slot, void* value) { sh_gc_store_slow(slot, value); }
+
+#endif
+
+// What a marker and any other thread may read at any time.
+inline void* LoadPointer(void* const* slot) { return __atomic_load_n(slot, __ATOMIC_RELAXED); }
+
+}  // namespace spanheap::detail
+
+#endif

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+//
+// The out-of-line halves of the write barrier (spanheap/detail/barrier.h).
+//
+// Idea.    Everything between the look at the flag and the end of the store is one StopDelay: a
+//          phase of the collector cannot begin or end in between.
+// Threads. Any. A thread that is not attached is attached first; where that fails, its store is
+//          made without a barrier: it can hold no collected object that only it knows.
+#include "spanheap/detail/barrier.h"
+
+#include <atomic>
+
+#include "base/atomic.h"
+#include "mutators/barrier.h"
+#include "mutators/mutator_registry.h"
+#include "mutators/store_ranges.h"
+#include "sync/stop_delay.h"
+
+constinit sh_inline_data_v1 sh_inline_v1{};
+
+namespace spanheap {
+namespace {
+
+constinit Atomic<Mutator* (*)()> adopt_thread{nullptr};
+
+Mutator* AdoptSlow() {
+  auto* const adopt = adopt_thread.LoadAcquire();
+  return adopt != nullptr ? adopt() : nullptr;
+}
+
+// The calling thread's; attached if need be. Outside of any StopDelay.
+Mutator* Self() { return this_mutator != nullptr ? this_mutator : AdoptSlow(); }
+
+std::atomic_ref<void*> Slot(void** slot) { return std::atomic_ref<void*>(*slot); }
+
+// Inside a StopDelay.
+void Shade(Mutator* self, void* before, void* after) {
+  if (self == nullptr || !IsBarrierOn()) return;
+  if (self->barrier.is_full()) self->registry->hooks().flush_barrier(*self);
+  self->barrier.Put(before, after);
+}
+
+}  // namespace
+
+void SetBarrier(bool on) {
+  std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).store(on ? 1 : 0, std::memory_order_seq_cst);
+}
+
+bool IsBarrierOn() {
+  // Relaxed: it changes while the world is stopped, and this thread then passes a handshake.
+  return std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).load(std::memory_order_relaxed) != 0;
+}
+
+void SetAdoptHook(Mutator* (*adopt)()) { adopt_thread.StoreRelease(adopt); }
+
+}  // namespace spanheap
+
+using spanheap::StopDelay;
+
+void sh_gc_store_slow(void** slot, void* value) noexcept {
+  spanheap::Mutator* const self = spanheap::IsBarrierOn() ? spanheap::Self() : nullptr;
+  const StopDelay delay;
+  // Relaxed: what a racing store wrote meanwhile was remembered by its writer.
+  spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
+  spanheap::Slot(slot).store(value, std::memory_order_relaxed);
+}
+
+void* sh_gc_exchange(void** slot, void* value) noexcept {
+  spanheap::Mutator* const self = spanheap::Self();
+  const StopDelay delay;
+  spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
+  return spanheap::Slot(slot).exchange(value, std::memory_order_acq_rel);
+}
+
+int sh_gc_compare_exchange(void** slot, void** expected, void* value) noexcept {
+  spanheap::Mutator* const self = spanheap::Self();
+  const StopDelay delay;
+  spanheap::Shade(self, *expected, value);
+  return spanheap::Slot(slot).compare_exchange_strong(*expected, value, std::memory_order_acq_rel,
+                                                      std::memory_order_acquire)
+             ? 1
+             : 0;
+}
+
+void sh_gc_store_many(void** slots, void* const* values, uint64_t count) noexcept {
+  // Upwards unless that would overwrite what is still to be read.
+  const bool downwards = values != nullptr && values < slots && slots < values + count;
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t at = downwards ? count - 1 - i : i;
+    sh_gc_store_slow(slots + at, values == nullptr ? nullptr : values[at]);
+  }
+}
+
+void sh_gc_register_stores_v1(const int32_t* begin, const int32_t* end) noexcept {
+  spanheap::AddStoreRanges(begin, end);
+}
+void sh_gc_unregister_stores_v1(const int32_t* begin) noexcept {
+  spanheap::RemoveStoreRanges(begin);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "mutators/blocking_region.h"
+
+#include "os/thread_context.h"
+
+namespace spanheap {
+namespace {
+
+struct Call {
+  void (*function)(void*);
+  void* argument;
+};
+
+void RunParked(void* argument, uintptr_t stack_pointer) {
+  const Call& call = *static_cast<Call*>(argument);
+  Mutator* const self = this_mutator;
+  const bool parks = self != nullptr && self->state.LoadAcquire() == MutatorState::kRunning;
+  if (parks) Park(*self, PointerTo(Address(stack_pointer)));
+  call.function(call.argument);
+  if (parks) Unpark(*self);
+}
+
+}  // namespace
+
+bool BeginBlocking() {
+  Mutator* const self = this_mutator;
+  if (self == nullptr || self->state.LoadAcquire() != MutatorState::kRunning) return false;
+  Park(*self, SPANHEAP_CALLER_FRAME());
+  return true;
+}
+
+void EndBlocking(bool was_running) {
+  if (was_running) Unpark(*this_mutator);
+}
+
+void CallBlocking(void (*function)(void* argument), void* argument) {
+  Call call{function, argument};
+  os::CallWithRegistersOnStack(&RunParked, &call);
+}
+
+}  // namespace spanheap

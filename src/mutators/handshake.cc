@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include "mutators/handshake.h"
+
+#include "base/check.h"
+#include "base/fatal.h"
+#include "base/line_writer.h"
+#include "mutators/mutator_registry.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/signals.h"
+#include "sync/stop_delay.h"
+
+namespace spanheap {
+namespace {
+
+constexpr uint64_t kComplain_ns = 1'000'000'000;
+constexpr int kSpins = 40;
+
+// What every held thread sleeps on: counted up whenever some are released.
+constinit Atomic<uint32_t> releases{0};
+
+void SleepWhile(const Mutator& self, MutatorState held) {
+  for (;;) {
+    const uint32_t seen = releases.LoadAcquire();
+    if (self.state.LoadSequential() != held) return;
+    os::FutexWait(releases, seen);
+  }
+}
+
+}  // namespace
+
+void Handshake::Reserve(Mutator& target) {
+  uint32_t expected = 0;
+  if (target.hold.CompareExchangeStrong(expected, 1)) return;
+  while (target.hold.Exchange(2) != 0) os::FutexWait(target.hold, 2);
+}
+
+void Handshake::Ask(Mutator& target) {
+  missing_.FetchAdd(1);
+  if (asked_ns_ == 0) asked_ns_ = os::MonotonicNow_ns();
+  target.request.StoreSequential(this);
+  if (TryClaim(target)) return;
+  const os::Sent sent = target.registry->Signal(target);
+  SPANHEAP_CHECK(sent != os::Sent::kRefused && "the stop signal can be sent");
+  if (sent == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
+}
+
+bool Handshake::TryClaim(Mutator& target) {
+  // Sequential: the thread stores "parked" and then looks for a request; one of us sees the other.
+  if (target.state.LoadSequential() != MutatorState::kParked) return false;
+  MutatorState expected = MutatorState::kParked;
+  if (!target.state.CompareExchangeStrong(expected, MutatorState::kHeld)) return false;
+  target.request.LoadAcquire()->CountDown();
+  return true;
+}
+
+bool Handshake::IsHeld(const Mutator& target) {
+  const MutatorState state = target.state.LoadAcquire();
+  return state == MutatorState::kHeld || state == MutatorState::kStopped;
+}
+
+// After the count is down, the asker may be gone: waking needs its address only.
+void Handshake::CountDown() {
+  const bool wakes_each = wakes_each_;
+  if (missing_.FetchSub(1) == 1 || wakes_each) os::FutexWakeAll(missing_);
+}
+
+void Handshake::AwaitAll(Mutator* first, bool many) {
+  while (missing() != 0) AwaitSome(first, many);
+}
+
+void Handshake::AwaitSome(Mutator* first, bool many) {
+  const uint32_t before = missing();
+  if (before == 0) return;
+  for (int i = 0; i < kSpins; ++i) {
+    if (missing() != before) return;
+    os::SpinHint();
+  }
+  os::FutexWaitFor_ns(missing_, before, nudge_after_ns_);
+  if (missing() == before) Nudge(first, many);
+}
+
+void Handshake::Nudge(Mutator* first, bool many) {
+  const uint64_t now = os::MonotonicNow_ns();
+  if (now - asked_ns_ < nudge_after_ns_) return;
+  nudge_after_ns_ *= 2;
+  const bool complain = !has_complained_ && now - asked_ns_ > kComplain_ns;
+  for (Mutator* m = first; m != nullptr; m = many ? m->next : nullptr) {
+    if (m->request.LoadAcquire() != this || IsHeld(*m) || TryClaim(*m)) continue;
+    if (complain) Complain(*m);
+    if (m->registry->Signal(*m) == os::Sent::kNoSuchThread) m->registry->NoteDead(*m);
+  }
+  has_complained_ = has_complained_ || complain;
+}
+
+void Handshake::Complain(const Mutator& target) {
+  LineWriter line;
+  line.Decimal(target.thread_id);
+  line.Text(os::BlocksSignal(target.thread_id, target.registry->signal())
+                ? ": it blocks the signal "
+                : ": it does not answer the signal ");
+  line.Decimal(static_cast<uint64_t>(target.registry->signal())).Char('\0');
+  WarnLine("the collector waits for a thread to stop, since a second: thread ", line.data());
+}
+
+void Handshake::Release(Mutator& target) {
+  target.request.StoreSequential(nullptr);
+  const bool was_parked = target.state.LoadAcquire() == MutatorState::kHeld;
+  target.state.StoreSequential(was_parked ? MutatorState::kParked : MutatorState::kRunning);
+  if (target.hold.Exchange(0) == 2) os::FutexWakeAll(target.hold);
+}
+
+void Handshake::WakeReleased() {
+  releases.FetchAdd(1);
+  os::FutexWakeAll(releases);
+}
+
+void StopHere(Mutator& self, void* context, uintptr_t stack_pointer) {
+  for (;;) {
+    Handshake* const asker = self.request.LoadSequential();
+    MutatorState expected = MutatorState::kRunning;
+    if (asker == nullptr || self.state.LoadAcquire() != expected) return;
+    self.context = context;
+    self.stack_pointer = stack_pointer;
+    self.frames.count = 0;
+    if (!self.state.CompareExchangeStrong(expected, MutatorState::kStopped)) return;
+    asker->CountDown();
+    SleepWhile(self, MutatorState::kStopped);
+  }
+}
+
+namespace {
+
+struct Parking {
+  SavedFrames& frames;
+  const void* frame;
+};
+
+// Copies the frames that are about to end; what they hold of the caller's registers is theirs.
+SPANHEAP_NO_SANITIZE void SaveFrames(void* argument, uintptr_t stack_pointer) {
+  const Parking& parking = *static_cast<Parking*>(argument);
+  SavedFrames& frames = parking.frames;
+  const auto* from = reinterpret_cast<const uintptr_t*>(stack_pointer);
+  const auto* to = static_cast<const uintptr_t*>(parking.frame);
+  SPANHEAP_CHECK(to >= from && to - from <= SavedFrames::kCapacity);
+  frames.count = static_cast<uint32_t>(to - from);
+  for (uint32_t i = 0; i < frames.count; ++i) frames.words[i] = from[i];
+}
+
+}  // namespace
+
+void Park(Mutator& self, const void* frame) {
+  SPANHEAP_DCHECK(self.state.LoadAcquire() == MutatorState::kRunning);
+  Parking parking{self.frames, frame};
+  // A stop by signal in here would write over what is being saved.
+  StopDelay::Begin();
+  os::CallWithRegistersOnStack(&SaveFrames, &parking);
+  self.context = nullptr;
+  self.stack_pointer = reinterpret_cast<uintptr_t>(frame);
+  self.state.StoreSequential(MutatorState::kParked);
+  Handshake* const asker = self.request.LoadSequential();
+  MutatorState expected = MutatorState::kParked;
+  if (asker != nullptr && self.state.CompareExchangeStrong(expected, MutatorState::kHeld)) {
+    asker->CountDown();
+  }
+  StopDelay::End();
+}
+
+void Unpark(Mutator& self) {
+  MutatorState expected = MutatorState::kParked;
+  while (!self.state.CompareExchangeStrong(expected, MutatorState::kRunning)) {
+    SPANHEAP_DCHECK(expected == MutatorState::kHeld);
+    SleepWhile(self, MutatorState::kHeld);
+    expected = MutatorState::kParked;
+  }
+}
+
+}  // namespace spanheap

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+//
+// Handshake: one thread's wish to hold others still, from asking to having.
+//
+// Idea.    Ask sends a signal to a thread that runs and claims one that is parked. Whoever makes a
+//          thread held - the thread itself in its handler or at the end of a StopDelay, or the asker
+//          who claims it - counts it down. The asker sleeps until the count is 0 and repeats
+//          signals that seem lost; after a second it names the threads it still waits for.
+// Threads. A handshake belongs to the asker, who must not be a running mutator: it would wait for
+//          threads that may wait for it. It is parked (ParkedScope) or no mutator at all.
+// Cost.    One tgkill for each running thread; nothing for parked ones.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.h"
+#include "mutators/mutator.h"
+
+namespace spanheap {
+
+class Handshake {
+ public:
+  // With `wakes_each`, AwaitSome returns after each thread, not only after the last.
+  explicit Handshake(bool wakes_each = false) : wakes_each_(wakes_each) {}
+  Handshake(const Handshake&) = delete;
+  Handshake& operator=(const Handshake&) = delete;
+
+  // Waits until nobody else holds `target`, and keeps others from holding it. Before Ask.
+  static void Reserve(Mutator& target);
+  void Ask(Mutator& target);
+  // True once `target`, which was asked, is held.
+  static bool IsHeld(const Mutator& target);
+  // Returns once every thread asked is held. `first` begins the list of them, linked by `next` if
+  // `many`.
+  void AwaitAll(Mutator* first, bool many);
+  // Sleeps until another thread has stopped, for a while at most, and repeats lost signals.
+  void AwaitSome(Mutator* first, bool many);
+  // The thread may go on; it is woken by WakeReleased only.
+  static void Release(Mutator& target);
+  static void WakeReleased();
+
+  // By whoever made a thread held.
+  void CountDown();
+
+  uint32_t missing() const { return missing_.LoadAcquire(); }
+
+ private:
+  static bool TryClaim(Mutator& target);
+  void Nudge(Mutator* first, bool many);
+  void Complain(const Mutator& target);
+
+  const bool wakes_each_;
+  Atomic<uint32_t> missing_;
+  uint64_t asked_ns_ = 0;
+  // A stop takes microseconds. A signal without effect for so long is sent again; then after twice
+  // as long, and so on: on a busy machine it was only late.
+  uint64_t nudge_after_ns_ = 100'000;
+  bool has_complained_ = false;
+};
+
+// For the thread itself: waits as long as somebody wants to hold it. In the handler (with a
+// context) or with the registers on the stack.
+void StopHere(Mutator& self, void* context, uintptr_t stack_pointer);
+// Running -> parked, with `frame` the first address whose content outlives the call.
+void Park(Mutator& self, const void* frame);
+// Parked -> running; waits while held.
+void Unpark(Mutator& self);
+
+}  // namespace spanheap

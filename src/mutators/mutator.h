@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// Mutator: the record of a thread that uses the collected heap, as the collector sees it.
+//
+// Picture.    kDetached --Attach--> kRunning --signal--> kStopped --released--> kRunning
+//                                   kRunning --Park----> kParked  --Unpark----> kRunning
+//                                                        kParked  <--claim----> kHeld
+// Idea.       A thread that runs is stopped by a signal and waits in the handler. A thread that is
+//             parked touches nothing of the collected heap; it has written down where its stack
+//             begins, and may be held without being disturbed: it only finds itself unable to
+//             unpark until it is released.
+// Invariants. At most one other thread holds a mutator at a time (`hold`). While it is held, its
+//             stack, registers and buffers are as the holder sees them: words() is exact.
+//             Records are recycled, never freed: a late signal finds one.
+// Threads.    As each field says; "held" means that the holder may read and write.
+// Tests.      tests/mutators.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.h"
+#include "base/platform.h"
+#include "mutators/barrier_buffer.h"
+#include "mutators/word_ranges.h"
+#include "os/stack_bounds.h"
+
+namespace spanheap {
+
+class Handshake;
+class MutatorRegistry;
+
+enum class MutatorState : uint32_t { kDetached, kRunning, kParked, kHeld, kStopped };
+
+// Frames that are gone by the time they are scanned: those between a parking thread's caller and
+// the place where its registers were written down.
+struct SavedFrames {
+  static constexpr unsigned kCapacity = 96;
+  uintptr_t words[kCapacity] = {};
+  uint32_t count = 0;
+  uintptr_t stack_pointer = 0;  // of what still exists
+};
+
+struct alignas(kCacheLine) Mutator {
+  Atomic<MutatorState> state;
+  Atomic<uint32_t> hold;       // 0: nobody's; 1: held or about to be; 2: and somebody waits
+  Atomic<Handshake*> request;  // not null: somebody wants to hold this thread
+  Atomic<bool> is_dead;        // the thread has ended without detaching
+  uint32_t thread_id = 0;      // constant while attached
+  MutatorRegistry* registry = nullptr;  // constant while attached
+  os::StackBounds stack;                // constant while attached
+
+  // Where the thread is: by the owner before it stops or parks, then the holder's to read.
+  void* context = nullptr;      // the signal's, or null
+  uintptr_t stack_pointer = 0;  // without a context
+  SavedFrames frames;
+
+  BarrierBuffer barrier;
+
+  // Of the list; guarded by it.
+  Mutator* next = nullptr;
+  Mutator* previous = nullptr;
+  uint64_t taken_epoch = 0;  // the last epoch in which TakeUnscanned has given it out
+  Atomic<uint32_t> pins;     // keep the thread from detaching
+
+  // The calling thread must not run, or be the caller: every word that may hold a pointer of it.
+  WordRanges Words() const;
+};
+
+// Null: not attached.
+extern constinit thread_local Mutator* this_mutator [[gnu::visibility("hidden")]];
+
+}  // namespace spanheap

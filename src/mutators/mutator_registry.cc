@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "mutators/mutator_registry.h"
+
+#include "base/check.h"
+#include "mutators/blocking_region.h"
+#include "mutators/handshake.h"
+#include "mutators/stop_signal.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/thread.h"
+#include "sync/stop_delay.h"
+
+namespace spanheap {
+
+bool MutatorRegistry::Start(const MutatorHooks& hooks, int signal) {
+  hooks_ = hooks;
+  signal_ = signal != 0 ? signal : os::ChooseStopSignal();
+  StopDelay::SetHook(&StopAtEndOfDelay);
+  return signal_ != 0 && os::InstallHandler(signal_, &HandleStopSignal, previous_action_);
+}
+
+bool MutatorRegistry::Attach(Mutator& record) {
+  SPANHEAP_DCHECK(this_mutator == nullptr);
+  record.stack = os::CallingThreadStack();
+  if (record.stack.high == Address()) return false;
+  record.thread_id = os::ThreadId();
+  record.registry = this;
+  // Before it is in the list: the handler looks for it here.
+  this_mutator = &record;
+  MutexLock lock(mutex_);
+  ReapLocked();
+  LinkLocked(record);
+  record.state.StoreSequential(MutatorState::kRunning);
+  return true;
+}
+
+// Whoever has the list may wait for this thread to stop, so it waits for the list parked.
+void MutatorRegistry::Detach(Mutator& record) {
+  SPANHEAP_DCHECK(this_mutator == &record);
+  BeginBlocking();
+  while (!TryDetach(record)) os::FutexWait(record.pins, record.pins.LoadAcquire());
+  this_mutator = nullptr;
+}
+
+bool MutatorRegistry::TryDetach(Mutator& record) {
+  MutexLock lock(mutex_);
+  if (record.pins.LoadAcquire() != 0) return false;
+  UnlinkLocked(record);
+  record.state.StoreSequential(MutatorState::kDetached);
+  return true;
+}
+
+void MutatorRegistry::LinkLocked(Mutator& record) {
+  record.previous = nullptr;
+  record.next = first_;
+  if (first_ != nullptr) first_->previous = &record;
+  first_ = &record;
+  count_.AddOwned(1);
+}
+
+void MutatorRegistry::UnlinkLocked(Mutator& record) {
+  (record.previous != nullptr ? record.previous->next : first_) = record.next;
+  if (record.next != nullptr) record.next->previous = record.previous;
+  record.next = record.previous = nullptr;
+  count_.AddOwned(-1U);
+}
+
+Mutator* MutatorRegistry::TakeUnscanned(uint64_t epoch) {
+  MutexLock lock(mutex_);
+  for (Mutator* m = first_; m != nullptr; m = m->next) {
+    if (m->taken_epoch == epoch || m->is_dead.LoadAcquire()) continue;
+    m->taken_epoch = epoch;
+    m->pins.FetchAdd(1);
+    return m;
+  }
+  return nullptr;
+}
+
+void MutatorRegistry::Unpin(Mutator& mutator) {
+  if (mutator.pins.FetchSub(1) == 1) os::FutexWakeAll(mutator.pins);
+}
+
+void MutatorRegistry::ReserveOthersLocked(Mutator* self) {
+  for (Mutator* m = first_; m != nullptr; m = m->next) {
+    if (m != self) Handshake::Reserve(*m);
+  }
+}
+
+void MutatorRegistry::StopWorld(const void* frame) NO_THREAD_SAFETY_ANALYSIS {
+  SPANHEAP_DCHECK(!StopDelay::is_open());
+  Mutator* const self = this_mutator;
+  const bool parks = self != nullptr && self->state.LoadAcquire() == MutatorState::kRunning;
+  if (parks) Park(*self, frame);
+  world_mutex_.Lock();
+  mutex_.Lock();
+  unparks_self_ = parks;
+  ReserveOthersLocked(self);
+  const uint64_t start_ns = os::MonotonicNow_ns();
+  Handshake handshake;
+  for (Mutator* m = first_; m != nullptr; m = m->next) {
+    if (m != self) handshake.Ask(*m);
+  }
+  handshake.AwaitAll(first_, true);
+  stop_ns_ = os::MonotonicNow_ns() - start_ns;
+}
+
+void MutatorRegistry::StartWorld() NO_THREAD_SAFETY_ANALYSIS {
+  Mutator* const self = this_mutator;
+  for (Mutator* m = first_; m != nullptr; m = m->next) {
+    if (m != self) Handshake::Release(*m);
+  }
+  Handshake::WakeReleased();
+  const bool unparks = unparks_self_;
+  mutex_.Unlock();
+  world_mutex_.Unlock();
+  if (unparks) Unpark(*self);
+}
+
+bool MutatorRegistry::VisitHeldLocked(Mutator* self, void (*visit)(Mutator&, void*),
+                                      void* argument) {
+  bool any = false;
+  for (Mutator* m = first_; m != nullptr; m = m->next) {
+    if (m == self || m->request.LoadAcquire() == nullptr || !Handshake::IsHeld(*m)) continue;
+    visit(*m, argument);
+    Handshake::Release(*m);
+    any = true;
+  }
+  if (any) Handshake::WakeReleased();
+  return any;
+}
+
+void MutatorRegistry::RaggedBarrier(void (*visit)(Mutator& mutator, void* argument),
+                                    void* argument) {
+  const BlockingRegion parked;
+  Mutator* const self = this_mutator;
+  MutexLock lock(mutex_);
+  ReserveOthersLocked(self);
+  Handshake handshake(true);
+  for (Mutator* m = first_; m != nullptr; m = m->next) {
+    if (m != self) handshake.Ask(*m);
+  }
+  // A thread may still be counting down after it was seen held: wait for the count, too.
+  do {
+    VisitHeldLocked(self, visit, argument);
+    handshake.AwaitSome(first_, true);
+  } while (handshake.missing() != 0);
+  VisitHeldLocked(self, visit, argument);
+  if (self != nullptr) visit(*self, argument);
+}
+
+os::Sent MutatorRegistry::Signal(const Mutator& target) const {
+  return os::SendSignal(target.thread_id, signal_, this);
+}
+
+// It ended without detaching: nothing of it can be read, and nobody will answer for it.
+void MutatorRegistry::NoteDead(Mutator& target) {
+  target.is_dead.StoreRelease(true);
+  MutatorState expected = MutatorState::kRunning;
+  if (!target.state.CompareExchangeStrong(expected, MutatorState::kStopped)) return;
+  if (Handshake* const asker = target.request.LoadAcquire()) asker->CountDown();
+}
+
+void MutatorRegistry::ReapLocked() {
+  for (Mutator* m = first_; m != nullptr;) {
+    Mutator* const next = m->next;
+    if (m->is_dead.LoadAcquire() && m->pins.LoadAcquire() == 0) {
+      UnlinkLocked(*m);
+      m->state.StoreRelease(MutatorState::kDetached);
+      m->is_dead.StoreRelease(false);
+      if (hooks_.lost != nullptr) hooks_.lost(*m);
+    }
+    m = next;
+  }
+}
+
+void MutatorRegistry::BeforeFork() { StopWorld(SPANHEAP_CALLER_FRAME()); }
+
+void MutatorRegistry::AfterForkInParent() { StartWorld(); }
+
+void MutatorRegistry::AfterForkInChild() {
+  Mutator* const self = this_mutator;
+  for (Mutator* m = first_; m != nullptr;) {
+    Mutator* const next = m->next;
+    if (m != self) {
+      UnlinkLocked(*m);
+      m->request.StoreRelease(nullptr);
+      m->hold.StoreRelease(0);
+      m->pins.StoreRelease(0);
+      m->is_dead.StoreRelease(false);
+      m->barrier.count = 0;
+      m->state.StoreRelease(MutatorState::kDetached);
+      if (hooks_.lost != nullptr) hooks_.lost(*m);
+    }
+    m = next;
+  }
+  if (self != nullptr) self->thread_id = os::ThreadId();
+  StartWorld();
+}
+
+}  // namespace spanheap

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// MutatorRegistry: every thread of the collected heap, and the means to hold them still.
+//
+// Idea.       A list under a lock. A thread attaches itself when it first uses the heap and detaches
+//             at its end; the records come from `runtime`, which embeds them in its own. While the
+//             world is stopped the list stays locked, so nobody comes or goes.
+// Invariants. Every mutator in the list belongs to one thread that runs, or is dead and about to be
+//             taken out.
+// Threads.    Attach and Detach: by the thread itself, outside of core sections. Everything else:
+//             any thread that is parked or no mutator (mutators/blocking_region.h).
+// Fails.      Start, when there is no signal to be had; Attach, when the thread's stack is unknown.
+// Go.         proc.go (allgs, stopTheWorld), signal_unix.go (preemption by SIGURG).
+// Tests.      tests/mutators/mutator_registry_test.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "base/annotations.h"
+#include "mutators/mutator.h"
+#include "os/signals.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+// What the collector does for this room. Called outside of core sections unless it says otherwise.
+struct MutatorHooks {
+  // Marks what is in the buffer and empties it. By the owner inside a StopDelay, or while the
+  // thread is held; `barrier_on` may have become 0 meanwhile: then it only empties it.
+  void (*flush_barrier)(Mutator& mutator) = nullptr;
+  // Attaches the calling thread; null if that cannot be.
+  Mutator* (*adopt)() = nullptr;
+  // The record is free again: its thread is gone (ended without detaching, or lost in a fork).
+  // Called with the list locked.
+  void (*lost)(Mutator& mutator) = nullptr;
+};
+
+// The capability "no mutator runs".
+class CAPABILITY("role") WorldRole {};
+inline constexpr WorldRole world_stopped;
+
+class MutatorRegistry {
+ public:
+  constexpr MutatorRegistry() = default;
+  MutatorRegistry(const MutatorRegistry&) = delete;
+  MutatorRegistry& operator=(const MutatorRegistry&) = delete;
+
+  // Once. `signal` 0: one is chosen.
+  bool Start(const MutatorHooks& hooks, int signal = 0);
+
+  // The calling thread is `record`'s from here on. The record is zero or was detached before.
+  bool Attach(Mutator& record);
+  // The calling thread is none of ours any more. Waits while somebody looks at it.
+  void Detach(Mutator& record);
+
+  // A mutator that was not given out in this epoch yet, pinned, or null: there is none. It cannot
+  // detach until Unpin.
+  Mutator* TakeUnscanned(uint64_t epoch);
+  static void Unpin(Mutator& mutator);
+
+  // Stops all others, and restarts them. The caller is parked meanwhile if it is a mutator.
+  void StopWorld(const void* frame) ACQUIRE(world_stopped);
+  void StartWorld() RELEASE(world_stopped);
+  // For the caller, too: its own record among them.
+  template <class Function>
+  void ForEach(Function&& function) REQUIRES(world_stopped) {
+    for (Mutator* m = FirstStopped(); m != nullptr; m = m->next) function(*m);
+  }
+  // Holds every mutator once, not all at a time, and calls `visit` for it meanwhile.
+  void RaggedBarrier(void (*visit)(Mutator& mutator, void* argument), void* argument);
+
+  // Fork, by the forking thread: before, the world is stopped; after, it runs on in the parent, and
+  // in the child only the caller is left.
+  void BeforeFork() NO_THREAD_SAFETY_ANALYSIS;
+  void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS;
+  void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS;
+
+  const MutatorHooks& hooks() const { return hooks_; }
+  int signal() const { return signal_; }
+  // Relaxed: a statistic.
+  uint32_t count() const { return count_.LoadRelaxed(); }
+  // Of the last stop: from the first signal to the last thread held. Valid while stopped.
+  uint64_t last_stop_ns() const { return stop_ns_; }
+
+  // Of this room.
+  os::Sent Signal(const Mutator& target) const;
+  void NoteDead(Mutator& target);
+  bool HasOurMark(const siginfo_t& info) const { return os::HasMark(info, this); }
+  const os::SignalAction& previous_action() const { return previous_action_; }
+
+ private:
+  Mutator* FirstStopped() const NO_THREAD_SAFETY_ANALYSIS { return first_; }
+  void LinkLocked(Mutator& record) REQUIRES(mutex_);
+  void UnlinkLocked(Mutator& record) REQUIRES(mutex_);
+  void ReapLocked() REQUIRES(mutex_);
+  bool TryDetach(Mutator& record);
+  void ReserveOthersLocked(Mutator* self) REQUIRES(mutex_);
+  bool VisitHeldLocked(Mutator* self, void (*visit)(Mutator&, void*), void* argument)
+      REQUIRES(mutex_);
+
+  Mutex world_mutex_{LockRank::kWorld};
+  Mutex mutex_{LockRank::kMutators};
+  Mutator* first_ GUARDED_BY(mutex_) = nullptr;
+  Atomic<uint32_t> count_;
+  bool unparks_self_ GUARDED_BY(world_mutex_) = false;
+  uint64_t stop_ns_ = 0;  // guarded by the world being stopped
+  MutatorHooks hooks_;    // constant after Start, as the next two
+  int signal_ = 0;
+  os::SignalAction previous_action_{};
+};
+
+}  // namespace spanheap

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "mutators/stop_signal.h"
+
+#include "mutators/handshake.h"
+#include "mutators/mutator_registry.h"
+#include "mutators/store_ranges.h"
+#include "os/keep_errno.h"
+#include "os/thread_context.h"
+#include "sync/stop_delay.h"
+
+namespace spanheap {
+namespace {
+
+void StopWithRegisters(void* argument, uintptr_t stack_pointer) {
+  StopHere(*static_cast<Mutator*>(argument), nullptr, stack_pointer);
+}
+
+}  // namespace
+
+void HandleStopSignal(int signal, siginfo_t* info, void* context) {
+  const os::KeepErrno keep;
+  Mutator* const self = this_mutator;
+  if (self == nullptr) return;
+  os::SetProgramCounter(context, RestartAddress(os::ProgramCounter(context)));
+  if (StopDelay::is_open()) {
+    this_stop.pending.StoreRelaxed(1);  // relaxed: read by this thread
+  } else {
+    StopHere(*self, context, 0);
+  }
+  const MutatorRegistry& registry = *self->registry;
+  if (!registry.HasOurMark(*info)) {
+    os::ForwardSignal(registry.previous_action(), signal, info, context);
+  }
+}
+
+void StopAtEndOfDelay() {
+  const os::KeepErrno keep;
+  Mutator* const self = this_mutator;
+  if (self != nullptr) os::CallWithRegistersOnStack(&StopWithRegisters, self);
+}
+
+}  // namespace spanheap

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "os/stack_bounds.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "os/keep_errno.h"
+#include "os/limits.h"
+#include "os/small_file.h"
+#include "os/thread.h"
+
+namespace spanheap::os {
+namespace {
+
+// A first stack without a limit: how far below its high end an address may be and still be its.
+constexpr uintptr_t kLongestStack = uintptr_t{1} << 30;
+
+struct Mapping {
+  uintptr_t low = 0;
+  uintptr_t high = 0;
+};
+
+// Reads "low-high ..." lines byte by byte: lines may be longer than any buffer.
+class MapsReader {
+ public:
+  bool Next(Mapping& mapping) {
+    mapping = {};
+    char c = 0;
+    if (!ReadHex(mapping.low, c) || c != '-' || !ReadHex(mapping.high, c)) return false;
+    while (c != '\n' && Get(c)) {}
+    return true;
+  }
+
+ private:
+  bool Get(char& c) {
+    if (at_ == size_) {
+      const long n = file_.Read(buffer_, sizeof buffer_);
+      if (n <= 0) return false;
+      size_ = n;
+      at_ = 0;
+    }
+    c = buffer_[at_++];
+    return true;
+  }
+  bool ReadHex(uintptr_t& value, char& c) {
+    while (Get(c)) {
+      if (c >= '0' && c <= '9') {
+        value = value * 16 + static_cast<uintptr_t>(c - '0');
+      } else if (c >= 'a' && c <= 'f') {
+        value = value * 16 + static_cast<uintptr_t>(c - 'a') + 10;
+      } else {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  SmallFile file_{"/proc/self/maps"};
+  char buffer_[1024];
+  long at_ = 0;
+  long size_ = 0;
+};
+
+uintptr_t StackLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur > kLongestStack) return kLongestStack;
+  return limit.rlim_cur;
+}
+
+StackBounds FromMaps() {
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  MapsReader maps;
+  Mapping mapping;
+  uintptr_t below = 0;  // end of the mapping before
+  while (maps.Next(mapping)) {
+    if (here >= mapping.high) {
+      below = mapping.high;
+      continue;
+    }
+    if (here < mapping.low) break;
+    const uintptr_t reach = mapping.high - StackLimit();
+    uintptr_t low = reach < mapping.low ? reach : mapping.low;
+    if (low < below) low = below;
+    return {Address(low), Address(mapping.high)};
+  }
+  return {};
+}
+
+StackBounds FromLibc() {
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {};
+  void* low = nullptr;
+  size_t size = 0;
+  const bool known = pthread_attr_getstack(&attributes, &low, &size) == 0;
+  pthread_attr_destroy(&attributes);
+  return known ? StackBounds{AddressOf(low), AddressOf(low) + Bytes(size)} : StackBounds{};
+}
+
+}  // namespace
+
+StackBounds CallingThreadStack() {
+  KeepErrno keep;
+  const bool is_first = ThreadId() == static_cast<uint32_t>(getpid());
+  const StackBounds bounds = is_first ? FromMaps() : FromLibc();
+  if (bounds.Holds(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)))) return bounds;
+  return is_first ? FromLibc() : FromMaps();
+}
+
+}  // namespace spanheap::os

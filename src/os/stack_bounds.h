@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// Where the calling thread's stack lies.
+//
+// Idea.    libc knows it for the threads it made. The first thread's stack grows on demand: its
+//          high end is that of the mapping which holds the current frame, and its low end as far
+//          down as the limit lets it grow. The same serves a forked child whose only thread was not
+//          the first one of its parent.
+// Cost.    A microsecond; for the first thread, a walk through /proc/self/maps.
+// Threads. Any; allocates (libc does), so outside of core sections. errno is preserved.
+// Tests.   tests/os/stack_bounds_test.cc.
+#pragma once
+
+#include "base/units.h"
+
+namespace spanheap::os {
+
+struct StackBounds {
+  Address low;   // 0 with a high of 0: unknown
+  Address high;  // the first address above
+
+  bool Holds(uintptr_t address) const { return low.value <= address && address < high.value; }
+};
+
+StackBounds CallingThreadStack();
+
+}  // namespace spanheap::os

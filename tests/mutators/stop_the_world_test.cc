@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+//
+// Stopping: while the world is stopped no attached thread makes a step, whatever it was doing.
+#include "mutators/stop_the_world.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <thread>
+#include <vector>
+
+#include "mutators/attached.h"
+#include "mutators/blocking_region.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "sync/stop_delay.h"
+
+namespace spanheap {
+namespace {
+
+// What threads count up while they may run; a stopped thread's count stands still.
+struct Shared {
+  Atomic<bool> stop;
+  Atomic<uint64_t> started;
+  Atomic<uint64_t> counts[8];
+};
+
+template <class Body>
+std::thread Counter(Shared& shared, size_t i, Body body) {
+  return std::thread([&shared, i, body] {
+    const Attached attached;
+    shared.started.FetchAdd(1);
+    while (!shared.stop.LoadAcquire()) body(shared.counts[i]);
+  });
+}
+
+void ExpectStandstill(Shared& shared) {
+  uint64_t before[8];
+  for (int i = 0; i < 8; ++i) before[i] = shared.counts[i].LoadAcquire();
+  for (int i = 0; i < 200; ++i) os::SpinHint();
+  os::YieldThread();
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(shared.counts[i].LoadAcquire(), before[i]);
+}
+
+template <class... Bodies>
+void StopOften(int stops, Bodies... bodies) {
+  Shared shared;
+  std::vector<std::thread> threads;
+  size_t i = 0;
+  (threads.push_back(Counter(shared, i++, bodies)), ...);
+  while (shared.started.LoadAcquire() != threads.size()) os::YieldThread();
+  for (int stop = 0; stop < stops; ++stop) {
+    const StopTheWorld stopped(TestRegistry());
+    ExpectStandstill(shared);
+  }
+  shared.stop.StoreRelease(true);
+  for (std::thread& thread : threads) thread.join();
+}
+
+void Spin(Atomic<uint64_t>& count) { count.AddOwned(1); }
+void SpinInDelays(Atomic<uint64_t>& count) {
+  const StopDelay outer;
+  count.AddOwned(1);
+  const StopDelay inner;
+  count.AddOwned(1);
+}
+void Sleep(Atomic<uint64_t>& count) {
+  count.AddOwned(1);
+  const BlockingRegion region;
+  os::SleepFor_ns(20'000);
+}
+
+TEST(StopTheWorldTest, StopsThreadsThatSpin) { StopOften(200, Spin, Spin, Spin); }
+
+TEST(StopTheWorldTest, StopsThreadsInDelaysAndBlockingRegions) {
+  StopOften(200, Spin, SpinInDelays, SpinInDelays, Sleep);
+}
+
+TEST(StopTheWorldTest, MutatorsMayStopTheWorldAgainstEachOther) {
+  const auto stopper = [](Atomic<uint64_t>& count) {
+    const StopTheWorld stopped(TestRegistry());
+    count.AddOwned(1);
+  };
+  StopOften(100, Spin, stopper, stopper);
+}
+
+}  // namespace
+}  // namespace spanheap
