@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// BlockingRegion: a scope in which the calling thread touches nothing of the collected heap, so that
-// stopping it costs nothing and disturbs nothing: around waits, and around the collector's own work.
+// BlockingRegion: a scope in which the calling thread touches nothing of the collected heap, so
+// that stopping it costs nothing and disturbs nothing: around waits, and around the collector's
+// own work.
 //
 // Idea.    The registers that calls preserve, and where the stack begins, are written down on the
 //          way in. On the way out the thread waits if somebody holds it.
@@ -9,7 +10,8 @@
 //          that opens the region has in registers was saved; CallBlocking is for those who want
 //          the compiler to keep its hands off even in principle.
 // Threads. The calling thread; one that is no mutator, or is parked already, passes through.
-// Cost.    Some 50 words copied and two exchanges; no system call unless somebody holds the thread.
+// Cost.    Some 50 words copied and two exchanges; no system call unless somebody holds the
+//          thread.
 #pragma once
 
 #include "mutators/handshake.h"

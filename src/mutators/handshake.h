@@ -3,8 +3,8 @@
 // Handshake: one thread's wish to hold others still, from asking to having.
 //
 // Idea.    Ask sends a signal to a thread that runs and claims one that is parked. Whoever makes a
-//          thread held - the thread itself in its handler or at the end of a StopDelay, or the asker
-//          who claims it - counts it down. The asker sleeps until the count is 0 and repeats
+//          thread held - the thread itself in its handler or at the end of a StopDelay, or the
+//          asker who claims it - counts it down. The asker sleeps until the count is 0 and repeats
 //          signals that seem lost; after a second it names the threads it still waits for.
 // Threads. A handshake belongs to the asker, who must not be a running mutator: it would wait for
 //          threads that may wait for it. It is parked (ParkedScope) or no mutator at all.

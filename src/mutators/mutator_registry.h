@@ -2,14 +2,15 @@
 //
 // MutatorRegistry: every thread of the collected heap, and the means to hold them still.
 //
-// Idea.       A list under a lock. A thread attaches itself when it first uses the heap and detaches
-//             at its end; the records come from `runtime`, which embeds them in its own. While the
-//             world is stopped the list stays locked, so nobody comes or goes.
-// Invariants. Every mutator in the list belongs to one thread that runs, or is dead and about to be
-//             taken out.
+// Idea.       A list under a lock. A thread attaches itself when it first uses the heap and
+//             detaches at its end; the records come from `runtime`, which embeds them in its own.
+//             While the world is stopped the list stays locked, so nobody comes or goes.
+// Invariants. Every mutator in the list belongs to one thread that runs, or is dead and about to
+//             be taken out.
 // Threads.    Attach and Detach: by the thread itself, outside of core sections. Everything else:
 //             any thread that is parked or no mutator (mutators/blocking_region.h).
-// Fails.      Start, when there is no signal to be had; Attach, when the thread's stack is unknown.
+// Fails.      Start, when there is no signal to be had; Attach, when the thread's stack is
+//             unknown.
 // Go.         proc.go (allgs, stopTheWorld), signal_unix.go (preemption by SIGURG).
 // Tests.      tests/mutators/mutator_registry_test.cc.
 #pragma once
@@ -69,8 +70,8 @@ class MutatorRegistry {
   // Holds every mutator once, not all at a time, and calls `visit` for it meanwhile.
   void RaggedBarrier(void (*visit)(Mutator& mutator, void* argument), void* argument);
 
-  // Fork, by the forking thread: before, the world is stopped; after, it runs on in the parent, and
-  // in the child only the caller is left.
+  // Fork, by the forking thread: before, the world is stopped; after, it runs on in the parent,
+  // and in the child only the caller is left.
   void BeforeFork() NO_THREAD_SAFETY_ANALYSIS;
   void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS;
   void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS;

@@ -8,8 +8,9 @@
 //             barrier as a field, so slabs are scanned while the program runs.
 // Invariants. R1 a free slot holds null. R2 a page with a free slot is in the list of those.
 //             R3 pages are never given back; page i stays page i.
-// Threads.    Take and Put: any, inside a StopDelay (they open one). Scanning: any, without a lock:
-//             slots are read as atomics; what is taken meanwhile is remembered by the barrier.
+// Threads.    Take and Put: any, inside a StopDelay (they open one). Scanning: any, without a
+//             lock: slots are read as atomics; what is taken meanwhile is remembered by the
+//             barrier.
 // Fails.      Take returns null when the OS gives no memory.
 // Cost.       A short lock each; 64 slots a slab, one job of the marker a page.
 // Go.         None: Go's compiler knows its globals.

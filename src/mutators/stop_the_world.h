@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// StopTheWorld: a scope in which no mutator runs; StoppedThread: one in which a certain one does not.
+// StopTheWorld: a scope in which no mutator runs; StoppedThread: one in which a certain one does
+// not.
 //
 // Threads. Any, outside of core sections. A mutator that stops others is parked meanwhile: others
 //          may hold it, and two that stop each other do not wait for each other.
 // Limits.  Parked threads are not stopped from doing what parked threads may do: waiting in system
-//          calls, and marking. Who stops the world to end a phase keeps other markers out by itself.
-//          Stopped threads may hold libc's locks: call nothing in the scope that takes one.
+//          calls, and marking. Who stops the world to end a phase keeps other markers out by
+//          itself. Stopped threads may hold libc's locks: call nothing in the scope that takes
+//          one.
 // Cost.    One signal for each running thread, one wake-up for all.
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Whether this thread is the only one of the process: then what others might see meanwhile needs no
-// atomic read-modify-write, which is most of the cost of many short slow paths.
+// Whether this thread is the only one of the process: then what others might see meanwhile needs
+// no atomic read-modify-write, which is most of the cost of many short slow paths.
 //
 // Threads. What libc says of itself (its own malloc and the C++ library's reference counts rely on
 //          it): it turns false before a second thread starts, and true only when none is left.

@@ -28,7 +28,8 @@ bool CanMembarrier();
 // Every other running thread of the process passes a full barrier before this returns.
 void Membarrier();
 
-// Reads a small file (proc, sys, etc) whole into `buffer`; returns the bytes read, -1 if it cannot.
+// Reads a small file (proc, sys, etc) whole into `buffer`; returns the bytes read, -1 if it
+// cannot.
 long ReadSmallFile(const char* path, char* buffer, size_t capacity);
 
 }  // namespace spanheap::os

@@ -52,8 +52,8 @@ class Memory {
 // The kernel's memory. Constant-initialised: usable before any constructor has run.
 Memory& TheMemory();
 
-// For tests of what happens when memory runs out: the n-th Reserve, MakeReady or Resize from now on
-// and all later ones are refused by TheMemory(), until this is called again. 0: none is.
+// For tests of what happens when memory runs out: the n-th Reserve, MakeReady or Resize from now
+// on and all later ones are refused by TheMemory(), until this is called again. 0: none is.
 void RefuseMemoryAfterForTest(int64_t n);
 
 // The OS page (4 KiB to 64 KiB) and the huge page (0: none, or one above 4 MiB), read once.

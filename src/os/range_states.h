@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// RangeStates: which state each address is in, as a sorted array of ranges; neighbours of one state
-// are one range, as in the kernel's own list.
+// RangeStates: which state each address is in, as a sorted array of ranges; neighbours of one
+// state are one range, as in the kernel's own list.
 //
 // Fails. More than kCapacity ranges are our bug (Check).
 // Cost.  Linear in the number of ranges per change: for tests.

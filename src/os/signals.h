@@ -17,8 +17,8 @@ using SignalHandler = void (*)(int, siginfo_t*, void*);
 // SIGURG if the program has no handler for it, else the highest free real-time signal; 0 if there
 // is none.
 int ChooseStopSignal();
-// From here on `handler` gets the signal, on the alternate stack if there is one, with every signal
-// blocked meanwhile; calls that can go on after it do. `previous` is what was there before.
+// From here on `handler` gets the signal, on the alternate stack if there is one, with every
+// signal blocked meanwhile; calls that can go on after it do. `previous` is what was there before.
 bool InstallHandler(int signal, SignalHandler handler, SignalAction& previous);
 
 enum class Sent : uint8_t { kYes, kNoSuchThread, kRefused };

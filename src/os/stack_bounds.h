@@ -4,8 +4,8 @@
 //
 // Idea.    libc knows it for the threads it made. The first thread's stack grows on demand: its
 //          high end is that of the mapping which holds the current frame, and its low end as far
-//          down as the limit lets it grow. The same serves a forked child whose only thread was not
-//          the first one of its parent.
+//          down as the limit lets it grow. The same serves a forked child whose only thread was
+//          not the first one of its parent.
 // Cost.    A microsecond; for the first thread, a walk through /proc/self/maps.
 // Threads. Any; allocates (libc does), so outside of core sections. errno is preserved.
 // Tests.   tests/os/stack_bounds_test.cc.

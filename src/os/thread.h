@@ -9,8 +9,8 @@
 //          without the call.
 // Cost.    Arm may allocate: libc keeps the first keys (32 with glibc) in the thread itself and
 // asks
-//          malloc for a block for the rest. A heap under malloc creates its key as early as it can,
-//          and arms it only once the thread is able to allocate and would not arm again.
+//          malloc for a block for the rest. A heap under malloc creates its key as early as it
+//          can, and arms it only once the thread is able to allocate and would not arm again.
 #pragma once
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a thread's processor holds: its registers when a signal interrupted it, and those a function
-// must preserve when it stops by itself.
+// What a thread's processor holds: its registers when a signal interrupted it, and those a
+// function must preserve when it stops by itself.
 //
 // Idea.    A word that looks like a pointer may be in a general register, in a vector register, or
 //          just below the stack pointer (the red zone) when a signal comes; the kernel has written

@@ -3,10 +3,10 @@
 // StopDelay: a stretch of code during which a stop signal only leaves a mark; its end obeys.
 //
 // Idea.    A thread that holds a lock of the heap, or is halfway through a change of what others
-//          read, must not be stopped there: who stopped it may need that lock. So the handler looks
-//          at this thread's depth; above zero it sets `pending` and returns, and the end of the
-//          outermost stretch calls the hook, where the thread waits as it would in the handler.
-//          Every core section is such a stretch.
+//          read, must not be stopped there: who stopped it may need that lock. So the handler
+//          looks at this thread's depth; above zero it sets `pending` and returns, and the end of
+//          the outermost stretch calls the hook, where the thread waits as it would in the
+//          handler. Every core section is such a stretch.
 // Threads. The calling thread and its own signal handlers only. The hook is set once.
 // Cost.    Begin: an add in thread-local memory. End: the same and a test. No atomic operation.
 // Tests.   tests/mutators/stop_the_world_test.cc.

@@ -2,14 +2,14 @@
 //
 // barrier.h: how a pointer is stored in a collected object, or in any place the collector scans.
 //
-// Idea.    While the collector marks, the value that a store overwrites and the value it writes are
-//          both remembered, before the store is seen. Otherwise one test of a global flag is all.
-//          Nothing may come between the test and the store: a thread stopped there could
+// Idea.    While the collector marks, the value that a store overwrites and the value it writes
+//          are both remembered, before the store is seen. Otherwise one test of a global flag is
+//          all. Nothing may come between the test and the store: a thread stopped there could
 //          store after the collector has begun, unseen. So both are one sequence, and the address
 //          of each copy of it is recorded in a section of the object file: a thread that is
 //          stopped inside is sent back to its beginning.
-// Limits.  A signal handler that interrupts the sequence, and is itself interrupted by the stop, is
-//          found by the stack frame the kernel made for it.
+// Limits.  A signal handler that interrupts the sequence, and is itself interrupted by the stop,
+//          is found by the stack frame the kernel made for it.
 // Threads. Any that is attached, or can be: the first store of a thread while the collector marks
 //          attaches it. A store is a relaxed atomic one; exchanges are acquire-release.
 // Cost.    A compare with memory and a branch not taken; with the collector at work, a call.
@@ -26,7 +26,8 @@ extern "C" {
 SH_INLINE_EXPORT void sh_gc_store_slow(void** slot, void* value) noexcept;
 // The barrier, then the exchange; returns what was there.
 SH_INLINE_EXPORT void* sh_gc_exchange(void** slot, void* value) noexcept;
-// The barrier, then: *expected in *slot -> value there, 1; else *expected becomes what is there, 0.
+// The barrier, then: *expected in *slot -> value there, 1; else *expected becomes what is there,
+// 0.
 SH_INLINE_EXPORT int sh_gc_compare_exchange(void** slot, void** expected, void* value) noexcept;
 // `count` stores, from `values` or, if that is null, of null. The two ranges may overlap.
 SH_INLINE_EXPORT void sh_gc_store_many(void** slots, void* const* values, uint64_t count) noexcept;
