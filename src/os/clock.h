@@ -8,5 +8,7 @@
 namespace spanheap::os {
 
 uint64_t MonotonicNow_ns();
+// Processor time the calling thread has used.
+uint64_t ThreadProcessorTime_ns();
 
 }  // namespace spanheap::os

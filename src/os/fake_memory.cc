@@ -83,6 +83,10 @@ bool FakeMemory::Release(Address start, Bytes size) {
   return true;
 }
 
+void FakeMemory::ReleaseMany(const MemoryRange* ranges, size_t count, bool* released) {
+  for (size_t i = 0; i < count; ++i) released[i] = Release(ranges[i].start, ranges[i].size);
+}
+
 bool FakeMemory::ReleaseLazily(Address start, Bytes size) {
   Guard guard(*this);
   ++calls_.release_lazily;

@@ -52,6 +52,7 @@ class FakeMemory final : public Memory {
   bool MakeReady(Address start, Bytes size) override;
   bool Release(Address start, Bytes size) override;
   bool ReleaseLazily(Address start, Bytes size) override;
+  void ReleaseMany(const MemoryRange* ranges, size_t count, bool* released) override;
   bool MakeInaccessible(Address start, Bytes size) override;
   void AdviseHuge(Address start, Bytes size) override;
   Address Resize(Address start, Bytes old_size, Bytes new_size, Address target) override;

@@ -17,6 +17,11 @@
 
 namespace spanheap::os {
 
+struct MemoryRange {
+  Address start;
+  Bytes size;
+};
+
 class Memory {
  public:
   // Inaccessible address space that costs no memory, its start a multiple of `alignment` (a power
@@ -32,6 +37,8 @@ class Memory {
   virtual bool Release(Address start, Bytes size) = 0;
   // As Release, but lazily (MADV_FREE): the content is undefined afterwards.
   virtual bool ReleaseLazily(Address start, Bytes size) = 0;
+  // Release of many ranges, in one system call where the kernel can; `released` tells of each.
+  virtual void ReleaseMany(const MemoryRange* ranges, size_t count, bool* released) = 0;
   // Ready -> Reserved: content and commit charge are dropped.
   virtual bool MakeInaccessible(Address start, Bytes size) = 0;
   // Asks for huge pages in a Ready range; to be called before first touch. A refusal is ignored.

@@ -368,7 +368,7 @@ void PageAllocator::FinishRelease(PageRun run, bool released, bool zeroed) {
   if (released) {
     chunk.scavenged.SetRange(from, run.count.value);
   } else {
-    index_.SetFree(c);
+    index_.SetRefused(c);
   }
   if (zeroed) chunk.zeroed.SetRange(from, run.count.value);
   LowerSearch(run.first);
@@ -401,7 +401,7 @@ void PageAllocator::VerifyChunk(ChunkIndex c, Counts& sums) const {
   if (counts_.claimed == 0) {
     SPANHEAP_CHECK(index_.At(c).used == chunk.used.Count());
     const bool has_candidate = FindScavengeCandidate(chunk, 1, units_).count != 0;
-    SPANHEAP_CHECK(!has_candidate || index_.MayTake(c, true));
+    SPANHEAP_CHECK(!has_candidate || index_.MayTake(c, true) || index_.At(c).refused != 0);
   }
   const unsigned free = chunk.used.FindFirstFree(0);
   SPANHEAP_CHECK(free == PageBitmap::kNone || FirstPage(c) + Pages(free) >= search_);

@@ -208,19 +208,30 @@ void PageHeap::NextGeneration() {
 }
 
 Pages PageHeap::ReleaseFree(Pages at_most, bool force) {
-  bool refused = false;
   Pages released = is_strict_ ? ReleaseChunks(at_most) : Pages(0);
+  if (released < at_most) released += ReleaseUnits(at_most - released, force);
+  if (released < at_most) released += ReleasePieces(at_most - released, force);
+  return released;
+}
+
+Pages PageHeap::ReleaseUnits(Pages at_most, bool force) {
+  Pages released;
   ChunkIndex from = ChunkOf(PageAllocator::kNone);
-  while (!refused && from.value != 0 && released < at_most) {
+  while (from.value != 0 && released < at_most) {
     Claims claims;
     ClaimHugePages(claims, at_most - released, force, from);
-    released += Release(claims, refused);
+    released += Release(claims);
   }
-  while (!refused && released < at_most) {
+  return released;
+}
+
+Pages PageHeap::ReleasePieces(Pages at_most, bool force) {
+  Pages released;
+  while (released < at_most) {
     Claims claims;
     ClaimFragments(claims, at_most - released, force);
     if (claims.count == 0) break;
-    released += Release(claims, refused);
+    released += Release(claims);
   }
   return released;
 }
@@ -248,31 +259,47 @@ void PageHeap::ClaimFragments(Claims& claims, Pages at_most, bool force) {
   }
 }
 
-// Advises with no lock held, neighbours in one call, and puts the pages back.
-Pages PageHeap::Release(const Claims& claims, bool& refused) {
+// With no lock held; neighbours are one range. Claims come highest first.
+void PageHeap::Advise(const Claims& claims, bool lazily, bool (&given)[kClaims]) {
+  os::MemoryRange ranges[kClaims];
+  bool taken[kClaims];
+  uint8_t range_of[kClaims];
+  unsigned count = 0;
+  for (unsigned i = 0; i < claims.count; ++i) {
+    const PageRun& run = claims.runs[i];
+    const Address start = AddressOf(run.first);
+    if (count > 0 && run.end() == claims.runs[i - 1].first) {
+      ranges[count - 1] = {start, ranges[count - 1].size + BytesOf(run.count)};
+    } else {
+      ranges[count++] = {start, BytesOf(run.count)};
+    }
+    range_of[i] = static_cast<uint8_t>(count - 1);
+  }
+  if (lazily) {
+    for (unsigned r = 0; r < count; ++r) {
+      taken[r] = memory_->ReleaseLazily(ranges[r].start, ranges[r].size);
+    }
+  } else {
+    memory_->ReleaseMany(ranges, count, taken);
+  }
+  for (unsigned i = 0; i < claims.count; ++i) given[i] = taken[range_of[i]];
+}
+
+// Gives the claimed pages to the OS and puts them back. What was released lazily may still hold its
+// old content.
+Pages PageHeap::Release(const Claims& claims) {
   if (claims.count == 0) return Pages(0);
   bool given[kClaims];
-  uint64_t calls = 0;
-  for (unsigned i = 0; i < claims.count;) {
-    PageRun whole = claims.runs[i];
-    unsigned next = i + 1;
-    for (; next < claims.count && claims.runs[next].end() == whole.first; ++next) {
-      whole.first = claims.runs[next].first;
-      whole.count += claims.runs[next].count;
-    }
-    const bool ok = memory_->Release(AddressOf(whole.first), BytesOf(whole.count));
-    std::fill(given + i, given + next, ok);
-    calls += ok ? 1 : 0;
-    refused = refused || !ok;
-    i = next;
-  }
+  const bool is_lazy = lazy_release_.LoadRelaxed();  // relaxed: a preference
+  Advise(claims, is_lazy, given);
   MutexLock lock(lock_);
-  os_releases_ += calls;
   Pages released;
   for (unsigned i = 0; i < claims.count; ++i) {
     const PageRun& run = claims.runs[i];
-    pages_.FinishRelease(run, given[i], given[i]);
-    if (given[i]) released += run.count - run.scavenged;
+    pages_.FinishRelease(run, given[i], given[i] && !is_lazy);
+    if (!given[i]) continue;
+    released += run.count - run.scavenged;
+    ++os_releases_;
   }
   return released;
 }

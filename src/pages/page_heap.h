@@ -38,7 +38,7 @@ struct PageHeapStats {
   uint64_t metadata = 0;     // tables made ready
   uint64_t reserved = 0;     // address space held, pages and tables
   uint64_t peak_grown = 0;   // the highest `grown` so far
-  uint64_t os_releases = 0;  // calls that gave pages back
+  uint64_t os_releases = 0;  // times a run of pages was given back
   uint64_t allocations = 0;  // taken under the lock, by count
   uint64_t mapped() const { return grown + metadata; }
 };
@@ -85,6 +85,11 @@ class PageHeap {
   // first. Unforced it leaves dense chunks and what was freed in this generation. Returns the
   // number given.
   Pages ReleaseFree(Pages at_most, bool force);
+  // Its two halves: whole huge pages, free throughout; and the rest, in pieces.
+  Pages ReleaseUnits(Pages at_most, bool force);
+  Pages ReleasePieces(Pages at_most, bool force);
+  // From here on pages go back lazily (MADV_FREE): the kernel takes them when it is short.
+  void SetLazyRelease(bool lazy) { lazy_release_.StoreRelaxed(lazy); }  // relaxed: a preference
   // Makes wholly free chunks inaccessible, so that they count against no limit. Returns their
   // pages.
   Pages ReleaseChunks(Pages at_most) EXCLUDES(growth_lock_, lock_);
@@ -130,11 +135,13 @@ class PageHeap {
   };
   void ClaimHugePages(Claims& claims, Pages at_most, bool force, ChunkIndex& from) EXCLUDES(lock_);
   void ClaimFragments(Claims& claims, Pages at_most, bool force) EXCLUDES(lock_);
-  Pages Release(const Claims& claims, bool& refused) EXCLUDES(lock_);
+  Pages Release(const Claims& claims) EXCLUDES(lock_);
+  void Advise(const Claims& claims, bool lazily, bool (&given)[kClaims]);
 
   os::Memory* memory_ = nullptr;   // const after Init
   Reclaimer reclaimer_ = nullptr;  // const once set
   void* keeper_ = nullptr;
+  Atomic<bool> lazy_release_;
   bool is_strict_ = false;  // ready memory counts, used or not; const after Init
 
   Mutex growth_lock_{LockRank::kPageSpace};

@@ -9,7 +9,8 @@ namespace spanheap {
 
 void ScavengeIndex::Touch(Record& r) const {
   if (r.generation == generation_) return;
-  r.used_before = r.used & 0x7fff;
+  r.used_before = r.used & 0x3fff;
+  r.refused = 0;
   r.generation = generation_;
 }
 
@@ -33,18 +34,31 @@ void ScavengeIndex::Free(ChunkIndex c, uint32_t n) {
 
 void ScavengeIndex::SetFree(ChunkIndex c) {
   records_[c.value].has_free = 1;
+  records_[c.value].refused = 0;
   freed_high_ = std::max(freed_high_, c);
   force_cursor_ = std::max(force_cursor_, c);
 }
 
+void ScavengeIndex::SetRefused(ChunkIndex c) {
+  Record& r = records_[c.value];
+  Touch(r);
+  r.has_free = 1;
+  r.refused = 1;
+  refused_high_ = std::max(refused_high_, c);
+}
+
 void ScavengeIndex::NextGeneration() {
   ++generation_;
+  freed_high_ = std::max(freed_high_, refused_high_);
+  force_cursor_ = std::max(force_cursor_, refused_high_);
+  refused_high_ = ChunkIndex();
   background_cursor_ = std::max(background_cursor_, freed_high_);
   freed_high_ = ChunkIndex();
 }
 
 bool ScavengeIndex::MayTake(const Record& r, bool force) const {
   if (r.has_free == 0) return false;
+  if (r.refused != 0 && r.generation == generation_) return false;
   if (force) return true;
   const bool dense_before = r.generation == generation_ && r.used_before >= kDensePages;
   return r.used < kDensePages && !dense_before;

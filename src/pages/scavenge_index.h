@@ -28,7 +28,8 @@ class ScavengeIndex {
 
   struct Record {
     uint16_t used = 0;              // used pages now
-    uint16_t used_before : 15 = 0;  // used pages when this record's generation began
+    uint16_t used_before : 14 = 0;  // used pages when this record's generation began
+    uint16_t refused : 1 = 0;       // the OS would not take its pages back in this generation
     uint16_t has_free : 1 = 0;      // may have a page to give back
     uint32_t generation = 0;        // of the last change
   };
@@ -46,8 +47,11 @@ class ScavengeIndex {
   void Free(ChunkIndex c, uint32_t n);
   // Nothing of it can be given back before the next Free.
   void SetEmpty(ChunkIndex c) { records_[c.value].has_free = 0; }
-  // It has pages to give back after all: they could not be.
+  // It may have a page to give back.
   void SetFree(ChunkIndex c);
+  // It has pages to give back after all: the OS refused them (they are locked). It is left alone
+  // until something of it is freed or the generation ends.
+  void SetRefused(ChunkIndex c);
   // A new generation: what was freed in the one that ends may now be given back unforced.
   void NextGeneration();
 
@@ -71,6 +75,7 @@ class ScavengeIndex {
   ChunkIndex force_cursor_;       // 0: nothing left
   ChunkIndex background_cursor_;  // 0: nothing left
   ChunkIndex freed_high_;         // highest chunk with a Free in this generation
+  ChunkIndex refused_high_;       // highest chunk refused in this generation
 };
 
 }  // namespace spanheap

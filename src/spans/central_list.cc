@@ -43,6 +43,15 @@ bool CentralList::TakeIfEmpty(const SpanTable& table, Span* span, unsigned mallo
   return true;
 }
 
+bool CentralList::TakeThis(const SpanTable& table, Span* span, unsigned malloc_class) {
+  MutexLock lock(mutex_);
+  const uint16_t link = span->link.LoadAcquire();  // as above
+  if (link == 0 || link >> 8 != malloc_class) return false;
+  queues_[(link & 0xff) - 1].Remove(table, span);
+  NoteUnlinkedLocked(span);
+  return true;
+}
+
 void CentralList::NoteUnlinkedLocked(Span* span) {
   span->link.StoreRelease(0);
   count_.AddOwned(-uint64_t{1});

@@ -34,6 +34,9 @@ class alignas(2 * kCacheLine) CentralList {
   // that is still so. True: it is held by the caller, who gives its pages back.
   bool TakeIfEmpty(const SpanTable& table, Span* span, unsigned malloc_class);
 
+  // Takes `span` out wherever it is, if it is listed here: it is held by the caller.
+  bool TakeThis(const SpanTable& table, Span* span, unsigned malloc_class);
+
   uint64_t span_count() const { return count_.LoadRelaxed(); }  // relaxed: a statistic
   void ResetInChild() { mutex_.ResetInChild(); }
 

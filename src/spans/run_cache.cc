@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "spans/run_cache.h"
 
+#include <algorithm>
+
 namespace spanheap {
 
 PageRun RunCache::Take(unsigned malloc_class) {
@@ -8,7 +10,9 @@ PageRun RunCache::Take(unsigned malloc_class) {
   Shelf& shelf = shelves_[malloc_class - kFirstRunClass];
   if (shelf.count == 0) return {};
   bytes_.AddOwned(-BlockBytes(malloc_class));
-  return {shelf.runs[--shelf.count], RunPages(malloc_class), Pages(0), false};
+  --shelf.count;
+  shelf.least = std::min(shelf.least, shelf.count);
+  return {shelf.runs[shelf.count], RunPages(malloc_class), Pages(0), false};
 }
 
 bool RunCache::Keep(unsigned malloc_class, PageIndex first) {
@@ -23,11 +27,14 @@ bool RunCache::Keep(unsigned malloc_class, PageIndex first) {
   return true;
 }
 
-bool RunCache::Drain(PageHeap& pages) {
+bool RunCache::Drain(PageHeap& pages) { return Drain(pages, false); }
+bool RunCache::DrainIdle(PageHeap& pages) { return Drain(pages, true); }
+
+bool RunCache::Drain(PageHeap& pages, bool idle_only) {
   bool any = false;
   for (unsigned index = 0; index < kRunClasses; ++index) {
     PageRun runs[kDepth];
-    const unsigned count = TakeShelf(index, runs);
+    const unsigned count = TakeFrom(index, idle_only, runs);
     if (count == 0) continue;
     pages.FreeMany(runs, count);
     any = true;
@@ -35,15 +42,18 @@ bool RunCache::Drain(PageHeap& pages) {
   return any;
 }
 
-unsigned RunCache::TakeShelf(unsigned index, PageRun (&runs)[kDepth]) {
+// The oldest lie at the bottom; the others move down.
+unsigned RunCache::TakeFrom(unsigned index, bool idle_only, PageRun (&runs)[kDepth]) {
   MutexLock lock(mutex_);
   Shelf& shelf = shelves_[index];
   const unsigned malloc_class = kFirstRunClass + index;
-  const unsigned count = shelf.count;
+  const unsigned count = idle_only ? shelf.least : shelf.count;
   for (unsigned i = 0; i < count; ++i) {
     runs[i] = {shelf.runs[i], RunPages(malloc_class), Pages(0), false};
   }
-  shelf.count = 0;
+  std::copy(shelf.runs + count, shelf.runs + shelf.count, shelf.runs);
+  shelf.count -= count;
+  shelf.least = shelf.count;
   bytes_.AddOwned(-(uint64_t{count} * BlockBytes(malloc_class)));
   return count;
 }

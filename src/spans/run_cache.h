@@ -31,6 +31,8 @@ class RunCache {
   bool Keep(unsigned malloc_class, PageIndex first);
   // Gives everything to the page heap; true if that was anything.
   bool Drain(PageHeap& pages);
+  // The same for what nobody has taken since the last call of this.
+  bool DrainIdle(PageHeap& pages);
 
   uint64_t bytes() const { return bytes_.LoadRelaxed(); }  // relaxed: a statistic
   void ResetInChild() { mutex_.ResetInChild(); }
@@ -43,10 +45,12 @@ class RunCache {
 
   struct Shelf {
     unsigned count = 0;
+    unsigned least = 0;  // the lowest count since the last DrainIdle: so many were never needed
     PageIndex runs[kDepth];
   };
 
-  unsigned TakeShelf(unsigned index, PageRun (&runs)[kDepth]);
+  bool Drain(PageHeap& pages, bool idle_only);
+  unsigned TakeFrom(unsigned index, bool idle_only, PageRun (&runs)[kDepth]);
 
   Mutex mutex_{LockRank::kCentralList};
   Shelf shelves_[kRunClasses] GUARDED_BY(mutex_);

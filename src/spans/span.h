@@ -44,7 +44,8 @@ struct alignas(kCacheLine) Span {
   Atomic<SpanState> state;
   uint32_t pages = 0;
   uint8_t bits_order = 0;  // outside bits: log2 of the words at `bits`
-  uint8_t unused = 0;
+  // The scavenger's: 0: slots were taken since it last looked; else see scavenge/hole_sweep.h.
+  Atomic<uint8_t> age;
   // malloc_class << 8 | 1 + queue of that class's central list while linked there; 0 = not linked.
   // Written under that list's lock: whoever holds it and finds its class here knows it stays so.
   Atomic<uint16_t> link;
@@ -53,6 +54,9 @@ struct alignas(kCacheLine) Span {
   uint32_t child = 0;
   uint32_t sibling = 0;
   uint32_t previous = 0;
+  // A bit per OS page of the span (spans/span_holes.h): given back, no slot of it taken since.
+  // Written by the holder.
+  Atomic<uint32_t> holes;
 
   // Sets or clears bits of one word; returns the word as it was.
   uint64_t SetBits(uint32_t word, uint64_t mask) {

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/fatal.h"
 #include "spans/return_batch.h"
+#include "spans/span_holes.h"
 
 namespace spanheap {
 namespace {
@@ -23,7 +24,10 @@ bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, uint32_t record
 }
 
 Span* SpanHeap::TakeSpan(unsigned malloc_class, PageCache& cache) {
-  if (Span* span = central_[malloc_class].Take(table_)) return span;
+  if (Span* span = central_[malloc_class].Take(table_)) {
+    span->age.StoreRelaxed(0);  // relaxed: a hint to the scavenger
+    return span;
+  }
   if (Span* span = spare_spans_.Take(malloc_class)) return span;
   return NewSpan(malloc_class, cache);
 }
@@ -55,6 +59,7 @@ void SpanHeap::BeginSmall(Span& span, unsigned malloc_class, const PageRun& run)
   span.magic = geometry.magic;
   span.block_bytes = geometry.block_bytes;
   span.malloc_class = static_cast<uint8_t>(malloc_class);
+  span.age.StoreRelaxed(0);  // relaxed: not shared yet
   if (span.padding() != 0) {
     span.bits[span.word_count() - 1].StoreRelaxed(span.padding());  // relaxed: not shared yet
   }
@@ -76,6 +81,9 @@ void SpanHeap::Publish(const Span& span, uint8_t class_byte) {
 }
 
 uint32_t SpanHeap::TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void** out) {
+  // Relaxed: the holder writes it.
+  if (span.holes.LoadRelaxed() != 0) [[unlikely]]
+    return TakeSlotsAmongHoles(span, want, out);
   const uint32_t k = span.ownership.Take(want);
   const Address start = pages_.AddressOf(span.first);
   const uint32_t words = span.word_count();
@@ -94,6 +102,56 @@ uint32_t SpanHeap::TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void**
     if (taken < k) ++cursor;
   }
   return k;
+}
+
+// Up to `want` of the free slots in `mask`.
+uint32_t SpanHeap::TakeSome(Span& span, uint32_t word, uint64_t mask, uint32_t want, void** out) {
+  const Address start = pages_.AddressOf(span.first);
+  uint64_t rest = mask;
+  uint32_t taken = 0;
+  for (; rest != 0 && taken < want; rest &= rest - 1) {
+    const uint32_t slot = word * 64 + static_cast<uint32_t>(std::countr_zero(rest));
+    out[taken++] = PointerTo(start + Bytes(size_t{slot} * span.block_bytes));
+  }
+  const uint64_t took = mask & ~rest;
+  if (took == 0) return 0;
+  SPANHEAP_CHECK((span.SetBits(word, took) & took) == 0);
+  FillHoles(span, word, took);
+  return taken;
+}
+
+// The slots of `mask` will be written to: what they touch is no hole any more.
+void SpanHeap::FillHoles(Span& span, uint32_t word, uint64_t mask) {
+  const SpanHoles holes(span, os_page_);
+  const uint32_t now = span.holes.LoadRelaxed();  // relaxed: the holder writes it
+  const uint32_t filled = now & holes.UnitsTouchedBy(mask, word);
+  if (filled == 0) return;
+  span.holes.StoreRelaxed(now & ~filled);
+  NoteHoles(-static_cast<int64_t>(std::popcount(filled) * holes.unit().value));
+}
+
+// As TakeSlots, but slots whose pages are backed come first.
+uint32_t SpanHeap::TakeSlotsAmongHoles(Span& span, uint32_t want, void** out) {
+  const uint32_t k = span.ownership.Take(want);
+  const SpanHoles holes(span, os_page_);
+  uint32_t taken = 0;
+  for (bool any = false; taken < k; any = true) {
+    for (uint32_t w = 0; w < span.word_count() && taken < k; ++w) {
+      // Relaxed: as in TakeSlots.
+      uint64_t mask = ~span.bits[w].LoadRelaxed();
+      if (!any) mask &= ~holes.SlotsTouching(span.holes.LoadRelaxed(), w);
+      taken += TakeSome(span, w, mask, k - taken, out + taken);
+    }
+  }
+  return k;
+}
+
+Span* SpanHeap::TakeListed(uint32_t index) {
+  Span* span = &table_.At(index);
+  const uint16_t link = span->link.LoadAcquire();
+  if (link == 0) return nullptr;
+  const unsigned malloc_class = link >> 8;
+  return central_[malloc_class].TakeThis(table_, span, malloc_class) ? span : nullptr;
 }
 
 void SpanHeap::DropSpan(Span& span, PageCache& cache) {
@@ -128,10 +186,20 @@ void SpanHeap::Retire(Span& span, PageCache& cache) {
   pages_.FreeTo(cache, run.first, run.count);
 }
 
+// The pages go where nobody knows of holes: they count as backed there.
+void SpanHeap::FillAllHoles(Span& span) {
+  const uint32_t holes = span.holes.LoadRelaxed();  // relaxed: the holder writes it
+  if (holes == 0) return;
+  const SpanHoles of(span, os_page_);
+  NoteHoles(-static_cast<int64_t>(std::popcount(holes) * of.unit().value));
+  span.holes.StoreRelaxed(0);
+}
+
 PageRun SpanHeap::TakeApart(Span& span) {
   const PageRun run{span.first, Pages(span.pages), Pages(0), false};
   span_counts_[span.malloc_class].FetchSubRelaxed(1);  // relaxed: statistics
   small_bytes_.FetchSubRelaxed(BytesOf(run.count).value);
+  FillAllHoles(span);
   span.state.StoreRelease(SpanState::kUnused);
   Publish(span, 0);
   span.ownership.End();
@@ -144,6 +212,20 @@ bool SpanHeap::GiveUpSpares() {
   for (unsigned c = 1; c <= kSmallClasses && !spare_spans_.is_empty(); ++c) {
     while (Span* span = spare_spans_.Take(c)) {
       const PageRun run = TakeApart(*span);
+      pages_.Free(run.first, run.count);
+      any = true;
+    }
+  }
+  return any;
+}
+
+bool SpanHeap::GiveUpIdleSpares() {
+  bool any = run_cache_.DrainIdle(pages_);
+  for (unsigned c = 1; c <= kSmallClasses && !spare_spans_.is_empty(); ++c) {
+    Span* idle[SpareSpans::kDepth];
+    const unsigned count = spare_spans_.TakeIdle(c, idle);
+    for (unsigned i = 0; i < count; ++i) {
+      const PageRun run = TakeApart(*idle[i]);
       pages_.Free(run.first, run.count);
       any = true;
     }

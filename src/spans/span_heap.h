@@ -46,6 +46,17 @@ class SpanHeap {
   void ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                    const char* call);
 
+  // --- Giving back (scavenge) ---
+  // The span of this record if it waits in a central list: the caller holds it from then on, until
+  // DropSpan. Null: it does not, or somebody was faster.
+  Span* TakeListed(uint32_t index);
+  // Holes came or went: the sum of their sizes follows.
+  void NoteHoles(int64_t bytes) { hole_bytes_.FetchAddRelaxed(static_cast<uint64_t>(bytes)); }
+  // Bytes inside spans that were given back to the OS.
+  uint64_t hole_bytes() const { return hole_bytes_.LoadRelaxed(); }  // relaxed: a statistic
+  void SetOsPage(Bytes os_page) { os_page_ = os_page; }
+  Bytes os_page() const { return os_page_; }
+
   // --- Runs ---
   // A run of the class, its start a multiple of `alignment`; `zeroed` says what is known of it.
   void* AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache, bool& zeroed);
@@ -83,6 +94,8 @@ class SpanHeap {
   uint64_t kept_run_bytes() const { return run_cache_.bytes(); }
   // Gives what is kept back, runs and empty spans, to the page heap; true if that was anything.
   bool GiveUpSpares();
+  // The same for what nobody has taken since the last call of this. By one thread at a time.
+  bool GiveUpIdleSpares();
 
   PageHeap& pages() { return pages_; }
   const SpanTable& table() const { return table_; }
@@ -108,6 +121,10 @@ class SpanHeap {
   void Retire(Span& span, PageCache& cache);
   // Takes an empty span apart; its pages are the caller's then.
   PageRun TakeApart(Span& span);
+  uint32_t TakeSlotsAmongHoles(Span& span, uint32_t want, void** out);
+  uint32_t TakeSome(Span& span, uint32_t word, uint64_t mask, uint32_t want, void** out);
+  void FillHoles(Span& span, uint32_t word, uint64_t mask);
+  void FillAllHoles(Span& span);
   void ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                       const char* call);
   [[noreturn]] SPANHEAP_COLD void FailDoubleFree(const void* block, const char* call) const;
@@ -129,6 +146,8 @@ class SpanHeap {
   Atomic<uint64_t> small_bytes_;
   Atomic<uint64_t> solo_bytes_;
   Atomic<uint64_t> solo_count_;
+  Atomic<uint64_t> hole_bytes_;
+  Bytes os_page_{4096};  // constant once set
 };
 
 }  // namespace spanheap

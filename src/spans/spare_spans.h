@@ -28,12 +28,15 @@ class SpareSpans {
   // Keeps an empty span that the caller holds. False: enough are kept already.
   bool Keep(unsigned malloc_class, Span* span);
 
+  static constexpr unsigned kDepth = 16;
+  // Takes those of this class that were not needed since the last call of this; returns how many.
+  unsigned TakeIdle(unsigned malloc_class, Span* (&idle)[kDepth]);
+
   // Relaxed: a hint that saves the lock.
   bool is_empty() const { return count_.LoadRelaxed() == 0; }
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
-  static constexpr unsigned kDepth = 16;
   // Of one class: a megabyte, but two spans at least.
   static constexpr unsigned DepthOf(unsigned malloc_class) {
     const unsigned by_bytes = 128 / kMallocClasses[malloc_class].span_pages;
@@ -42,6 +45,7 @@ class SpareSpans {
 
   struct Shelf {
     unsigned count = 0;
+    unsigned least = 0;  // the lowest count since the last TakeIdle: so many were never needed
     Span* spans[kDepth] = {};
   };
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "policy/scavenge_goal.h"
+
+namespace spanheap {
+namespace {
+
+// `distance` after a time in which it halves each half life; in between a straight line.
+uint64_t Decayed(uint64_t distance, uint64_t elapsed_ns, uint64_t half_life_ns) {
+  for (; elapsed_ns >= half_life_ns && distance != 0; elapsed_ns -= half_life_ns) distance /= 2;
+  // In thousandths of a half life, so that no product overflows.
+  const uint64_t part = elapsed_ns * 1000 / half_life_ns;
+  return distance - distance / 2000 * part - distance % 2000 * part / 2000;
+}
+
+}  // namespace
+
+void ScavengeGoal::Observe(uint64_t now_ns, uint64_t in_use) {
+  if (seen_ns_ == 0) generation_ns_ = seen_ns_ = now_ns;
+  in_use_ = in_use;
+  if (in_use >= peak_) {
+    peak_ = in_use;
+  } else {
+    const uint64_t half_life = has_fallen() ? kHalfLifeAfterFall_ns : kHalfLife_ns;
+    peak_ = in_use + Decayed(peak_ - in_use, now_ns - seen_ns_, half_life);
+  }
+  seen_ns_ = now_ns;
+}
+
+uint64_t ScavengeGoal::Excess(uint64_t retained) const {
+  const uint64_t goal = bytes();
+  return retained > goal + kLeastExcess ? retained - goal : 0;
+}
+
+bool ScavengeGoal::TakeGeneration() {
+  if (seen_ns_ - generation_ns_ < kGeneration_ns) return false;
+  generation_ns_ = seen_ns_;
+  return true;
+}
+
+}  // namespace spanheap

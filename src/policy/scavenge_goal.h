@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// ScavengeGoal: how much memory the heap may keep backed, from what it has used lately.
+//
+// Idea.       What was in use a moment ago will likely be in use again: the goal is the peak of use,
+//             which decays toward the use now, plus a tenth. While use swings by less than a quarter
+//             the peak decays slowly; after a larger fall it decays fast, and whole huge pages need
+//             not wait for the end of their generation: that memory was a spike.
+// Picture.    use  ___/\_____            peak  ___/``\.____     goal = peak * 1.1
+// Invariants. peak >= use. The goal never lies below the use it was last told.
+// Threads.    The caller's. Reads no clock and no heap: numbers in, numbers out.
+// Go.         gcPercentGoal in mgcscavenge.go; there the peak is that of a collection cycle.
+// Tests.      tests/policy/scavenge_goal_test.cc.
+#pragma once
+
+#include <cstdint>
+
+namespace spanheap {
+
+class ScavengeGoal {
+ public:
+  // Pages freed in one generation are given back in the next at the earliest. Longer: fewer pages
+  // come back by a fault; shorter: memory is back sooner.
+  static constexpr uint64_t kGeneration_ns = 500'000'000;
+  // The peak's distance from the use halves in this time. A swing with a period below it hardly
+  // moves the goal.
+  static constexpr uint64_t kHalfLife_ns = 2'000'000'000;
+  static constexpr uint64_t kHalfLifeAfterFall_ns = 200'000'000;
+  // A heap this far below its goal is not worth a system call.
+  static constexpr uint64_t kLeastExcess = 256 << 10;
+
+  // What is in use now, in bytes. Times never go back.
+  void Observe(uint64_t now_ns, uint64_t in_use);
+
+  // Bytes the heap may keep backed.
+  uint64_t bytes() const { return peak_ + peak_ / 10; }
+  uint64_t peak() const { return peak_; }
+  // Use has fallen by more than a quarter below the peak.
+  bool has_fallen() const { return in_use_ < peak_ - peak_ / 4; }
+  // What is above the goal when so much is backed; 0 if it is not worth while.
+  uint64_t Excess(uint64_t retained) const;
+  // True once for each generation that has passed by the last Observe.
+  bool TakeGeneration();
+  // The peak has come down to the use: without news the goal stays where it is.
+  bool is_settled() const { return peak_ - in_use_ <= in_use_ / 64 + kLeastExcess; }
+
+ private:
+  uint64_t seen_ns_ = 0;        // time of the last Observe
+  uint64_t generation_ns_ = 0;  // when this generation began
+  uint64_t in_use_ = 0;         // bytes
+  uint64_t peak_ = 0;           // bytes
+};
+
+}  // namespace spanheap
