@@ -9,8 +9,8 @@
 //             back in a millisecond, which bounds one slice of work.
 // Invariants. Over any stretch of time: cost <= stretch / 100 + kBurst_ns + one slice.
 // Threads.    The caller's. Reads no clock.
-// Go.         The PI controller of mgcscavenge.go steers the sleep between slices to the same share;
-//             a balance needs no gains to be tuned and forgets nothing.
+// Go.         The PI controller of mgcscavenge.go steers the sleep between slices to the same
+//             share; a balance needs no gains to be tuned and forgets nothing.
 // Tests.      tests/policy/scavenge_budget_test.cc simulates hours of it.
 #pragma once
 
@@ -45,11 +45,11 @@ class ScavengeBudget {
   static constexpr uint64_t kMostSlice = 64 << 20;
 
   bool started_ = false;
-  uint64_t seen_ns_ = 0;                    // time of the last Advance
-  uint64_t left_over_ns_ = 0;               // of elapsed time, too little for credit yet
-  int64_t balance_ns_ = 0;                  // credit, processor time
+  uint64_t seen_ns_ = 0;                      // time of the last Advance
+  uint64_t left_over_ns_ = 0;                 // of elapsed time, too little for credit yet
+  int64_t balance_ns_ = 0;                    // credit, processor time
   uint64_t cost_per_mib_ns_ = kFirstCost_ns;  // a moving average
-  uint64_t spent_ns_ = 0;                   // all that was ever charged
+  uint64_t spent_ns_ = 0;                     // all that was ever charged
 };
 
 }  // namespace spanheap

@@ -148,13 +148,16 @@ TEST(PageAllocatorTest, FreedPagesWaitForTheNextGenerationUnlessForced) {
   pages->Verify();
 }
 
-TEST(PageAllocatorTest, PagesThatCouldNotBeReleasedAreFoundAgain) {
+TEST(PageAllocatorTest, PagesThatCouldNotBeReleasedAreFoundAgainInTheNextGeneration) {
   AllocatorOnTables pages(16);
   pages.GrowBacked(1);
   const PageRun run = pages->ClaimForRelease(512, true);
   EXPECT_FALSE(pages->ClaimForRelease(512, true));
   pages->FinishRelease(run, false, false);
   EXPECT_EQ(pages->counts().scavenged, 0U);
+  EXPECT_FALSE(pages->ClaimForRelease(512, true));
+  pages->Verify();
+  pages->NextGeneration();
   EXPECT_EQ(pages->Scavenge(kAll), 512U);
   pages->Verify();
 }

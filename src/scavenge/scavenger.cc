@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "scavenge/scavenger.h"
+
+#include <algorithm>
+
+namespace spanheap {
+namespace {
+
+// Whole pages, at least one.
+Pages PagesIn(Bytes bytes) {
+  constexpr uint64_t kMost = ~uint32_t{0};
+  return Pages(static_cast<uint32_t>(std::clamp<uint64_t>(bytes.value >> kPageShift, 1, kMost)));
+}
+
+}  // namespace
+
+Scavenger::Use Scavenger::ReadUse() const {
+  const PageHeapStats stats = pages_.ReadStats();
+  const uint64_t holes = std::min(spans_.hole_bytes(), stats.used);
+  const uint64_t kept = std::min(spans_.kept_run_bytes(), stats.used - holes);
+  Use use;
+  use.in_use = stats.used - holes - kept;
+  use.retained = stats.used - holes + stats.cached + stats.free_backed;
+  use.free_backed = stats.free_backed;
+  return use;
+}
+
+void Scavenger::Tick(uint64_t now_ns) {
+  const bool gave_spares = spans_.GiveUpIdleSpares();
+  goal_.Observe(now_ns, ReadUse().in_use);
+  if (goal_.TakeGeneration()) pages_.NextGeneration();
+  const bool is_quiet = !has_given_ && !gave_spares && sweep_.is_over() && !sweep_.is_pending();
+  quiet_ticks_ = is_quiet ? quiet_ticks_ + 1 : 0;
+  has_given_ = false;
+  has_more_ = true;
+  if (sweep_.is_over()) sweep_.Begin();
+}
+
+Bytes Scavenger::ReleasePages(Bytes most) {
+  const Use use = ReadUse();
+  const uint64_t wanted = std::min(goal_.Excess(use.retained), use.free_backed);
+  if (wanted < ScavengeGoal::kLeastExcess) return Bytes(0);
+  const Pages pages = PagesIn(std::min(Bytes(wanted), most));
+  Pages released = pages_.ReleaseUnits(pages, goal_.has_fallen());
+  if (released < pages) released += pages_.ReleasePieces(pages - released, false);
+  return BytesOf(released);
+}
+
+Bytes Scavenger::Slice(Bytes most, PageCache& cache) {
+  Bytes released = ReleasePages(most);
+  if (released.value == 0 && !sweep_.is_over()) {
+    released = sweep_.Go(*memory_, cache, most, kRecordsPerSlice);
+  }
+  has_given_ = has_given_ || released.value != 0;
+  has_more_ = released.value != 0 || !sweep_.is_over();
+  return released;
+}
+
+Bytes Scavenger::ReleaseHoles(Bytes most, PageCache& cache) {
+  if (!forced_turn_.TryLock()) return Bytes(0);
+  Bytes released;
+  forced_sweep_.BeginForced();
+  while (!forced_sweep_.is_over() && released < most) {
+    released += forced_sweep_.Go(*memory_, cache, most - released, kRecordsPerSlice);
+  }
+  forced_turn_.Unlock();
+  return released;
+}
+
+Bytes Scavenger::Release(Bytes at_most, PageCache& cache) {
+  spans_.GiveUpSpares();
+  Bytes released = BytesOf(pages_.ReleaseFree(PagesIn(at_most), true));
+  if (released < at_most) released += ReleaseHoles(at_most - released, cache);
+  return released;
+}
+
+}  // namespace spanheap

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//
+// Scavenger: gives memory back to the OS, unasked by the clock, or at once when asked.
+//
+// Idea.       Unasked: each tick reads what is in use, lets the goal decay, gives up spare spans
+//             and runs that nobody wanted since the last tick, and begins a sweep for holes.
+//             Between ticks work is done in slices of about a millisecond: whole huge pages first,
+//             then pieces of chunks that were not dense for a generation, then holes inside spans.
+//             Asked: spares, pages and holes go whatever they might still be good for.
+// Threads.    Tick and Slice: whoever has the turn (TryTake), inside a core section. Release: any,
+//             in a section. No lock of the heap is held across a system call.
+// Fails.      What the OS refuses (locked pages) stays as it was and is left alone for a
+//             generation.
+// Cost.       A tick: a visit to the page heap's lock, and a look at each shelf.
+// Go.         bgscavenge, scavengeOne in mgcscavenge.go; holes and spares are ours.
+// Tests.      tests/scavenge/scavenger_test.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "base/annotations.h"
+#include "policy/scavenge_goal.h"
+#include "scavenge/hole_sweep.h"
+#include "spans/span_heap.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+class Scavenger {
+ public:
+  // How often use is looked at while something happens.
+  static constexpr uint64_t kTick_ns = 250'000'000;
+
+  constexpr Scavenger(PageHeap& pages, SpanHeap& spans)
+      : pages_(pages), spans_(spans), sweep_(spans), forced_sweep_(spans) {}
+  void Init(os::Memory& memory) { memory_ = &memory; }
+
+  // The turn to work unasked: false, and nothing is locked, if another thread has it.
+  bool TryTake() TRY_ACQUIRE(true, turn_) { return turn_.TryLock(); }
+  void Leave() RELEASE(turn_) { turn_.Unlock(); }
+
+  // Use is looked at. To be called every kTick_ns or so.
+  void Tick(uint64_t now_ns) REQUIRES(turn_);
+  // One slice of work: about `most` bytes. Returns those given back.
+  Bytes Slice(Bytes most, PageCache& cache) REQUIRES(turn_);
+  // The last slice left something that can be done at once.
+  bool has_more() const REQUIRES(turn_) { return has_more_; }
+  // Ticks in a row that gave nothing back and found nothing that a later one might.
+  uint32_t quiet_ticks() const REQUIRES(turn_) { return quiet_ticks_; }
+  // Something has happened that later ticks may find.
+  void Stir() REQUIRES(turn_) { quiet_ticks_ = 0; }
+
+  // Gives back about `at_most` bytes of free memory now: spares and pages, then, if that is not
+  // enough, holes inside spans. Returns the bytes given.
+  Bytes Release(Bytes at_most, PageCache& cache);
+
+  // Bytes in use and bytes backed, as the goal counts them.
+  struct Use {
+    uint64_t in_use = 0;
+    uint64_t retained = 0;
+    uint64_t free_backed = 0;
+  };
+  Use ReadUse() const;
+
+  void ResetInChild() {
+    turn_.ResetInChild();
+    forced_turn_.ResetInChild();
+  }
+
+ private:
+  static constexpr uint32_t kRecordsPerSlice = 4096;
+
+  Bytes ReleasePages(Bytes most) REQUIRES(turn_);
+  Bytes ReleaseHoles(Bytes most, PageCache& cache);
+
+  PageHeap& pages_;
+  SpanHeap& spans_;
+  os::Memory* memory_ = nullptr;  // constant after Init
+  // Never waited for, so it may be held across system calls.
+  Mutex turn_{LockRank::kScavenger};
+  ScavengeGoal goal_ GUARDED_BY(turn_);
+  HoleSweep sweep_ GUARDED_BY(turn_);
+  bool has_more_ GUARDED_BY(turn_) = false;
+  bool has_given_ GUARDED_BY(turn_) = false;  // since the last tick
+  uint32_t quiet_ticks_ GUARDED_BY(turn_) = 0;
+  // The same for Release: who finds it taken leaves the holes to the other.
+  Mutex forced_turn_{LockRank::kScavenger};
+  HoleSweep forced_sweep_ GUARDED_BY(forced_turn_);
+};
+
+}  // namespace spanheap

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "scavenge/scavenger.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "spans/span_fixture.h"
+
+namespace spanheap {
+namespace {
+
+constexpr Bytes kNoEnd{~size_t{0}};
+
+// A scavenger whose clock is moved by hand.
+class ScavengerTest : public testing::Test {
+ protected:
+  void SetUp() override { scavenger_.Init(fixture_.memory()); }
+
+  std::vector<PageRun> Take(unsigned count, Pages each) {
+    std::vector<PageRun> runs(count);
+    for (PageRun& run : runs) run = pages().Allocate(each);
+    return runs;
+  }
+  void Free(const std::vector<PageRun>& runs) {
+    for (const PageRun& run : runs) pages().Free(run.first, run.count);
+  }
+  // Time passes; after each tick everything is done that can be.
+  uint64_t Pass(uint64_t seconds) {
+    uint64_t released = 0;
+    EXPECT_TRUE(scavenger_.TryTake());
+    for (uint64_t end = now_ns_ + seconds * 1'000'000'000; now_ns_ < end;
+         now_ns_ += Scavenger::kTick_ns) {
+      scavenger_.Tick(now_ns_);
+      while (scavenger_.has_more()) released += scavenger_.Slice(kNoEnd, cache_).value;
+    }
+    quiet_ticks_ = scavenger_.quiet_ticks();
+    scavenger_.Leave();
+    return released;
+  }
+  uint64_t Backed() { return pages().ReadStats().free_backed; }
+  PageHeap& pages() { return fixture_.pages(); }
+
+  SpanFixture fixture_;
+  Scavenger scavenger_{fixture_.pages(), fixture_.spans()};
+  PageCache cache_;
+  uint64_t now_ns_ = 1'000'000'000;
+  uint32_t quiet_ticks_ = 0;
+};
+
+TEST_F(ScavengerTest, GivesASpikeBackInSecondsAndIsQuietThen) {
+  const auto kept = Take(10, Pages(128));
+  const auto spike = Take(100, Pages(128));
+  Pass(2);
+  EXPECT_EQ(Backed(), 0U);
+  Free(spike);
+  Pass(3);
+  EXPECT_LE(Backed(), BytesOf(Pages(128)).value * 6);
+  Pass(20);
+  EXPECT_LE(Backed(), BytesOf(Pages(128)).value * 2);
+  EXPECT_GE(quiet_ticks_, 8U);
+  Free(kept);
+}
+
+TEST_F(ScavengerTest, KeepsWhatSwingsQuickly) {
+  const auto base = Take(50, Pages(128));
+  uint64_t released = 0;
+  for (int i = 0; i < 40; ++i) {
+    const auto swing = Take(8, Pages(128));
+    now_ns_ += 1;
+    ASSERT_TRUE(scavenger_.TryTake());
+    scavenger_.Tick(now_ns_ += 50'000'000);
+    Free(swing);
+    scavenger_.Tick(now_ns_ += 50'000'000);
+    while (scavenger_.has_more()) released += scavenger_.Slice(kNoEnd, cache_).value;
+    scavenger_.Leave();
+  }
+  EXPECT_EQ(released, 0U);
+  Free(base);
+}
+
+TEST_F(ScavengerTest, ReleaseGivesSparesPagesAndHoles) {
+  SpanHeap& spans = fixture_.spans();
+  bool zeroed = false;
+  const unsigned run_class = MallocClassFor(100 << 10);
+  void* run = spans.AllocateRun(run_class, Pages(1), cache_, zeroed);
+  spans.FreeRun(run_class, run, cache_, "free");
+  ASSERT_GT(spans.kept_run_bytes(), 0U);
+  EXPECT_GT(scavenger_.Release(kNoEnd, cache_).value, 0U);
+  EXPECT_EQ(spans.kept_run_bytes(), 0U);
+  pages().Flush(cache_);
+  scavenger_.Release(kNoEnd, cache_);
+  EXPECT_EQ(Backed(), 0U);
+  EXPECT_EQ(scavenger_.Release(kNoEnd, cache_).value, 0U);
+}
+
+TEST_F(ScavengerTest, OneThreadAtATimeHasTheTurn) {
+  ASSERT_TRUE(scavenger_.TryTake());
+  EXPECT_FALSE(scavenger_.TryTake());
+  scavenger_.Leave();
+}
+
+TEST_F(ScavengerTest, RefusedPagesAreTriedAgainInALaterGeneration) {
+  const auto spike = Take(40, Pages(128));
+  Pass(1);
+  Free(spike);
+  fixture_.memory().set_locked(true);
+  EXPECT_EQ(Pass(3), 0U);
+  fixture_.memory().set_locked(false);
+  EXPECT_GT(Pass(3), 0U);
+}
+
+}  // namespace
+}  // namespace spanheap
