@@ -2,10 +2,10 @@
 //
 // ScavengeGoal: how much memory the heap may keep backed, from what it has used lately.
 //
-// Idea.       What was in use a moment ago will likely be in use again: the goal is the peak of use,
-//             which decays toward the use now, plus a tenth. While use swings by less than a quarter
-//             the peak decays slowly; after a larger fall it decays fast, and whole huge pages need
-//             not wait for the end of their generation: that memory was a spike.
+// Idea.       What was in use a moment ago will likely be in use again: the goal is the peak of
+//             use, which decays toward the use now, plus a tenth. While use swings by less than a
+//             quarter the peak decays slowly; after a larger fall it decays fast, and whole huge
+//             pages need not wait for the end of their generation: that memory was a spike.
 // Picture.    use  ___/\_____            peak  ___/``\.____     goal = peak * 1.1
 // Invariants. peak >= use. The goal never lies below the use it was last told.
 // Threads.    The caller's. Reads no clock and no heap: numbers in, numbers out.

@@ -2,10 +2,10 @@
 //
 // Holes: whole OS pages inside a partly used span that no block touches, given back to the OS.
 //
-// Idea.       Whoever holds a span may take its free slots. So the scavenger takes exactly those that
-//             cover a free OS page, which keeps everybody off it, gives the page back, notes a hole,
-//             and returns the slots. Whoever takes slots later prefers those that touch no hole, and
-//             clears the bits of the holes it does touch.
+// Idea.       Whoever holds a span may take its free slots. So the scavenger takes exactly those
+//             that cover a free OS page, which keeps everybody off it, gives the page back, notes a
+//             hole, and returns the slots. Whoever takes slots later prefers those that touch no
+//             hole, and clears the bits of the holes it does touch.
 // Invariants. A bit of `holes` is set only while every slot on that OS page is free. Bit i is the
 //             i-th unit of the span: an OS page, or 1/32 of the span if that is more.
 // Threads.    The span's holder; anyone may read `holes` as a statistic.
