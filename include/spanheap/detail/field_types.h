@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // field_types.h: the two questions about a struct that the language answers for a written-out
-// number of fields only: does it accept n initialisers `{}`, and what are the types of its n fields.
-// fields.h asks them. All lines are alike; none has a condition of its own.
+// number of fields only: does it accept n initialisers `{}`, and what are the types of its n
+// fields. fields.h asks them. All lines are alike; none has a condition of its own.
 #ifndef SPANHEAP_DETAIL_FIELD_TYPES_H
 #define SPANHEAP_DETAIL_FIELD_TYPES_H
 

@@ -3,9 +3,10 @@
 // layout.h: what the collector is told of a C++ type, computed at compile time.
 //
 // Idea.   TypeLayout<T>::record is the sh_layout of T: its pointer bits from pointer_map.h, its
-//         name, its destructor. A plain struct needs nothing; another class says SH_LAYOUT(T, fields...)
-//         inside its body (SH_LAYOUT_OF(T, fields...) beside the class if it is somebody else's and
-//         its fields are public), or has a member `void Trace(spanheap::Visitor&) const`.
+//         name, its destructor. A plain struct needs nothing; another class says
+//         SH_LAYOUT(T, fields...) inside its body (SH_LAYOUT_OF(T, fields...) beside the class if
+//         it is somebody else's and its fields are public), or has a member
+//         `void Trace(spanheap::Visitor&) const`.
 // Fails.  A type that cannot be told is a compile error that names it and what to write.
 // Cost.   One structure and its bits per type, in static memory.
 // Tests.  tests/faces/native/layout_test.cc, compile_fail_test.py.
