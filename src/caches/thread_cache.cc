@@ -147,9 +147,7 @@ void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
 void ThreadCache::FlushOldest(unsigned c, uint32_t n, const char* call) {
   void** first = block_.bottom(c) + 1;
   const uint32_t depth = block_.depth(c);
-  for (uint32_t done = 0; done < n; done += SpanHeap::kMaxBatch) {
-    ReturnBlocks(c, first + done, std::min(n - done, SpanHeap::kMaxBatch), call);
-  }
+  ReturnBlocks(c, first, n, call);
   memmove(first, first + n, (depth - n) * sizeof(void*));
   MoveTop(c, first + (depth - n) - 1);
 }

@@ -63,6 +63,15 @@ class OwnershipWord {
     }
   }
 
+  // The same for one slot in a process of one thread, when nothing follows from it: somebody looks
+  // after the span already, and it does not become empty. False: nothing has changed, use Return.
+  bool TryReturnOneAlone(uint32_t slots) {
+    const uint64_t seen = word_.LoadRelaxed();  // relaxed: this is the only thread
+    if (seen < kHeld || FreeOf(seen) + 1 >= slots) return false;
+    word_.StoreRelaxed(seen + 1);  // relaxed: likewise
+    return true;
+  }
+
   // The holder lets go. kNothing: the span was full.
   Next Drop(uint32_t slots) {
     uint64_t seen = word_.LoadAcquire();

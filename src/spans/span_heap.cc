@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/fatal.h"
+#include "spans/lone_return.h"
 #include "spans/return_batch.h"
 #include "spans/span_holes.h"
 
@@ -14,6 +15,11 @@ namespace {
 // Requests up to here go to the thread's page cache: a quarter of its block, so that a block serves
 // several of them.
 constexpr Pages kMaxCachedPages{16};
+
+// All 64 slots of a word: a loop without a bit to look for.
+void TakeWholeWord(Address first, uint32_t block_bytes, void** out) {
+  for (uint32_t i = 0; i < 64; ++i) out[i] = PointerTo(first + Bytes(size_t{i} * block_bytes));
+}
 
 }  // namespace
 
@@ -93,6 +99,12 @@ uint32_t SpanHeap::TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void**
     // Relaxed: only this thread sets bits; one cleared in the meantime is found a round later.
     const uint64_t free = ~span.bits[cursor].LoadRelaxed();
     uint64_t rest = free;
+    if (free == ~uint64_t{0} && k - taken >= 64) {
+      TakeWholeWord(start + Bytes(size_t{cursor} * 64 * span.block_bytes), span.block_bytes,
+                    out + taken);
+      taken += 64;
+      rest = 0;
+    }
     for (; rest != 0 && taken < k; rest &= rest - 1) {
       const uint32_t slot = cursor * 64 + static_cast<uint32_t>(std::countr_zero(rest));
       out[taken++] = PointerTo(start + Bytes(size_t{slot} * span.block_bytes));
@@ -236,9 +248,17 @@ bool SpanHeap::GiveUpIdleSpares() {
 void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                            const char* call) {
   if (os::IsAlone()) {
-    ReturnOneByOne(malloc_class, blocks, n, cache, call);
+    LoneReturn(*this, malloc_class, cache, call).Return(blocks, n);
     return;
   }
+  for (uint32_t done = 0; done < n; done += kMaxBatch) {
+    const uint32_t some = n - done < kMaxBatch ? n - done : kMaxBatch;
+    ReturnSorted(malloc_class, blocks + done, some, cache, call);
+  }
+}
+
+void SpanHeap::ReturnSorted(unsigned malloc_class, void* const* blocks, uint32_t n,
+                            PageCache& cache, const char* call) {
   ReturnBatch batch(*this, malloc_class, call);
   batch.Locate(blocks, n);
   batch.Sort(blocks);
@@ -257,42 +277,11 @@ void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t 
   }
 }
 
-// Without other threads nothing is gained by sorting: neighbours in the batch that share a span are
-// counted together, that is all.
-void SpanHeap::ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32_t n,
-                              PageCache& cache, const char* call) {
-  constexpr uint32_t kAhead = 8;  // with a large heap each record is a miss
-  Span* span = nullptr;
-  uint32_t pending = 0;
-  for (uint32_t i = 0; i < n; ++i) {
-    if (i + kAhead < n) __builtin_prefetch(&SpanOfBlock(blocks[i + kAhead]), 1);
-    Span& next = SpanOfBlock(blocks[i]);
-    if (&next != span) {
-      if (pending != 0) NoteReturned(*span, pending, malloc_class, cache);
-      span = &next;
-      pending = 0;
-    }
-    const uint32_t slot = SlotOf(next, malloc_class, blocks[i], call);
-    const uint64_t bit = uint64_t{1} << (slot % 64);
-    // Relaxed: this is the only thread.
-    Atomic<uint64_t>& word = next.bits[slot / 64];
-    const uint64_t before = word.LoadRelaxed();
-    if ((before & bit) == 0) [[unlikely]]
-      FailDoubleFree(blocks[i], call);
-    word.StoreRelaxed(before & ~bit);
-    ++pending;
-  }
-  if (pending != 0) NoteReturned(*span, pending, malloc_class, cache);
-}
-
 void SpanHeap::FailDoubleFree(const void* block, const char* call) const {
   FatalDoubleFree(call, AddressOf(block), FactsOf(AddressOf(block)));
 }
 
-void SpanHeap::ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call) {
-  const uint64_t twice = mask & ~span.ClearBits(word, mask);
-  if (twice == 0) [[likely]]
-    return;
+void SpanHeap::FailTwice(const Span& span, uint32_t word, uint64_t twice, const char* call) const {
   const uint32_t slot = word * 64 + static_cast<uint32_t>(std::countr_zero(twice));
   const Address block = pages_.AddressOf(span.first) + Bytes(size_t{slot} * span.block_bytes);
   FatalDoubleFree(call, block, FactsOf(block));

@@ -37,12 +37,12 @@ class SpanHeap {
   // --- Small blocks ---
   // A span of the class with free slots, held by the caller.
   Span* TakeSpan(unsigned malloc_class, PageCache& cache);
+  static constexpr uint32_t kMaxBatch = 128;
   // Takes up to `want` slots of a held span, ascending from word `cursor` on, into `out`.
   uint32_t TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void** out);
   // The caller holds the span no longer.
   void DropSpan(Span& span, PageCache& cache);
-  // `n` blocks of one small class come back; n <= kMaxBatch. `call` is for the line of a fatal end.
-  static constexpr uint32_t kMaxBatch = 128;
+  // `n` blocks of one small class come back. `call` is for the line of a fatal end.
   void ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                    const char* call);
 
@@ -114,6 +114,8 @@ class SpanHeap {
 
  private:
   friend struct RootRecord;  // its layout is described to tools
+  friend class LoneReturn;
+
   Span* NewSpan(unsigned malloc_class, PageCache& cache);
   void BeginSmall(Span& span, unsigned malloc_class, const PageRun& run);
   void Publish(const Span& span, uint8_t class_byte);
@@ -125,11 +127,18 @@ class SpanHeap {
   uint32_t TakeSome(Span& span, uint32_t word, uint64_t mask, uint32_t want, void** out);
   void FillHoles(Span& span, uint32_t word, uint64_t mask);
   void FillAllHoles(Span& span);
-  void ReturnOneByOne(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
-                      const char* call);
   [[noreturn]] SPANHEAP_COLD void FailDoubleFree(const void* block, const char* call) const;
   [[noreturn]] SPANHEAP_COLD void FailMisaligned(const void* block, const char* call) const;
-  void ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call);
+  [[noreturn]] SPANHEAP_COLD void FailTwice(const Span& span, uint32_t word, uint64_t twice,
+                                            const char* call) const;
+  void ReturnSorted(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
+                    const char* call);
+  // All of `mask` was set; a bit that was not is a block freed twice.
+  void ClearSlots(Span& span, uint32_t word, uint64_t mask, const char* call) {
+    const uint64_t twice = mask & ~span.ClearBits(word, mask);
+    if (twice != 0) [[unlikely]]
+      FailTwice(span, word, twice, call);
+  }
   void NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageCache& cache);
   void FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, unsigned malloc_class,
                 PageCache& cache);
