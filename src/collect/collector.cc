@@ -10,7 +10,8 @@
 namespace spanheap::collected {
 namespace {
 
-constexpr uint64_t kSlice = 64 << 10;  // bytes scanned between looks at what others do
+// Bytes scanned between looks at what others do; the length of a section, too.
+constexpr uint64_t kSlice = 64 << 10;
 
 }  // namespace
 
@@ -25,30 +26,55 @@ bool Collector::Init(os::Memory& memory, MetadataArena& metadata, World& world) 
   return true;
 }
 
+template <class Function>
+void Collector::InSection(Function&& function) {
+  world_->InSection([](void* work) { (*static_cast<Function*>(work))(); }, &function);
+}
+
 // ---- the cycle
 
 void Collector::RunCycle(bool forced) {
   figures_ = CycleFigures();
   figures_.forced = forced;
   figures_.start_ns = os::MonotonicNow_ns();
-  while (SweepSome()) {}
+  FinishSweep();
   BeginMark();
-  const uint64_t marking = os::MonotonicNow_ns();
-  for (;;) {
-    MarkRootsAndDrain();
-    const uint64_t passed_on = queue.passed_on();
-    world_->Handshake(
-        [](void* self, HeapThread& thread) { static_cast<Collector*>(self)->FlushBarrier(thread); },
-        this);
-    if (queue.passed_on() != passed_on || !IsQuiet()) continue;
-    figures_.mark_ns = os::MonotonicNow_ns() - marking;
-    if (TryEndMark()) break;
+  FinishMark();
+}
+
+void Collector::FinishSweep() {
+  bool more = true;
+  while (more) {
+    InSection([&] {
+      constexpr int kSpansPerSection = 32;
+      for (int i = 0; i < kSpansPerSection && more; ++i) more = SweepSome();
+    });
   }
+}
+
+void Collector::SweepHeldByAll() {
+  world_->Handshake(
+      [](void* self, HeapThread& thread) {
+        static_cast<Collector*>(self)->allocator.SweepHeld(thread.cache);
+      },
+      this);
+}
+
+void Collector::ResetInChild() {
+  store.ResetInChild();
+  layouts.ResetInChild();
+  queue.ResetInChild();
 }
 
 void Collector::BeginMark() {
   const uint64_t begin = os::MonotonicNow_ns();
   world_->Stop();
+  InSection([&] { BeginMarkStopped(); });
+  world_->Start();
+  figures_.stop1_ns = os::MonotonicNow_ns() - begin;
+}
+
+void Collector::BeginMarkStopped() {
   figures_.live_at_start = state.live.LoadAcquire();
   const auto sweep_held = [](void* self, HeapThread& thread) {
     static_cast<Collector*>(self)->allocator.SweepHeld(thread.cache);
@@ -67,11 +93,37 @@ void Collector::BeginMark() {
     static_cast<Collector*>(self)->allocator.MarkClaimed(thread.cache);
   };
   world_->ForEach(mark_claimed, this);
+  ListRoots();
+}
+
+void Collector::ListRoots() {
   next_root_.StoreRelease(0);
   roots_done_.StoreRelease(0);
   root_jobs_.StoreRelease(world_->ListRoots());
-  world_->Start();
-  figures_.stop1_ns = os::MonotonicNow_ns() - begin;
+}
+
+void Collector::FinishMark() {
+  const uint64_t marking = os::MonotonicNow_ns();
+  const auto flush = [](void* self, HeapThread& thread) {
+    static_cast<Collector*>(self)->FlushBarrier(thread);
+  };
+  for (;;) {
+    MarkRootsAndDrain();
+    const uint64_t passed_on = queue.passed_on();
+    world_->Handshake(flush, this);
+    if (queue.passed_on() != passed_on || MarkLateThreads() || !IsQuiet()) continue;
+    figures_.mark_ns = os::MonotonicNow_ns() - marking;
+    if (TryEndMark()) return;
+  }
+}
+
+bool Collector::MarkLateThreads() {
+  active_.FetchAdd(1);
+  bool any = false;
+  while (world_->MarkLateThread(*marker_)) any = true;
+  InSection([&] { Collect(*marker_); });
+  active_.FetchSub(1);
+  return any;
 }
 
 bool Collector::IsQuiet() const {
@@ -81,11 +133,13 @@ bool Collector::IsQuiet() const {
 
 void Collector::MarkRootsAndDrain() {
   while (!IsQuiet()) {
-    if (Work(*marker_, kSlice, nullptr, nullptr) == 0) os::YieldThread();
+    if (Work(*marker_, kSlice) == 0) os::YieldThread();
   }
 }
 
-uint64_t Collector::Work(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context) {
+// ---- one worker's share
+
+uint64_t Collector::Work(Marker& marker, uint64_t budget) {
   active_.FetchAdd(1);
   uint64_t done = 0;
   while (done < budget && next_root_.LoadAcquire() < root_jobs_.LoadAcquire()) {
@@ -96,14 +150,29 @@ uint64_t Collector::Work(Marker& marker, uint64_t budget, Marker::ShouldStop sto
     roots_done_.FetchAdd(1);
     done += bytes;
   }
-  if (done < budget) done += marker.Drain(budget - done, stop, context);
+  InSection([&] {
+    if (done < budget) done += marker.Drain(budget - done);
+    Collect(marker);
+  });
+  active_.FetchSub(1);
+  return done;
+}
+
+uint64_t Collector::Help(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context) {
+  active_.FetchAdd(1);
+  const uint64_t done = marker.Drain(budget, stop, context);
+  Collect(marker);
+  active_.FetchSub(1);
+  return done;
+}
+
+// The context's grey objects and figures become everybody's.
+void Collector::Collect(Marker& marker) {
   marker.PassOn();
   const MarkCounts counts = marker.TakeCounts();
   marked_bytes_.FetchAdd(counts.marked_bytes);
   scanned_bytes_.FetchAdd(counts.scanned_bytes);
   marked_objects_.FetchAdd(counts.marked_objects);
-  active_.FetchSub(1);
-  return done;
 }
 
 void Collector::FlushBarrier(HeapThread& thread) {
@@ -113,24 +182,27 @@ void Collector::FlushBarrier(HeapThread& thread) {
   if (buffer.count == 0) return;
   active_.FetchAdd(1);
   for (uint32_t i = 0; i < buffer.count; ++i) {
-    if (buffer.values[i] >= kLeastAddress) thread.marker.Shade(buffer.values[i]);
+    const auto word = reinterpret_cast<uintptr_t>(buffer.entries[i]);
+    if (word >= kLeastAddress) thread.marker.Shade(word);
   }
   buffer.count = 0;
-  thread.marker.PassOn();
-  const MarkCounts counts = thread.marker.TakeCounts();
-  marked_bytes_.FetchAdd(counts.marked_bytes);
-  marked_objects_.FetchAdd(counts.marked_objects);
+  Collect(thread.marker);
   active_.FetchSub(1);
 }
 
+// ---- the end
+
 bool Collector::TryEndMark() {
   const uint64_t begin = os::MonotonicNow_ns();
+  bool done = false;
   world_->Stop();
-  world_->ForEach(
-      [](void* self, HeapThread& thread) { static_cast<Collector*>(self)->FlushBarrier(thread); },
-      this);
-  const bool done = IsQuiet();
-  if (done) EndMark();
+  InSection([&] {
+    world_->ForEach(
+        [](void* self, HeapThread& thread) { static_cast<Collector*>(self)->FlushBarrier(thread); },
+        this);
+    done = IsQuiet();
+    if (done) EndMark();
+  });
   world_->Start();
   figures_.stop2_ns += os::MonotonicNow_ns() - begin;
   if (done) cycles_.FetchAdd(1);

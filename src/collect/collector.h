@@ -45,14 +45,23 @@ class Collector {
 
   bool Init(os::Memory& memory, MetadataArena& metadata, World& world);
 
-  // --- Cycles ---
+  // --- Cycles: the collector's thread, outside of sections ---
   void RunCycle(bool forced);
+  // Sweeps everything that nobody holds.
+  void FinishSweep();
+  // Sweeps what threads hold.
+  void SweepHeldByAll();
+  void ResetInChild();
+
+  // --- Parts of it ---
   // Sweeps a span; false: nothing is left to sweep in lists. Inside a section.
   bool SweepSome() { return store.SweepOne() != Pages(0); }
-  // One more thread marks as long as there is work; returns the bytes it scanned.
-  uint64_t Work(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context);
+  // One more of the collector's threads marks; outside of sections. Returns the bytes it scanned.
+  uint64_t Work(Marker& marker, uint64_t budget);
+  // A thread of the program marks, inside a section.
+  uint64_t Help(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context);
   // The thread's buffer is worked off (or dropped when nothing is marked). By the thread inside a
-  // section, or while it is stopped.
+  // section, or while it is held.
   void FlushBarrier(HeapThread& thread);
 
   uint64_t cycles() const { return cycles_.LoadAcquire(); }  // completed
@@ -66,8 +75,15 @@ class Collector {
   Allocator allocator{store, layouts, state};
 
  private:
+  template <class Function>
+  void InSection(Function&& function);
   void BeginMark();
+  void BeginMarkStopped();
+  void ListRoots();
+  void FinishMark();
   void MarkRootsAndDrain();
+  bool MarkLateThreads();
+  void Collect(Marker& marker);
   bool IsQuiet() const;
   // With the world stopped: true if nothing is grey. Then marking is over.
   bool TryEndMark();

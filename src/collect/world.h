@@ -9,19 +9,19 @@
 #pragma once
 
 #include "collect/allocation_cache.h"
-#include "collect/barrier_buffer.h"
 #include "collect/marker.h"
+#include "mutators/mutator.h"
 
 namespace spanheap::collected {
 
-struct HeapThread {
+struct HeapThread : Mutator {
   HeapThread(SpanStore& store, LayoutTable& layouts, MarkQueue& queue)
       : marker(store, layouts, queue) {}
 
   AllocationCache cache;
-  BarrierBuffer barrier;
   Marker marker;               // for assists and for flushing the buffer; empty in between
-  int64_t assist_balance = 0;  // bytes the thread may allocate before it must help; its own
+  int64_t assist_balance = 0;      // bytes it may allocate before it must help; its own
+  HeapThread* recycled = nullptr;  // of the list of records that no thread uses
 };
 
 class World {
@@ -32,8 +32,10 @@ class World {
   // Calls `visit` for each thread. The world is stopped.
   using Visit = void (*)(void* context, HeapThread& thread);
   virtual void ForEach(Visit visit, void* context) = 0;
-  // Calls `visit` for each thread, on it or while it cannot run; the world goes on.
+  // Calls `visit` for each thread while it is held; the others go on.
   virtual void Handshake(Visit visit, void* context) = 0;
+  // Calls `work` inside a core section: what takes locks goes in here. Not for long.
+  virtual void InSection(void (*work)(void* context), void* context) = 0;
   // What stores and allocations look at. The world is stopped.
   virtual void SetBarrier(bool on) = 0;
 
@@ -42,6 +44,8 @@ class World {
   // Shades what the job's roots hold; returns the bytes looked at. Each job once, on any of the
   // collector's threads. With the world running, a thread is stopped for its own stack only.
   virtual uint64_t MarkRoots(uint32_t job, Marker& marker) = 0;
+  // Scans a thread that is not in the list and has not been scanned in this cycle; false: none.
+  virtual bool MarkLateThread(Marker& marker) = 0;
 
  protected:
   ~World() = default;

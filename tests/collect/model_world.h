@@ -106,6 +106,8 @@ class ModelWorld final : public World {
   }
   void Handshake(Visit visit, void* context) override { ForEach(visit, context); }
   void SetBarrier(bool) override {}
+  void InSection(void (*work)(void*), void* context) override { work(context); }
+  bool MarkLateThread(Marker&) override { return false; }
   uint32_t ListRoots() override { return static_cast<uint32_t>(roots.size()); }
   uint64_t MarkRoots(uint32_t job, Marker& marker) override {
     marker.Shade(reinterpret_cast<uintptr_t>(roots[job]));

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/collected_heap.h"
+
+#include <new>
+
+#include "mutators/barrier.h"
+#include "mutators/blocking_region.h"
+#include "runtime/heap_section.h"
+#include "runtime/occupied.h"
+#include "runtime/runtime.h"
+
+namespace spanheap {
+
+using collected::Allocator;
+using collected::HeapThread;
+using collected::Request;
+
+constinit Atomic<CollectedHeap*> CollectedHeap::the_heap_;
+
+namespace {
+
+constinit Mutex start_mutex{LockRank::kStartUp};
+
+}  // namespace
+
+// ---- starting
+
+CollectedHeap::CollectedHeap() : collector(runtime.pages) {}
+
+CollectedHeap* CollectedHeap::StartSlow() {
+  if (!runtime.EnsureStarted()) return nullptr;
+  MutexLock lock(start_mutex);
+  CollectedHeap* heap = the_heap_.LoadAcquire();
+  if (heap != nullptr) return heap;
+  {
+    const HeapSection section;
+    if (!section.is_open()) return nullptr;
+    void* memory = runtime.metadata.Allocate(Bytes(sizeof(CollectedHeap)), Bytes(128));
+    if (memory == nullptr) return nullptr;
+    heap = new (memory) CollectedHeap;
+    if (!heap->collector.Init(os::TheMemory(), runtime.metadata, heap->world_)) return nullptr;
+  }
+  if (!heap->Init()) return nullptr;
+  the_heap_.StoreRelease(heap);
+  return heap;
+}
+
+bool CollectedHeap::Init() {
+  MutatorHooks hooks;
+  hooks.flush_barrier = [](Mutator& mutator) {
+    const HeapSection section;
+    GetIfStarted()->collector.FlushBarrier(static_cast<HeapThread&>(mutator));
+  };
+  hooks.adopt = []() -> Mutator* { return Get()->Thread(); };
+  hooks.lost = [](Mutator& mutator) {
+    CollectedHeap& heap = *GetIfStarted();
+    MutexLock lock(heap.records_mutex_);
+    auto& record = static_cast<HeapThread&>(mutator);
+    record.recycled = heap.lost_;
+    heap.lost_ = &record;
+  };
+  if (!mutators.Start(hooks) || !exit_hook_.Create(OnThreadExit)) return false;
+  SetAdoptHook(hooks.adopt);
+  collector.state.trigger.StoreRelease(4 << 20);
+  return true;
+}
+
+// ---- threads
+
+HeapThread* CollectedHeap::NewRecord() {
+  {
+    MutexLock lock(records_mutex_);
+    if (HeapThread* record = recycled_) {
+      recycled_ = record->recycled;
+      return record;
+    }
+  }
+  const HeapSection section;
+  if (!section.is_open()) return nullptr;
+  void* memory = runtime.metadata.Allocate(Bytes(sizeof(HeapThread)), Bytes(kCacheLine));
+  if (memory == nullptr) return nullptr;
+  return new (memory) HeapThread(collector.store, collector.layouts, collector.queue);
+}
+
+void CollectedHeap::Recycle(HeapThread& record) {
+  MutexLock lock(records_mutex_);
+  record.recycled = recycled_;
+  recycled_ = &record;
+}
+
+HeapThread* CollectedHeap::AttachSlow() {
+  ReleaseLost();
+  HeapThread* record = NewRecord();
+  if (record == nullptr) return nullptr;
+  record->assist_balance = 0;
+  record->barrier.count = 0;
+  if (!mutators.Attach(*record)) {
+    Recycle(*record);
+    return nullptr;
+  }
+  exit_hook_.Arm(record);
+  return record;
+}
+
+void CollectedHeap::OnThreadExit(void*) { GetIfStarted()->DetachThread(); }
+
+void CollectedHeap::DetachThread() {
+  if (this_mutator == nullptr) return;
+  auto& record = static_cast<HeapThread&>(*this_mutator);
+  {
+    const HeapSection section;
+    collector.FlushBarrier(record);
+    collector.allocator.Release(record.cache);
+  }
+  mutators.Detach(record);
+  exit_hook_.Disarm();
+  Recycle(record);
+}
+
+// What threads left behind that ended without the hook, or were lost in a fork.
+void CollectedHeap::ReleaseLost() {
+  for (;;) {
+    HeapThread* record = nullptr;
+    {
+      MutexLock lock(records_mutex_);
+      record = lost_;
+      if (record == nullptr) return;
+      lost_ = record->recycled;
+    }
+    {
+      const HeapSection section;
+      collector.FlushBarrier(*record);
+      collector.allocator.Release(record->cache);
+    }
+    Recycle(*record);
+  }
+}
+
+// ---- objects
+
+void* CollectedHeap::New(sh_layout& layout, size_t count) {
+  HeapThread* const thread = Thread();
+  Request request;
+  if (thread == nullptr || !Allocator::Plan(layout, count, request)) return nullptr;
+  if (collected::IsLargeKind(request.kind)) return NewLarge(request);
+  if (request.bytes < 16 && layout.kind == SH_SCAN_NONE) return NewTiny(*thread, request);
+  for (;;) {
+    if (void* at = collector.allocator.TryNewSmall(thread->cache, request)) [[likely]]
+      return at;
+    if (!Refill(*thread, request.kind)) return nullptr;
+  }
+}
+
+void* CollectedHeap::NewTiny(HeapThread& thread, const Request& request) {
+  if (void* at = Allocator::TryNewTiny(thread.cache, request.bytes)) return at;
+  Request block = request;
+  block.kind = collected::KindFor(2, collected::Domain::kNoScan);
+  for (;;) {
+    if (void* at = collector.allocator.TryNewSmall(thread.cache, block)) {
+      Allocator::BeginTiny(thread.cache, static_cast<char*>(at), request.bytes);
+      return at;
+    }
+    if (!Refill(thread, block.kind)) return nullptr;
+  }
+}
+
+bool CollectedHeap::Refill(HeapThread& thread, uint8_t kind) {
+  size_t bytes = 0;
+  {
+    const HeapSection section;
+    if (section.is_open()) bytes = collector.allocator.Claim(thread.cache, kind);
+  }
+  if (bytes != 0) NoteAllocated(thread, bytes);
+  return bytes != 0;
+}
+
+void* CollectedHeap::NewLarge(const Request& request) {
+  char* at = nullptr;
+  bool zeroed = false;
+  {
+    const HeapSection section;
+    if (section.is_open()) at = collector.allocator.BeginLarge(request, zeroed);
+  }
+  if (at == nullptr) return nullptr;
+  collector.allocator.FinishLarge(at, request, zeroed);
+  NoteAllocated(*Thread(), request.bytes);
+  asm volatile("" : "+r"(at) : : "memory");  // nothing else holds the object during the last call
+  return at;
+}
+
+void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
+  thread.assist_balance -= static_cast<int64_t>(bytes);
+  const collected::HeapState& state = collector.state;
+  // Relaxed: a cycle that begins a little later does no harm.
+  if (state.live.LoadRelaxed() >= state.trigger.LoadRelaxed() && !state.is_marking()) {
+    thread_.RequestDue();
+  }
+}
+
+// ---- control
+
+void CollectedHeap::Collect() {
+  const uint32_t request = thread_.Request(true);
+  if (request != 0) thread_.Await(request);
+}
+
+void CollectedHeap::AfterForkInChild() {
+  collector.ResetInChild();
+  thread_.ResetInChild();
+  records_mutex_.ResetInChild();
+  mutators.AfterForkInChild();
+}
+
+}  // namespace spanheap

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+//
+// CollectedHeap: the collector put together with the process: its threads, its roots, the thread
+// that runs the cycles. The native face is one call each above this.
+//
+// Idea.       It comes into being with the first call that needs it, in metadata: a process that
+//             makes no such call has none of it. A thread is attached by its first call and
+//             detached by libc's hook at its end.
+// Invariants. Exactly one exists, or none. It is never torn down.
+// Threads.    Any, outside of signal handlers and sections.
+// Fails.      Start: null when the OS gives no address space; what allocates then returns null.
+// Go.         malloc.go, proc.go, mgc.go, put together.
+// Tests.      tests/runtime/collected_heap_test.cc.
+#pragma once
+
+#include "collect/collector.h"
+#include "mutators/mutator_registry.h"
+#include "mutators/root_slabs.h"
+#include "os/thread.h"
+#include "runtime/collector_thread.h"
+#include "runtime/program_world.h"
+
+namespace spanheap {
+
+class CollectedHeap {
+ public:
+  // The process's; started if need be. Null: it cannot be.
+  static CollectedHeap* Get() {
+    CollectedHeap* const heap = the_heap_.LoadAcquire();
+    return heap != nullptr ? heap : StartSlow();
+  }
+  // Null: nothing has needed it so far.
+  static CollectedHeap* GetIfStarted() { return the_heap_.LoadAcquire(); }
+
+  // --- Objects ---
+  // Zeroed; null: no memory.
+  void* New(sh_layout& layout, size_t count);
+
+  // --- Threads ---
+  // The calling thread's record; attached if need be. Null: it cannot be.
+  collected::HeapThread* Thread() {
+    return this_mutator != nullptr ? static_cast<collected::HeapThread*>(this_mutator)
+                                   : AttachSlow();
+  }
+  void DetachThread();
+
+  // --- Control ---
+  void Collect();
+
+  // Fork, as those of Runtime, outside of them.
+  void BeforeFork() { mutators.BeforeFork(); }
+  void AfterForkInParent() { mutators.AfterForkInParent(); }
+  void AfterForkInChild();
+
+  collected::Collector collector;
+  MutatorRegistry mutators;
+  RootSlabs roots;
+
+ private:
+  CollectedHeap();
+
+  SPANHEAP_COLD static CollectedHeap* StartSlow();
+  bool Init();
+  SPANHEAP_COLD collected::HeapThread* AttachSlow();
+  collected::HeapThread* NewRecord() EXCLUDES(records_mutex_);
+  void Recycle(collected::HeapThread& record) EXCLUDES(records_mutex_);
+  void ReleaseLost();
+  static void OnThreadExit(void* record);
+
+  void* NewTiny(collected::HeapThread& thread, const collected::Request& request);
+  void* NewLarge(const collected::Request& request);
+  // The kind's next slots, and what goes with them: help with marking, the next cycle.
+  bool Refill(collected::HeapThread& thread, uint8_t kind);
+  void NoteAllocated(collected::HeapThread& thread, size_t bytes);
+
+  static Atomic<CollectedHeap*> the_heap_;
+
+  ProgramWorld world_{mutators, roots};
+  CollectorThread thread_{collector};
+  os::ThreadExitHook exit_hook_;
+  Mutex records_mutex_{LockRank::kThreads};
+  collected::HeapThread* recycled_ GUARDED_BY(records_mutex_) = nullptr;  // linked by `recycled`
+  collected::HeapThread* lost_ GUARDED_BY(records_mutex_) = nullptr;  // they hold spans still
+};
+
+}  // namespace spanheap

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// CollectorThread: the thread that runs the cycles, and how others ask it for one.
+//
+// Idea.    Requests are numbers. The thread takes the highest number there is, runs a cycle, sweeps,
+//          and says that all requests up to that number are served. It is started by the first
+//          request; a forked child starts its own.
+// Threads. Request and Await: any thread, outside of sections, no signal handler. Await: parked.
+// Fails.   Without a thread nothing is collected; the next request tries again.
+// Go.      mgc.go gcStart's trigger, bgsweep.
+// Tests.   tests/runtime/collected_heap_test.cc.
+#pragma once
+
+#include "base/annotations.h"
+#include "base/atomic.h"
+#include "collect/collector.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+class CollectorThread {
+ public:
+  constexpr explicit CollectorThread(collected::Collector& collector) : collector_(collector) {}
+
+  // Asks for a cycle that begins after this call; returns its number, 0: there is no thread.
+  uint32_t Request(bool forced);
+  // Returns when the request is served and all is swept. The caller is parked.
+  void Await(uint32_t request);
+  // A cycle is due and nobody has asked for it yet.
+  void RequestDue() {
+    if (due_.LoadAcquire() == 0 && due_.Exchange(1) == 0) Request(false);
+  }
+
+  void ResetInChild() NO_THREAD_SAFETY_ANALYSIS;
+
+ private:
+  static void Main(void* self);
+  bool EnsureRunning();
+  void Serve();
+
+  collected::Collector& collector_;
+  Mutex start_mutex_{LockRank::kStartUp};
+  bool is_running_ GUARDED_BY(start_mutex_) = false;
+  Atomic<uint32_t> requested_;  // futex words
+  Atomic<uint32_t> served_;
+  Atomic<uint32_t> forced_;  // the highest request that was made by hand
+  Atomic<uint32_t> due_;     // 1: a cycle was asked for because the heap has grown
+};
+
+}  // namespace spanheap

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/program_world.h"
+
+#include "base/annotations.h"
+#include "mutators/barrier.h"
+#include "mutators/stop_the_world.h"
+#include "runtime/heap_section.h"
+
+namespace spanheap {
+namespace {
+
+using collected::HeapThread;
+using collected::Marker;
+
+constexpr unsigned kPagesPerJob = 16;  // some 7000 roots: tens of microseconds
+
+}  // namespace
+
+// Stopped in one function, started in another: the analysis sees one function at a time.
+void ProgramWorld::Stop() NO_THREAD_SAFETY_ANALYSIS {
+  mutators_.StopWorld(__builtin_frame_address(0));
+}
+void ProgramWorld::Start() NO_THREAD_SAFETY_ANALYSIS { mutators_.StartWorld(); }
+
+void ProgramWorld::ForEach(Visit visit, void* context) NO_THREAD_SAFETY_ANALYSIS {
+  mutators_.ForEach([&](Mutator& m) { visit(context, static_cast<HeapThread&>(m)); });
+}
+
+void ProgramWorld::Handshake(Visit visit, void* context) {
+  struct Call {
+    ProgramWorld* world;
+    Visit visit;
+    void* context;
+    HeapThread* thread;
+  } call{this, visit, context, nullptr};
+  mutators_.RaggedBarrier(
+      [](Mutator& mutator, void* argument) {
+        auto& to = *static_cast<Call*>(argument);
+        to.thread = static_cast<HeapThread*>(&mutator);
+        to.world->InSection(
+            [](void* inner) {
+              auto& made = *static_cast<Call*>(inner);
+              made.visit(made.context, *made.thread);
+            },
+            argument);
+      },
+      &call);
+}
+
+void ProgramWorld::InSection(void (*work)(void*), void* context) {
+  const HeapSection section;
+  work(context);
+}
+
+void ProgramWorld::SetBarrier(bool on) { spanheap::SetBarrier(on); }
+
+uint32_t ProgramWorld::ListRoots() {
+  ++epoch_;
+  next_page_.StoreRelease(slabs_.first_page());
+  const auto pages = static_cast<uint32_t>(slabs_.page_count());
+  page_jobs_ = (pages + kPagesPerJob - 1) / kPagesPerJob;
+  return page_jobs_ + mutators_.count();
+}
+
+uint64_t ProgramWorld::MarkRoots(uint32_t job, Marker& marker) {
+  if (job < page_jobs_) return MarkRootPages(marker);
+  uint64_t bytes = 0;
+  MarkOneThread(marker, bytes);  // none is left if one ended
+  return bytes;
+}
+
+// Pages that were added since the jobs were listed come with the others: no harm.
+uint64_t ProgramWorld::MarkRootPages(Marker& marker) {
+  uint64_t bytes = 0;
+  for (unsigned i = 0; i < kPagesPerJob; ++i) {
+    RootPage* page = next_page_.LoadAcquire();
+    while (page != nullptr && !next_page_.CompareExchange(page, page->next)) {
+    }
+    if (page == nullptr) break;
+    const HeapSection section;
+    const auto low = reinterpret_cast<uintptr_t>(page->slots);
+    marker.ShadeRange(low, low + sizeof page->slots);
+    bytes += sizeof page->slots;
+  }
+  return bytes;
+}
+
+bool ProgramWorld::MarkOneThread(Marker& marker, uint64_t& bytes) {
+  Mutator* const mutator = mutators_.TakeUnscanned(epoch_);
+  if (mutator == nullptr) return false;
+  {
+    const StoppedThread stopped(*mutator);
+    const HeapSection section;
+    const WordRanges ranges = mutator->Words();
+    for (const os::WordSpan& words : ranges) {
+      marker.ShadeRange(reinterpret_cast<uintptr_t>(words.begin),
+                        reinterpret_cast<uintptr_t>(words.end));
+    }
+    bytes += ranges.total_words() * sizeof(uintptr_t);
+  }
+  MutatorRegistry::Unpin(*mutator);
+  return true;
+}
+
+bool ProgramWorld::MarkLateThread(Marker& marker) {
+  uint64_t bytes = 0;
+  return MarkOneThread(marker, bytes);
+}
+
+}  // namespace spanheap
