@@ -19,7 +19,7 @@ struct HeapThread : Mutator {
       : marker(store, layouts, queue) {}
 
   AllocationCache cache;
-  Marker marker;               // for assists and for flushing the buffer; empty in between
+  Marker marker;                   // for assists and for flushing the buffer; empty in between
   int64_t assist_balance = 0;      // bytes it may allocate before it must help; its own
   HeapThread* recycled = nullptr;  // of the list of records that no thread uses
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "os/thread.h"
 
-#include <csignal>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <csignal>
 
 #include "base/check.h"
 #include "os/futex.h"

@@ -197,6 +197,18 @@ void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
   }
 }
 
+void* CollectedHeap::BaseOf(const void* address) const {
+  const collected::ObjectFinder finder(collector.store);
+  const collected::ObjectRef object = finder.Find(AddressOf(address).value);
+  return object ? PointerTo(finder.BaseOf(object)) : nullptr;
+}
+
+size_t CollectedHeap::SizeOf(const void* address) const {
+  const collected::ObjectFinder finder(collector.store);
+  const collected::ObjectRef object = finder.Find(AddressOf(address).value);
+  return object ? finder.SizeOf(object) : 0;
+}
+
 // ---- control
 
 void CollectedHeap::Collect() {

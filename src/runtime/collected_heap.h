@@ -36,6 +36,10 @@ class CollectedHeap {
   // Zeroed; null: no memory.
   void* New(sh_layout& layout, size_t count);
 
+  // Of the live object at or around `address`; null, 0: there is none.
+  void* BaseOf(const void* address) const;
+  size_t SizeOf(const void* address) const;
+
   // --- Threads ---
   // The calling thread's record; attached if need be. Null: it cannot be.
   collected::HeapThread* Thread() {
@@ -80,7 +84,7 @@ class CollectedHeap {
   os::ThreadExitHook exit_hook_;
   Mutex records_mutex_{LockRank::kThreads};
   collected::HeapThread* recycled_ GUARDED_BY(records_mutex_) = nullptr;  // linked by `recycled`
-  collected::HeapThread* lost_ GUARDED_BY(records_mutex_) = nullptr;  // they hold spans still
+  collected::HeapThread* lost_ GUARDED_BY(records_mutex_) = nullptr;      // they hold spans still
 };
 
 }  // namespace spanheap

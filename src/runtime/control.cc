@@ -6,6 +6,7 @@
 #include "base/annotations.h"
 #include "base/fatal.h"
 #include "os/memory.h"
+#include "runtime/collected_heap.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/options.h"
@@ -56,14 +57,21 @@ bool GetOption(const char* name, char* value, size_t capacity) {
   return options.Get(name, value, capacity);
 }
 
-void BeforeFork() { runtime.BeforeFork(); }
-void AfterForkInParent() { runtime.AfterForkInParent(); }
+void BeforeFork() {
+  if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->BeforeFork();
+  runtime.BeforeFork();
+}
+void AfterForkInParent() {
+  runtime.AfterForkInParent();
+  if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInParent();
+}
 void AfterForkInChild() {
   runtime.pages.ResetInChild();
   runtime.metadata.ResetInChild();
   runtime.spans.ResetInChild();
   runtime.large.ResetInChild();
   runtime.AfterForkInChild();
+  if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInChild();
 }
 
 }  // namespace spanheap::heap

@@ -74,8 +74,7 @@ uint64_t ProgramWorld::MarkRootPages(Marker& marker) {
   uint64_t bytes = 0;
   for (unsigned i = 0; i < kPagesPerJob; ++i) {
     RootPage* page = next_page_.LoadAcquire();
-    while (page != nullptr && !next_page_.CompareExchange(page, page->next)) {
-    }
+    while (page != nullptr && !next_page_.CompareExchange(page, page->next)) {}
     if (page == nullptr) break;
     const HeapSection section;
     const auto low = reinterpret_cast<uintptr_t>(page->slots);

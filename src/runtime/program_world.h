@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ProgramWorld: the process as the collector sees it: its attached threads, their stacks, its roots.
+// ProgramWorld: the process as the collector sees it: its attached threads, their stacks, its
+// roots.
 //
 // Idea.    collect says what it needs (collect/world.h); here it is made of the room mutators. A
 //          thread's stack is scanned while that thread alone is held. Roots are jobs: pieces of the
@@ -36,9 +37,9 @@ class ProgramWorld final : public collected::World {
 
   MutatorRegistry& mutators_;
   const RootSlabs& slabs_;
-  uint64_t epoch_ = 0;             // of the running mark; the collector's thread
-  uint32_t page_jobs_ = 0;         // jobs below this are root pages
-  Atomic<RootPage*> next_page_;    // not given out yet in this mark
+  uint64_t epoch_ = 0;           // of the running mark; the collector's thread
+  uint32_t page_jobs_ = 0;       // jobs below this are root pages
+  Atomic<RootPage*> next_page_;  // not given out yet in this mark
 };
 
 }  // namespace spanheap

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "observe/heap_report.h"
 #include "runtime/census.h"
+#include "runtime/collected_heap.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
 
@@ -79,6 +80,9 @@ uint64_t Verify() {
   uint64_t live = runtime.spans.solo_count() + runtime.large.live_count();
   uint64_t page_bytes =
       runtime.spans.small_bytes() + runtime.spans.solo_bytes() + runtime.spans.kept_run_bytes();
+  if (const CollectedHeap* collected = CollectedHeap::GetIfStarted()) {
+    page_bytes += collected->collector.store.ReadStats().span_bytes;
+  }
   for (unsigned c = 1; c < kMallocClassCount; ++c) {
     SPANHEAP_CHECK(census.cached[c] <= census.out(c));
     if (IsSmallClass(c)) {

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+//
+// Objects and exact roots of spanheap/gc_c.h.
+#include "faces/native/export.h"
+#include "runtime/collected_heap.h"
+#include "spanheap/detail/barrier.h"
+#include "spanheap/gc_c.h"
+
+using spanheap::CollectedHeap;
+
+SPANHEAP_EXPORT void* sh_gc_new(sh_layout* layout, size_t count) noexcept {
+  CollectedHeap* const heap = CollectedHeap::Get();
+  return heap == nullptr ? nullptr : heap->New(*layout, count);
+}
+
+SPANHEAP_EXPORT void* sh_gc_base(const void* address) noexcept {
+  const CollectedHeap* const heap = CollectedHeap::GetIfStarted();
+  return heap == nullptr ? nullptr : heap->BaseOf(address);
+}
+
+SPANHEAP_EXPORT size_t sh_gc_size(const void* address) noexcept {
+  const CollectedHeap* const heap = CollectedHeap::GetIfStarted();
+  return heap == nullptr ? 0 : heap->SizeOf(address);
+}
+
+SPANHEAP_EXPORT sh_gc_root* sh_gc_root_new(const void* value) noexcept {
+  CollectedHeap* const heap = CollectedHeap::Get();
+  void** const slot = heap == nullptr ? nullptr : heap->roots.Take();
+  if (slot == nullptr) return nullptr;
+  spanheap::detail::StorePointer(slot, const_cast<void*>(value));
+  return reinterpret_cast<sh_gc_root*>(slot);
+}
+
+SPANHEAP_EXPORT void sh_gc_root_free(sh_gc_root* root) noexcept {
+  if (root == nullptr) return;
+  spanheap::detail::StorePointer(&root->value, nullptr);
+  CollectedHeap::GetIfStarted()->roots.Put(&root->value);
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+//
+// The collected heap in the process: real threads, real stacks, real roots.
+#include "runtime/collected_heap.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "spanheap/detail/barrier.h"
+
+namespace spanheap {
+namespace {
+
+struct Node {
+  void* left;
+  void* right;
+};
+
+constexpr uint64_t kBothWords = 3;
+sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0,      &kBothWords,
+                         nullptr,      nullptr,         "Node", 0};
+sh_layout bytes_layout = {1, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "bytes", 0};
+
+Node* NewNode(Node* left, Node* right) {
+  auto* node = static_cast<Node*>(CollectedHeap::Get()->New(node_layout, 1));
+  detail::StorePointer(&node->left, left);
+  detail::StorePointer(&node->right, right);
+  return node;
+}
+
+Node* BottomUp(int depth) {
+  return depth == 0 ? NewNode(nullptr, nullptr) : NewNode(BottomUp(depth - 1), BottomUp(depth - 1));
+}
+
+int CountNodes(const Node* node) {
+  return node == nullptr ? 0
+                         : 1 + CountNodes(static_cast<Node*>(node->left)) +
+                               CountNodes(static_cast<Node*>(node->right));
+}
+
+// Frames of earlier calls are overwritten, so that nothing on them keeps anything alive.
+[[gnu::noinline]] void ScrubStack() {
+  volatile char space[16 << 10];
+  for (size_t i = 0; i < sizeof space; ++i) space[i] = 0;
+}
+
+TEST(CollectedHeapTest, AListOnTheStackLivesThroughCollections) {
+  Node* head = nullptr;
+  for (int i = 0; i < 1000; ++i) head = NewNode(head, nullptr);
+  CollectedHeap::Get()->Collect();
+  CollectedHeap::Get()->Collect();
+  EXPECT_EQ(CountNodes(head), 1000);
+}
+
+TEST(CollectedHeapTest, TreesComeAndGoInBoundedMemory) {
+  constexpr int kDepth = 14;
+  Node* const kept = BottomUp(kDepth);
+  const int nodes = (2 << kDepth) - 1;
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(CountNodes(BottomUp(kDepth)), nodes);
+  EXPECT_EQ(CountNodes(kept), nodes);
+  CollectedHeap::Get()->Collect();
+  EXPECT_GT(CollectedHeap::Get()->collector.cycles(), 1U);
+  EXPECT_LT(CollectedHeap::Get()->collector.store.ReadStats().span_bytes, 40U << 20);
+}
+
+TEST(CollectedHeapTest, RootsKeepAndLetGo) {
+  CollectedHeap& heap = *CollectedHeap::Get();
+  void** const slot = heap.roots.Take();
+  detail::StorePointer(slot, BottomUp(10));
+  ScrubStack();
+  heap.Collect();
+  const uint64_t with = heap.collector.last_cycle().marked_objects;
+  EXPECT_EQ(CountNodes(static_cast<Node*>(*slot)), (2 << 10) - 1);
+  detail::StorePointer(slot, nullptr);
+  heap.roots.Put(slot);
+  ScrubStack();
+  heap.Collect();
+  EXPECT_LT(heap.collector.last_cycle().marked_objects + 1000, with);
+}
+
+TEST(CollectedHeapTest, ThreadsAllocateAndLinkWhileItMarks) {
+  constexpr int kThreads = 4;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([] {
+      Node* kept = nullptr;
+      int length = 0;
+      for (int round = 0; round < 30; ++round) {
+        ASSERT_EQ(CountNodes(BottomUp(10)), (2 << 10) - 1);
+        auto* bytes = static_cast<char*>(CollectedHeap::Get()->New(bytes_layout, 50000));
+        ASSERT_EQ(bytes[49999], 0);
+        kept = NewNode(kept, BottomUp(3));
+        ++length;
+      }
+      int n = 0;
+      for (Node* at = kept; at != nullptr; at = static_cast<Node*>(at->left)) {
+        EXPECT_EQ(CountNodes(static_cast<Node*>(at->right)), 15);
+        ++n;
+      }
+      EXPECT_EQ(n, length);
+    });
+  }
+  for (int i = 0; i < 20; ++i) CollectedHeap::Get()->Collect();
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace spanheap
