@@ -239,3 +239,9 @@ Memory& TheMemory() { return kernel_memory; }
 void RefuseMemoryAfterForTest(int64_t n) { calls_until_refusal.StoreSequential(n); }
 
 }  // namespace spanheap::os
+
+// What the compiler puts into the table of an abstract class in place of each missing function. The
+// C++ library's copy would tie the core to that library. Here, since this file is always linked.
+extern "C" [[noreturn]] __attribute__((visibility("hidden"))) void __cxa_pure_virtual() {
+  spanheap::FatalInternal("pure virtual call", __FILE_NAME__, __LINE__);
+}
