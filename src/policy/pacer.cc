@@ -73,8 +73,8 @@ void Pacer::Revise(uint64_t live, uint64_t work) {
     const double share = expected == 0 ? 1 : worst / AsDouble(expected);
     const double stretched = AsDouble(triggered_) + AsDouble(g - std::min(g, triggered_)) * share;
     const int64_t percent = percent_.LoadAcquire();
-    const double hard = (1 + AsDouble(percent < 0 ? 100000 : static_cast<uint64_t>(percent)) / 100) *
-                        AsDouble(g);
+    const double hard =
+        (1 + AsDouble(percent < 0 ? 100000 : static_cast<uint64_t>(percent)) / 100) * AsDouble(g);
     expected = AsBytes(worst);
     g = AsBytes(std::min(stretched, hard));
   }

@@ -72,12 +72,12 @@ class Pacer {
 
   Atomic<int64_t> percent_{100};
   Atomic<uint64_t> limit_goal_{kNever};
-  Marked last_;                            // the rest changes while the world is stopped
-  uint64_t sweep_min_ = 0;                 // the trigger is no lower while spans are unswept
+  Marked last_;             // the rest changes while the world is stopped
+  uint64_t sweep_min_ = 0;  // the trigger is no lower while spans are unswept
   Atomic<uint64_t> percent_goal_{kLeastGoal};
   uint64_t runway_ = 0;
-  uint64_t triggered_ = kNever;            // bytes live when the running mark began
-  double cons_mark_ = 0;                   // bytes allocated per byte scanned, at full use
+  uint64_t triggered_ = kNever;  // bytes live when the running mark began
+  double cons_mark_ = 0;         // bytes allocated per byte scanned, at full use
   double last_cons_marks_[4] = {};
   Atomic<double> work_per_byte_{1};
   Atomic<double> bytes_per_work_{1};
