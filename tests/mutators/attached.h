@@ -6,13 +6,27 @@
 
 #include <gtest/gtest.h>
 
+#include "mutators/barrier.h"
 #include "mutators/mutator_registry.h"
+#include "mutators/stop_the_world.h"
 
 namespace spanheap {
 
+// Pairs that the barrier has handed over since the process began, beside those still in buffers.
+inline Atomic<uint64_t> flushed_pairs;
+
+inline void CountAndEmpty(Mutator& mutator) {
+  flushed_pairs.FetchAdd(mutator.barrier.count / 2);
+  mutator.barrier.count = 0;
+}
+
 inline MutatorRegistry& TestRegistry() {
   static MutatorRegistry registry;
-  static const bool started = registry.Start(MutatorHooks{});
+  static const bool started = [] {
+    MutatorHooks hooks;
+    hooks.flush_barrier = CountAndEmpty;
+    return registry.Start(hooks);
+  }();
   EXPECT_TRUE(started);
   return registry;
 }
@@ -29,6 +43,21 @@ class Attached {
 
  private:
   Mutator& record_;
+};
+
+// The barrier is on in the scope, for threads that run, too.
+class BarrierOn {
+ public:
+  BarrierOn() { Set(true); }
+  ~BarrierOn() { Set(false); }
+  BarrierOn(const BarrierOn&) = delete;
+  BarrierOn& operator=(const BarrierOn&) = delete;
+
+ private:
+  static void Set(bool on) {
+    const StopTheWorld stopped(TestRegistry());
+    SetBarrier(on);
+  }
 };
 
 }  // namespace spanheap
