@@ -149,12 +149,16 @@ SPANHEAP_NO_SANITIZE void SaveFrames(void* argument, uintptr_t stack_pointer) {
 
 }  // namespace
 
+void SaveFramesBelow(const void* frame, SavedFrames& out) {
+  Parking parking{out, frame};
+  os::CallWithRegistersOnStack(&SaveFrames, &parking);
+}
+
 void Park(Mutator& self, const void* frame) {
   SPANHEAP_DCHECK(self.state.LoadAcquire() == MutatorState::kRunning);
-  Parking parking{self.frames, frame};
   // A stop by signal in here would write over what is being saved.
   StopDelay::Begin();
-  os::CallWithRegistersOnStack(&SaveFrames, &parking);
+  SaveFramesBelow(frame, self.frames);
   self.context = nullptr;
   self.stack_pointer = reinterpret_cast<uintptr_t>(frame);
   self.state.StoreSequential(MutatorState::kParked);

@@ -58,6 +58,8 @@ class Handshake {
   bool has_complained_ = false;
 };
 
+// Writes down the registers that calls preserve and all frames below `frame`.
+void SaveFramesBelow(const void* frame, SavedFrames& out);
 // For the thread itself: waits as long as somebody wants to hold it. In the handler (with a
 // context) or with the registers on the stack.
 void StopHere(Mutator& self, void* context, uintptr_t stack_pointer);

@@ -4,21 +4,62 @@
 #include "os/thread_context.h"
 
 namespace spanheap {
+namespace {
+
+// On a stack nobody told us of: how far up we look for its end.
+constexpr uintptr_t kUnknownReach = 256 << 10;
+
+}  // namespace
 
 constinit thread_local Mutator* this_mutator = nullptr;
+
+const StackRecord* Mutator::StackThatHolds(uintptr_t address) const {
+  for (const StackRecord* stack : {static_cast<const StackRecord*>(current_stack),
+                                   static_cast<const StackRecord*>(previous_stack), &own_stack}) {
+    if (stack != nullptr && stack->bounds.Holds(address)) return stack;
+  }
+  return nullptr;
+}
+
+// The thread was in a handler on its alternate stack, [low, high) of it in use; where that
+// handler's signal came in, its proper stack begins. If the frame is not to be found, all of the
+// stack counts.
+void Mutator::AddInterruptedStack(WordRanges& words, uintptr_t low, uintptr_t high) const {
+  while (const void* older = os::OlderContext(context, low, high)) {
+    const uintptr_t start = os::StackStart(older);
+    if (const StackRecord* stack = StackThatHolds(start)) {
+      words.Add(start, stack->bounds.high.value);
+      return;
+    }
+    low = reinterpret_cast<uintptr_t>(older);
+  }
+  words.Add(os::LowestMapped(current_stack->bounds).value, current_stack->bounds.high.value);
+}
 
 WordRanges Mutator::Words() const {
   WordRanges words;
   if (is_dead.LoadAcquire()) return words;
   uintptr_t start = stack_pointer;
+  os::AlternateStack alternate;
   if (context != nullptr) {
     start = os::StackStart(context);
+    alternate = os::AlternateStackOf(context);
     words.Add(os::GeneralRegisters(context));
     words.Add(os::VectorRegisters(context));
   }
-  const uintptr_t* saved = frames.words;
-  words.Add({saved, saved + frames.count});
-  words.Add(start, stack.high.value);
+  frames.AddTo(words);
+  if (const StackRecord* stack = StackThatHolds(start)) {
+    words.Add(start, stack->bounds.high.value);
+    // About to switch: what waits on the other side is its, too.
+    if (stack != current_stack) current_stack->AddTo(words);
+  } else if (alternate.low.value <= start && start < alternate.high.value) {
+    words.Add(start, alternate.high.value);
+    AddInterruptedStack(words, start, alternate.high.value);
+  } else {
+    const os::StackBounds unknown{Address(start), Address(start + kUnknownReach)};
+    words.Add(start, os::HighestMapped(unknown).value);
+    words.Add(os::LowestMapped(own_stack.bounds).value, own_stack.bounds.high.value);
+  }
   return words;
 }
 

@@ -21,8 +21,8 @@
 #include "base/atomic.h"
 #include "base/platform.h"
 #include "mutators/barrier_buffer.h"
+#include "mutators/stack_record.h"
 #include "mutators/word_ranges.h"
-#include "os/stack_bounds.h"
 
 namespace spanheap {
 
@@ -31,15 +31,6 @@ class MutatorRegistry;
 
 enum class MutatorState : uint32_t { kDetached, kRunning, kParked, kHeld, kStopped };
 
-// Frames that are gone by the time they are scanned: those between a parking thread's caller and
-// the place where its registers were written down.
-struct SavedFrames {
-  static constexpr unsigned kCapacity = 96;
-  uintptr_t words[kCapacity] = {};
-  uint32_t count = 0;
-  uintptr_t stack_pointer = 0;  // of what still exists
-};
-
 struct alignas(kCacheLine) Mutator {
   Atomic<MutatorState> state;
   Atomic<uint32_t> hold;       // 0: nobody's; 1: held or about to be; 2: and somebody waits
@@ -47,7 +38,12 @@ struct alignas(kCacheLine) Mutator {
   Atomic<bool> is_dead;        // the thread has ended without detaching
   uint32_t thread_id = 0;      // constant while attached
   MutatorRegistry* registry = nullptr;  // constant while attached
-  os::StackBounds stack;                // constant while attached
+
+  // By the owner, inside a StopDelay; the holder reads.
+  StackRecord own_stack;
+  StackRecord* current_stack = nullptr;   // what it runs on, or will when it has switched
+  StackRecord* previous_stack = nullptr;  // what it ran on before
+  uint32_t blocking_depth = 0;            // nested calls of BeginNestedBlocking; the owner's
 
   // Where the thread is: by the owner before it stops or parks, then the holder's to read.
   void* context = nullptr;      // the signal's, or null
@@ -59,11 +55,16 @@ struct alignas(kCacheLine) Mutator {
   // Of the list; guarded by it.
   Mutator* next = nullptr;
   Mutator* previous = nullptr;
-  uint64_t taken_epoch = 0;  // the last epoch in which TakeUnscanned has given it out
-  Atomic<uint32_t> pins;     // keep the thread from detaching
+  uint64_t scanned_epoch = 0;  // the last epoch in which its words were shaded; the holder writes
+  uint64_t taken_epoch = 0;    // the last epoch in which TakeUnscanned has given it out
+  Atomic<uint32_t> pins;       // keep the thread from detaching
 
-  // The calling thread must not run, or be the caller: every word that may hold a pointer of it.
+  // Every word that may hold a pointer of the thread, while the caller holds it.
   WordRanges Words() const;
+
+ private:
+  const StackRecord* StackThatHolds(uintptr_t address) const;
+  void AddInterruptedStack(WordRanges& words, uintptr_t low, uintptr_t high) const;
 };
 
 // Null: not attached.

@@ -5,6 +5,7 @@
 #include "mutators/blocking_region.h"
 #include "mutators/handshake.h"
 #include "mutators/stop_signal.h"
+#include "mutators/stop_the_world.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/thread.h"
@@ -21,8 +22,14 @@ bool MutatorRegistry::Start(const MutatorHooks& hooks, int signal) {
 
 bool MutatorRegistry::Attach(Mutator& record) {
   SPANHEAP_DCHECK(this_mutator == nullptr);
-  record.stack = os::CallingThreadStack();
-  if (record.stack.high == Address()) return false;
+  record.own_stack = StackRecord{};
+  record.own_stack.bounds = os::CallingThreadStack();
+  if (record.own_stack.bounds.high == Address()) return false;
+  record.own_stack.runner = &record;
+  record.current_stack = &record.own_stack;
+  record.previous_stack = nullptr;
+  record.scanned_epoch = 0;
+  record.blocking_depth = 0;
   record.thread_id = os::ThreadId();
   record.registry = this;
   // Before it is in the list: the handler looks for it here.
@@ -37,6 +44,7 @@ bool MutatorRegistry::Attach(Mutator& record) {
 // Whoever has the list may wait for this thread to stop, so it waits for the list parked.
 void MutatorRegistry::Detach(Mutator& record) {
   SPANHEAP_DCHECK(this_mutator == &record);
+  stacks_.Leave(record);
   BeginBlocking();
   while (!TryDetach(record)) os::FutexWait(record.pins, record.pins.LoadAcquire());
   this_mutator = nullptr;
@@ -78,6 +86,21 @@ Mutator* MutatorRegistry::TakeUnscanned(uint64_t epoch) {
 
 void MutatorRegistry::Unpin(Mutator& mutator) {
   if (mutator.pins.FetchSub(1) == 1) os::FutexWakeAll(mutator.pins);
+}
+
+bool MutatorRegistry::ScanNext(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes) {
+  Mutator* const mutator = TakeUnscanned(epoch);
+  if (mutator == nullptr) return stacks_.ScanNext(shade, argument, bytes);
+  {
+    const StoppedThread stopped(*mutator);
+    const StopDelay delay;
+    const WordRanges words = mutator->Words();
+    shade(words, argument);
+    bytes += words.total_words() * sizeof(uintptr_t);
+    mutator->scanned_epoch = epoch;
+  }
+  Unpin(*mutator);
+  return true;
 }
 
 void MutatorRegistry::ReserveOthersLocked(Mutator* self) {
@@ -193,6 +216,7 @@ void MutatorRegistry::AfterForkInChild() {
     }
     m = next;
   }
+  stacks_.ForgetRunners(self);
   if (self != nullptr) self->thread_id = os::ThreadId();
   StartWorld();
 }

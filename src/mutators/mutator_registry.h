@@ -19,6 +19,7 @@
 
 #include "base/annotations.h"
 #include "mutators/mutator.h"
+#include "mutators/user_stacks.h"
 #include "os/signals.h"
 #include "sync/mutex.h"
 
@@ -58,6 +59,10 @@ class MutatorRegistry {
   // detach until Unpin.
   Mutator* TakeUnscanned(uint64_t epoch);
   static void Unpin(Mutator& mutator);
+  // Shades the words of a thread that was not yet taken in this epoch, while it alone is held, or
+  // of a fiber's stack; adds up the bytes. False: all are done. Threads come and fibers are left
+  // while others are scanned: the mark is complete when this says false after all else is done.
+  bool ScanNext(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes);
 
   // Stops all others, and restarts them. The caller is parked meanwhile if it is a mutator.
   void StopWorld(const void* frame) ACQUIRE(world_stopped);
@@ -76,6 +81,7 @@ class MutatorRegistry {
   void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS;
   void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS;
 
+  UserStacks& stacks() { return stacks_; }
   const MutatorHooks& hooks() const { return hooks_; }
   int signal() const { return signal_; }
   // Relaxed: a statistic.
@@ -103,6 +109,7 @@ class MutatorRegistry {
   Mutex mutex_{LockRank::kMutators};
   Mutator* first_ GUARDED_BY(mutex_) = nullptr;
   Atomic<uint32_t> count_;
+  UserStacks stacks_;
   bool unparks_self_ GUARDED_BY(world_mutex_) = false;
   uint64_t stop_ns_ = 0;  // guarded by the world being stopped
   MutatorHooks hooks_;    // constant after Start, as the next two

@@ -40,4 +40,7 @@ class WordRanges {
   unsigned count_ = 0;
 };
 
+// What a scan does with them; inside a StopDelay.
+using ShadeWords = void (*)(const WordRanges& words, void* argument);
+
 }  // namespace spanheap

@@ -2,11 +2,13 @@
 #include "os/stack_bounds.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "os/keep_errno.h"
-#include "os/limits.h"
+#include "os/memory.h"
 #include "os/small_file.h"
 #include "os/thread.h"
 
@@ -87,6 +89,17 @@ StackBounds FromMaps() {
   return {};
 }
 
+// Looks at whole pages; what it is told of each does not matter here.
+bool IsMapped(uintptr_t low, uintptr_t high) {
+  unsigned char residency[64];
+  const uintptr_t step = sizeof residency * PageSize().value;
+  for (uintptr_t at = low; at < high; at += step) {
+    const uintptr_t size = high - at < step ? high - at : step;
+    if (mincore(PointerTo(Address(at)), size, residency) != 0) return false;
+  }
+  return true;
+}
+
 StackBounds FromLibc() {
   pthread_attr_t attributes;
   if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {};
@@ -105,6 +118,28 @@ StackBounds CallingThreadStack() {
   const StackBounds bounds = is_first ? FromMaps() : FromLibc();
   if (bounds.Holds(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)))) return bounds;
   return is_first ? FromLibc() : FromMaps();
+}
+
+Address LowestMapped(const StackBounds& stack) {
+  KeepErrno keep;
+  const uintptr_t page = PageSize().value;
+  const uintptr_t high = RoundUp(stack.high.value, page);
+  uintptr_t missing = RoundDown(stack.low.value, page);  // from here to high: not all is mapped
+  uintptr_t mapped = high;                               // from here on all is
+  if (IsMapped(missing, high)) return stack.low;
+  while (mapped - missing > page) {
+    const uintptr_t middle = missing + RoundDown((mapped - missing) / 2, page);
+    (IsMapped(middle, mapped) ? mapped : missing) = middle;
+  }
+  return Address(mapped < stack.high.value ? mapped : stack.high.value);
+}
+
+Address HighestMapped(const StackBounds& stack) {
+  KeepErrno keep;
+  const uintptr_t page = PageSize().value;
+  uintptr_t end = RoundDown(stack.low.value, page);
+  while (end < stack.high.value && IsMapped(end, end + page)) end += page;
+  return Address(end < stack.high.value ? end : stack.high.value);
 }
 
 }  // namespace spanheap::os

@@ -24,4 +24,10 @@ struct StackBounds {
 
 StackBounds CallingThreadStack();
 
+// The part of a stack that exists: it grows downwards, so all mapped pages lie at its high end.
+// Async-signal-safe; a few system calls.
+Address LowestMapped(const StackBounds& stack);
+// The end of the mapped pages at its low end.
+Address HighestMapped(const StackBounds& stack);
+
 }  // namespace spanheap::os

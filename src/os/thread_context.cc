@@ -6,6 +6,8 @@
 
 #include <ucontext.h>
 
+#include "base/platform.h"
+
 extern "C" [[gnu::visibility("hidden")]] void spanheap_call_with_registers(
     void* argument, spanheap::os::StackFunction function);
 
@@ -142,7 +144,21 @@ WordSpan VectorRegisters(const void* context) {
   const bool is_extended = software.magic == kExtendedMagic && software.state_size > kLegacyBytes;
   return Words(area, is_extended ? software.state_size : kLegacyBytes);
 }
+// A frame is the address of libc's return code, then the context, of which it knows its own
+// address of the vector state: just above, aligned.
+SPANHEAP_NO_SANITIZE const void* OlderContext(const void* context, uintptr_t low, uintptr_t high) {
+  const uintptr_t return_code = static_cast<const uintptr_t*>(context)[-1];
+  const uintptr_t last = high - sizeof(uintptr_t) - sizeof(ucontext_t);
+  for (uintptr_t at = low; at <= last; at += sizeof(uintptr_t)) {
+    const auto* word = reinterpret_cast<const uintptr_t*>(at);
+    if (*word != return_code || word + 1 == context) continue;
+    const auto vectors = reinterpret_cast<uintptr_t>(Context(word + 1).uc_mcontext.fpregs);
+    if (vectors > at && vectors < high && vectors % 64 == 0) return word + 1;
+  }
+  return nullptr;
+}
 #elif defined(__aarch64__)
+const void* OlderContext(const void*, uintptr_t, uintptr_t) { return nullptr; }
 uintptr_t ProgramCounter(const void* context) { return Context(context).uc_mcontext.pc; }
 void SetProgramCounter(void* context, uintptr_t address) {
   static_cast<ucontext_t*>(context)->uc_mcontext.pc = address;
@@ -157,6 +173,7 @@ WordSpan VectorRegisters(const void* context) {
   return Words(area, sizeof area);
 }
 #else
+const void* OlderContext(const void*, uintptr_t, uintptr_t) { return nullptr; }
 // The handler's own frame lies below the interrupted one, unless it runs on an alternate stack.
 uintptr_t ProgramCounter(const void*) { return 0; }
 void SetProgramCounter(void*, uintptr_t) {}

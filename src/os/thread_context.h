@@ -44,5 +44,8 @@ struct AlternateStack {
   Address high;
 };
 AlternateStack AlternateStackOf(const void* context);
+// The next older signal frame in [low, high), the alternate stack of the thread of `context`: the
+// context of what that signal interrupted, or null where frames cannot be told from other words.
+const void* OlderContext(const void* context, uintptr_t low, uintptr_t high);
 
 }  // namespace spanheap::os

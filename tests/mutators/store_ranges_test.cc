@@ -34,7 +34,9 @@ class Section {
   ~Section() { RemoveStoreRanges(begin()); }
 
   const int32_t* begin() const { return words_.data(); }
-  uintptr_t base() const { return reinterpret_cast<uintptr_t>(begin()) + static_cast<uintptr_t>(offset_); }
+  uintptr_t base() const {
+    return reinterpret_cast<uintptr_t>(begin()) + static_cast<uintptr_t>(offset_);
+  }
   uintptr_t Plain(uintptr_t address) const {
     for (size_t i = 0; i < words_.size(); i += 2) {
       const auto low = reinterpret_cast<uintptr_t>(&words_[i]) + static_cast<intptr_t>(words_[i]);

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: MIT
+//
+// Every place where a thread may have its only copy of a pointer: each test hides a word there and
+// nowhere else, and fails if a scan does not find it. Elsewhere the word is kept inverted.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <ucontext.h>
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "mutators/attached.h"
+#include "mutators/blocking_region.h"
+#include "mutators/user_stacks.h"
+#include "os/futex.h"
+#include "sync/stop_delay.h"
+
+namespace spanheap {
+namespace {
+
+constexpr uintptr_t kInverted = ~uintptr_t{0x5ec9e7'a117'0000};
+
+struct Hider {
+  alignas(64) uint32_t is_hidden = 0;  // the word is in its place
+  uint32_t may_go = 0;
+  Mutator* record = nullptr;
+};
+
+// The word in the frame that declares this, until its end.
+class WordInFrame {
+ public:
+  [[gnu::always_inline]] WordInFrame() {
+    uintptr_t word = kInverted;
+    asm volatile("" : "+r"(word));
+    words_[3] = ~word;
+    asm volatile("" : : "r"(words_) : "memory");
+  }
+  [[gnu::always_inline]] ~WordInFrame() {
+    words_[3] = 0;
+    asm volatile("" : : "r"(words_) : "memory");
+  }
+  WordInFrame(const WordInFrame&) = delete;
+  WordInFrame& operator=(const WordInFrame&) = delete;
+
+ private:
+  uintptr_t words_[8] = {};
+};
+
+SPANHEAP_NO_SANITIZE bool Holds(const WordRanges& ranges, uintptr_t inverted) {
+  for (const os::WordSpan& range : ranges) {
+    for (const uintptr_t* word = range.begin; word != range.end; ++word) {
+      if (*word == ~inverted) return true;
+    }
+  }
+  return false;
+}
+
+bool FindsIn(Mutator& record) {
+  const StopTheWorld stopped(TestRegistry());
+  return Holds(record.Words(), kInverted);
+}
+
+// Runs `hide` on a thread of its own, which hides the word, sets is_hidden and waits for may_go
+// without touching the place; looks whether the word is found meanwhile, several times.
+template <class Hide>
+bool FindsWhatIsHiddenBy(Hide hide) {
+  Hider hider;
+  std::thread thread([&] {
+    Attached attached;
+    __atomic_store_n(&hider.record, &attached.record(), __ATOMIC_RELEASE);
+    hide(hider);
+  });
+  while (__atomic_load_n(&hider.is_hidden, __ATOMIC_ACQUIRE) == 0) os::YieldThread();
+  bool found = true;
+  for (int i = 0; i < 5; ++i) found = FindsIn(*hider.record) && found;
+  __atomic_store_n(&hider.may_go, 1, __ATOMIC_RELEASE);
+  thread.join();
+  return found;
+}
+
+// Waits with the word in this frame only.
+[[gnu::noinline]] void WaitWithWordInFrame(Hider& hider) {
+  const WordInFrame word;
+  __atomic_store_n(&hider.is_hidden, 1, __ATOMIC_RELEASE);
+  while (__atomic_load_n(&hider.may_go, __ATOMIC_ACQUIRE) == 0) os::SpinHint();
+}
+
+TEST(HidingPlacesTest, AFrame) { EXPECT_TRUE(FindsWhatIsHiddenBy(WaitWithWordInFrame)); }
+
+TEST(HidingPlacesTest, NowhereIsNotFound) {
+  EXPECT_FALSE(FindsWhatIsHiddenBy([](Hider& hider) {
+    __atomic_store_n(&hider.is_hidden, 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&hider.may_go, __ATOMIC_ACQUIRE) == 0) os::SpinHint();
+  }));
+}
+
+#if defined(__x86_64__)
+
+// The word goes to `place` by way of `put`, and stays there while the thread spins.
+#define SPIN_WITH_WORD(put, clear, ...)                              \
+  [](Hider& hider) {                                                 \
+    asm volatile(put                                                 \
+                 "movl $1, %[is_hidden]\n"                           \
+                 "1: cmpl $0, %[may_go]\n"                           \
+                 "je 1b\n" clear                                     \
+                 : [is_hidden] "+m"(hider.is_hidden)                 \
+                 : [may_go] "m"(hider.may_go), [word] "r"(kInverted) \
+                 : "memory", "cc", __VA_ARGS__);                     \
+  }
+
+TEST(HidingPlacesTest, ACallerSavedRegister) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy(
+      SPIN_WITH_WORD("movq %[word], %%r11\n notq %%r11\n", "xorl %%r11d, %%r11d\n", "r11")));
+}
+
+TEST(HidingPlacesTest, ACalleeSavedRegister) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy(
+      SPIN_WITH_WORD("movq %[word], %%r14\n notq %%r14\n", "xorl %%r14d, %%r14d\n", "r14")));
+}
+
+TEST(HidingPlacesTest, TheRedZone) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy(SPIN_WITH_WORD(
+      "movq %[word], %%rax\n notq %%rax\n movq %%rax, -120(%%rsp)\n xorl %%eax, %%eax\n",
+      "movq $0, -120(%%rsp)\n", "rax")));
+}
+
+TEST(HidingPlacesTest, AnSseRegister) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy(
+      SPIN_WITH_WORD("movq %[word], %%rax\n notq %%rax\n movq %%rax, %%xmm5\n xorl %%eax, %%eax\n",
+                     "pxor %%xmm5, %%xmm5\n", "rax", "xmm5")));
+}
+
+TEST(HidingPlacesTest, TheUpperHalfOfAnAvxRegister) {
+  if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "no AVX2 here";
+  EXPECT_TRUE(FindsWhatIsHiddenBy(
+      SPIN_WITH_WORD("movq %[word], %%rax\n notq %%rax\n vmovq %%rax, %%xmm9\n xorl %%eax, %%eax\n"
+                     "vpermq $0x4f, %%ymm9, %%ymm9\n vpxor %%xmm8, %%xmm8, %%xmm8\n"
+                     "vinserti128 $0, %%xmm8, %%ymm9, %%ymm9\n",
+                     "vzeroall\n", "rax", "xmm8", "xmm9")));
+}
+
+TEST(HidingPlacesTest, AnAvx512RegisterBeyondTheSixteenth) {
+  if (!__builtin_cpu_supports("avx512f")) GTEST_SKIP() << "no AVX-512 here";
+  EXPECT_TRUE(FindsWhatIsHiddenBy(SPIN_WITH_WORD(
+      "movq %[word], %%rax\n notq %%rax\n vpbroadcastq %%rax, %%zmm20\n xorl %%eax, %%eax\n",
+      "vpxorq %%zmm20, %%zmm20, %%zmm20\n", "rax")));
+}
+
+// A thread that parks by itself: the word is in a register that calls preserve, all the way down.
+extern "C" void WaitParkedForTest(Hider* hider) {
+  const BlockingRegion region;
+  __atomic_store_n(&hider->is_hidden, 1, __ATOMIC_RELEASE);
+  while (__atomic_load_n(&hider->may_go, __ATOMIC_ACQUIRE) == 0) os::SleepFor_ns(20'000);
+}
+extern "C" void WaitInDelayForTest(Hider* hider) {
+  while (__atomic_load_n(&hider->may_go, __ATOMIC_ACQUIRE) == 0) {
+    const StopDelay delay;
+    __atomic_store_n(&hider->is_hidden, 1, __ATOMIC_RELEASE);
+    os::SleepFor_ns(20'000);
+  }
+}
+
+#define CALL_WITH_WORD_IN(place, function)                                                    \
+  [](Hider& hider) {                                                                          \
+    uintptr_t word = kInverted;                                                               \
+    Hider* first = &hider;                                                                    \
+    asm volatile(                                                                             \
+        "movq %%rsp, %%r13\n subq $256, %%rsp\n andq $-16, %%rsp\n"                           \
+        "movq %%rax, %%" place "\n notq %%" place "\n call " #function                        \
+        "\n"                                                                                  \
+        "xorq %%" place ", %%" place "\n movq %%r13, %%rsp\n"                                 \
+        : "+a"(word), "+D"(first)                                                             \
+        :                                                                                     \
+        : "memory", "cc", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "rbx", "r12", "r13", \
+          "r14", "r15");                                                                      \
+  }
+
+TEST(HidingPlacesTest, EachRegisterThatCallsPreserveWhileParked) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("rbx", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r12", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r14", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r15", WaitParkedForTest)));
+}
+
+TEST(HidingPlacesTest, EachRegisterThatCallsPreserveAtTheEndOfADelay) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("rbx", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r12", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r14", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r15", WaitInDelayForTest)));
+}
+
+#endif
+
+// ---- Alternate stacks: the word is in the handler's frame, or below what the handler interrupted.
+
+thread_local Hider* handler_hider = nullptr;
+thread_local bool handler_hides = false;
+
+void OnUser1(int) {
+  if (handler_hides) {
+    WaitWithWordInFrame(*handler_hider);
+    return;
+  }
+  __atomic_store_n(&handler_hider->is_hidden, 1, __ATOMIC_RELEASE);
+  while (__atomic_load_n(&handler_hider->may_go, __ATOMIC_ACQUIRE) == 0) os::SpinHint();
+}
+
+// Raises a signal whose handler runs on a stack of its own.
+void RaiseOnAlternateStack(Hider& hider, bool handler_hides_it) {
+  handler_hider = &hider;
+  handler_hides = handler_hides_it;
+  constexpr size_t kBytes = 64 << 10;
+  const auto memory = std::make_unique<char[]>(kBytes);
+  stack_t stack = {};
+  stack.ss_sp = memory.get();
+  stack.ss_size = kBytes;
+  stack_t before = {};
+  sigaltstack(&stack, &before);
+  struct sigaction action = {};
+  action.sa_handler = OnUser1;
+  action.sa_flags = SA_ONSTACK;
+  sigaction(SIGUSR1, &action, nullptr);
+  raise(SIGUSR1);
+  sigaltstack(&before, nullptr);
+}
+
+TEST(HidingPlacesTest, TheAlternateStackOfAHandler) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy([](Hider& hider) { RaiseOnAlternateStack(hider, true); }));
+}
+
+TEST(HidingPlacesTest, TheStackThatAHandlerOnAnotherStackInterrupted) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy([](Hider& hider) {
+    const WordInFrame word;
+    RaiseOnAlternateStack(hider, false);
+  }));
+}
+
+TEST(HidingPlacesTest, TheFirstThreadsStackBehindAHandlerOnAnotherStack) {
+  Hider hider;
+  Attached attached;
+  hider.record = &attached.record();
+  bool found = false;
+  std::thread looker([&] {
+    while (__atomic_load_n(&hider.is_hidden, __ATOMIC_ACQUIRE) == 0) os::YieldThread();
+    found = FindsIn(*hider.record);
+    __atomic_store_n(&hider.may_go, 1, __ATOMIC_RELEASE);
+  });
+  const WordInFrame word;
+  RaiseOnAlternateStack(hider, false);
+  {
+    const BlockingRegion region;
+    looker.join();
+  }
+  EXPECT_TRUE(found);
+}
+
+// ---- Fibers
+
+// A fiber with a stack of its own, switched to and from by swapcontext.
+struct Fiber {
+  static constexpr size_t kBytes = 128 << 10;
+  std::unique_ptr<char[]> memory = std::make_unique<char[]>(kBytes);
+  StackRecord record;
+  ucontext_t context = {};
+  ucontext_t back = {};
+};
+
+[[gnu::noinline]] void SwitchTo(StackRecord& to, ucontext_t& from_context, ucontext_t& to_context) {
+  TestRegistry().stacks().Switch(*this_mutator, to, SPANHEAP_CALLER_FRAME());
+  swapcontext(&from_context, &to_context);
+}
+
+Fiber* the_fiber = nullptr;
+Hider* fiber_hider = nullptr;
+bool fiber_spins = false;
+
+void FiberBody() {
+  Fiber& fiber = *the_fiber;
+  if (fiber_spins) {
+    WaitWithWordInFrame(*fiber_hider);
+  } else {
+    const WordInFrame word;
+    SwitchTo(this_mutator->own_stack, fiber.context, fiber.back);
+  }
+  SwitchTo(this_mutator->own_stack, fiber.context, fiber.back);
+}
+
+void StartFiber(Fiber& fiber) {
+  the_fiber = &fiber;
+  const Address low = AddressOf(fiber.memory.get());
+  fiber.record.bounds = {low, low + Bytes(Fiber::kBytes)};
+  TestRegistry().stacks().Add(fiber.record);
+  getcontext(&fiber.context);
+  fiber.context.uc_stack.ss_sp = fiber.memory.get();
+  fiber.context.uc_stack.ss_size = Fiber::kBytes;
+  makecontext(&fiber.context, FiberBody, 0);
+}
+
+struct Search {
+  bool found = false;
+};
+void LookInto(const WordRanges& words, void* search) {
+  if (Holds(words, kInverted)) static_cast<Search*>(search)->found = true;
+}
+
+// All that a mark phase would scan.
+bool FindsInEpoch(uint64_t epoch) {
+  Search search;
+  {
+    const StopTheWorld stopped(TestRegistry());
+    TestRegistry().stacks().BeginEpoch(epoch, LookInto, &search);
+  }
+  uint64_t bytes = 0;
+  while (TestRegistry().ScanNext(epoch, LookInto, &search, bytes)) {}
+  const StopTheWorld stopped(TestRegistry());
+  TestRegistry().stacks().EndEpoch();
+  return search.found;
+}
+
+TEST(HidingPlacesTest, TheStackOfAFiberThatRuns) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy([](Hider& hider) {
+    Fiber fiber;
+    fiber_spins = true;
+    fiber_hider = &hider;
+    StartFiber(fiber);
+    SwitchTo(fiber.record, fiber.back, fiber.context);
+    TestRegistry().stacks().Remove(fiber.record);
+  }));
+}
+
+TEST(HidingPlacesTest, TheStackOfAFiberThatWaits) {
+  std::thread thread([] {
+    Attached attached;
+    Fiber fiber;
+    fiber_spins = false;
+    StartFiber(fiber);
+    SwitchTo(fiber.record, fiber.back, fiber.context);
+    bool found = false;
+    {
+      const BlockingRegion region;
+      std::thread looker([&] { found = FindsInEpoch(1); });
+      looker.join();
+    }
+    EXPECT_TRUE(found);
+    SwitchTo(fiber.record, fiber.back, fiber.context);
+    TestRegistry().stacks().Remove(fiber.record);
+  });
+  thread.join();
+}
+
+TEST(HidingPlacesTest, WhoSwitchesToAFiberDuringAMarkScansItFirst) {
+  std::thread thread([] {
+    Attached attached;
+    Fiber fiber;
+    fiber_spins = false;
+    StartFiber(fiber);
+    SwitchTo(fiber.record, fiber.back, fiber.context);
+    Search search;
+    TestRegistry().stacks().BeginEpoch(7, LookInto, &search);
+    SwitchTo(fiber.record, fiber.back, fiber.context);
+    TestRegistry().stacks().EndEpoch();
+    EXPECT_TRUE(search.found);
+    TestRegistry().stacks().Remove(fiber.record);
+  });
+  thread.join();
+}
+
+}  // namespace
+}  // namespace spanheap
