@@ -273,6 +273,14 @@ bool PageAllocator::AllUsed(PageIndex first, Pages n) const {
   return all;
 }
 
+Pages PageAllocator::ScavengedIn(PageIndex first, Pages n) const {
+  Pages scavenged;
+  ForPieces(first, n, [&](Piece p) {
+    scavenged += Pages(chunks_[p.chunk.value].scavenged.CountRange(p.from, p.count));
+  });
+  return scavenged;
+}
+
 bool PageAllocator::AllFree(PageIndex first, Pages n) const {
   if (!IsPlausible(first, n) || !grown_.Covers(ChunksOf(first, n))) return false;
   bool all = true;

@@ -97,6 +97,8 @@ class PageAllocator {
 
   bool AllUsed(PageIndex first, Pages n) const;
   bool AllFree(PageIndex first, Pages n) const;
+  // How many of these grown pages are not backed.
+  Pages ScavengedIn(PageIndex first, Pages n) const;
   const ChunkRanges& grown() const { return grown_; }
   const PageChunk& Chunk(ChunkIndex c) const { return chunks_[c.value]; }
   const Counts& counts() const { return counts_; }

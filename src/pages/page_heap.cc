@@ -34,15 +34,38 @@ bool PageHeap::Init(os::Memory& memory, const PageHeapOptions& options) {
 
 // ---- taking
 
+// Free pages, charged for where they are not backed.
+PageRun PageHeap::TakeLocked(PageIndex first, Pages n) {
+  if (gauge_.has_ceiling()) [[unlikely]] {
+    const Bytes fresh = BytesOf(pages_.ScavengedIn(first, n));
+    if (!gauge_.TryCharge(fresh)) return {PageIndex(), Pages(0), Pages(0), false, true};
+    charged_ += fresh.value;
+  }
+  const PageRun run = pages_.AllocateAt(first, n);
+  NoteBackedLocked();
+  return run;
+}
+
+// The gauge follows the counts. (The difference may be below zero: sums wrap round.)
+void PageHeap::NoteBackedLocked() {
+  const PageAllocator::Counts& counts = pages_.counts();
+  const uint64_t backed = BytesIn(counts.grown - counts.scavenged);
+  if (backed != charged_) gauge_.Charge(Bytes(backed - charged_));
+  charged_ = backed;
+}
+
 PageRun PageHeap::AllocateLocked(Pages n, Pages alignment) {
-  if (alignment <= Pages(1)) return pages_.Allocate(n);
+  if (alignment <= Pages(1)) {
+    const PageIndex first = pages_.FindRun(n);
+    return first == PageAllocator::kNone ? PageRun{} : TakeLocked(first, n);
+  }
   const uint64_t padded = uint64_t{n.value} + alignment.value - 1;
   if (padded > ~uint32_t{0}) return {};
   const PageIndex hole = pages_.FindRun(Pages(static_cast<uint32_t>(padded)));
   if (hole == PageAllocator::kNone) return {};
   const Address start = AddressOf(hole);
   const Bytes skip = RoundUp(start, BytesOf(alignment)) - start;
-  return pages_.AllocateAt(hole + PagesFor(skip), n);
+  return TakeLocked(hole + PagesFor(skip), n);
 }
 
 PageRun PageHeap::TryAllocate(Pages n, Pages alignment) {
@@ -54,13 +77,15 @@ PageRun PageHeap::TryAllocate(Pages n, Pages alignment) {
 
 PageRun PageHeap::Allocate(Pages n, Pages alignment) {
   if (n.value == 0) return {};
-  if (const PageRun run = TryAllocate(n, alignment)) [[likely]]
-    return run;
+  const PageRun near = TryAllocate(n, alignment);
+  if (near || near.over_limit) [[likely]]
+    return near;
   for (;;) {
     if (reclaimer_ != nullptr && reclaimer_(keeper_)) {
       if (const PageRun run = TryAllocate(n, alignment)) return run;
     }
-    if (const PageRun run = AllocateByGrowing(n, alignment)) return run;
+    const PageRun run = AllocateByGrowing(n, alignment);
+    if (run || run.over_limit) return run;
     {
       MutexLock lock(lock_);
       if (pages_.counts().claimed == 0) return AllocateLocked(n, alignment);
@@ -73,11 +98,13 @@ PageRun PageHeap::AllocateByGrowing(Pages n, Pages alignment) {
   MutexLock growing(growth_lock_);
   // Whoever held this lock before may have grown enough for two.
   if (const PageRun run = TryAllocate(n, alignment)) return run;
+  // Growing for nothing would only add tables.
+  if (!gauge_.HasRoomFor(BytesOf(n))) return {PageIndex(), Pages(0), Pages(0), false, true};
   const ChunkRange grown = GrowFor(Count(ChunksFor(n)), BytesOf(alignment));
   if (grown.size().value == 0) return {};
   MutexLock lock(lock_);
   PageRun run = AllocateLocked(n, alignment);
-  if (!run) run = pages_.AllocateAt(FirstPage(grown.begin), n);
+  if (!run && !run.over_limit) run = TakeLocked(FirstPage(grown.begin), n);
   if (run) ++allocations_;
   return run;
 }
@@ -91,8 +118,10 @@ PageRun PageHeap::AllocateFromSlow(PageCache& cache, Pages n) {
 
 bool PageHeap::FillCache(PageCache& cache) {
   MutexLock lock(lock_);
+  if (!gauge_.HasRoomFor(BytesOf(kPagesPerWord))) return false;
   const PageBlock block = pages_.TakeBlock();
   if (block.free == 0) return false;
+  NoteBackedLocked();
   ++allocations_;
   cache.Fill(block);
   if (!cache.is_listed_) {
@@ -124,6 +153,7 @@ void PageHeap::FreeMany(const PageRun* runs, size_t count) {
 void PageHeap::Flush(PageCache& cache) {
   MutexLock lock(lock_);
   pages_.ReturnBlock(cache.Drain());
+  NoteBackedLocked();
   if (!cache.is_listed_) return;
   PageCache** link = &caches_;
   while (*link != &cache) link = &(*link)->next_;
@@ -171,7 +201,9 @@ bool PageHeap::GrowRange(ChunkRange chunks) {
 }
 
 void PageHeap::NoteSpace() {
-  metadata_.StoreRelaxed(space_.table_bytes().value);  // relaxed: statistics
+  // Relaxed: statistics, written under the growth lock.
+  gauge_.Charge(Bytes(space_.table_bytes().value - metadata_.LoadRelaxed()));
+  metadata_.StoreRelaxed(space_.table_bytes().value);
   reserved_.StoreRelaxed(space_.reserved().value);
 }
 
@@ -179,12 +211,12 @@ PageRun PageHeap::TryExtend(PageIndex end, Pages more) {
   if (more.value == 0 || end.value + uint64_t{more.value} > PageAllocator::kNone.value) return {};
   {
     MutexLock lock(lock_);
-    if (const PageRun run = pages_.AllocateAt(end, more)) return run;
+    if (pages_.AllFree(end, more)) return TakeLocked(end, more);
   }
   MutexLock growing(growth_lock_);
-  if (!GrowOver(end, more)) return {};
+  if (!gauge_.HasRoomFor(BytesOf(more)) || !GrowOver(end, more)) return {};
   MutexLock lock(lock_);
-  return pages_.AllocateAt(end, more);
+  return pages_.AllFree(end, more) ? TakeLocked(end, more) : PageRun{};
 }
 
 // Grows what is missing at the upper end of [end, end + more), if the rest is free.
@@ -301,6 +333,7 @@ Pages PageHeap::Release(const Claims& claims) {
     released += run.count - run.scavenged;
     ++os_releases_;
   }
+  NoteBackedLocked();
   return released;
 }
 
@@ -324,6 +357,7 @@ Pages PageHeap::ReleaseChunks(Pages at_most) {
     released += Pages(chunks.size().value << kChunkPagesShift);
   }
   MutexLock lock(lock_);
+  NoteBackedLocked();
   grown_.StoreRelaxed(BytesIn(pages_.counts().grown));  // relaxed: as in GrowRange
   return released;
 }
@@ -355,6 +389,8 @@ PageHeapStats PageHeap::ReadStats() const {
 uint64_t PageHeap::Verify() {
   MutexLock lock(lock_);
   uint64_t used = pages_.Verify();
+  SPANHEAP_CHECK(pages_.counts().claimed != 0 ||
+                 charged_ == BytesIn(pages_.counts().grown - pages_.counts().scavenged));
   for (const PageCache* c = caches_; c != nullptr; c = c->next_) {
     const uint64_t free = c->free_bits();
     SPANHEAP_CHECK((c->scavenged_bits() & ~free) == 0);

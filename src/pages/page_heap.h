@@ -10,8 +10,10 @@
 // Picture.    AllocateFrom -> PageCache (no lock) -> heap lock: bitmap search -> growth lock: OS
 // Invariants. grown = used + cached + free + being released (Verify adds them up).
 // Threads.    Any; each PageCache belongs to one thread at a time. Both locks are the heap's own.
-// Fails.      count 0 when the OS refuses; nothing is lost and the next call may succeed. Freeing
-//             pages that are free is fatal.
+//             Pages that are not backed are charged to the gauge when they are taken (charged_ says
+//             how much in all), and uncharged when they are released.
+// Fails.      count 0 when the OS, or the gauge's ceiling (over_limit), refuses; nothing is lost
+//             and the next call may succeed. Freeing pages that are free is fatal.
 // Cost.       See docs/design/pages.md for measured figures.
 // Go.         mheap.go: allocSpan, freeSpan, grow; scavengeOne, with many ranges per lock section.
 // Tests.      tests/pages/page_heap_test.cc, page_heap_threads_test.cc.
@@ -20,6 +22,7 @@
 #include "base/annotations.h"
 #include "base/atomic.h"
 #include "base/units.h"
+#include "pages/memory_gauge.h"
 #include "pages/page_allocator.h"
 #include "pages/page_cache.h"
 #include "pages/page_run.h"
@@ -100,6 +103,7 @@ class PageHeap {
   // Aborts if an invariant is broken; no other thread may use the heap. Returns the used pages.
   uint64_t Verify();
 
+  MemoryGauge& gauge() { return gauge_; }
   const PageTables& tables() const { return space_.tables(); }
   Address AddressOf(PageIndex p) const { return space_.AddressOf(p); }
   PageIndex IndexOf(Address a) const { return space_.IndexOf(a); }
@@ -127,6 +131,8 @@ class PageHeap {
   void NoteSpace() REQUIRES(growth_lock_);
   bool FillCache(PageCache& cache) EXCLUDES(lock_);
   void FreeLocked(PageIndex first, Pages n) REQUIRES(lock_);
+  PageRun TakeLocked(PageIndex first, Pages n) REQUIRES(lock_);
+  void NoteBackedLocked() REQUIRES(lock_);
 
   static constexpr unsigned kClaims = 64;
   struct Claims {
@@ -142,6 +148,7 @@ class PageHeap {
   Reclaimer reclaimer_ = nullptr;  // const once set
   void* keeper_ = nullptr;
   Atomic<bool> lazy_release_;
+  MemoryGauge gauge_;
   bool is_strict_ = false;  // ready memory counts, used or not; const after Init
 
   Mutex growth_lock_{LockRank::kPageSpace};
@@ -153,6 +160,7 @@ class PageHeap {
 
   alignas(kCacheLine) mutable Mutex lock_{LockRank::kPageHeap};
   PageAllocator pages_ GUARDED_BY(lock_);
+  uint64_t charged_ GUARDED_BY(lock_) = 0;         // bytes of pages that the gauge counts
   PageCache* caches_ GUARDED_BY(lock_) = nullptr;  // those that hold a block
   uint64_t allocations_ GUARDED_BY(lock_) = 0;
   uint64_t os_releases_ GUARDED_BY(lock_) = 0;

@@ -69,12 +69,12 @@ bool Runtime::StartLocked() {
   page_options.huge_page = os::HugePageSize();
   os::Memory& memory = os::TheMemory();
   gate.Init();
-  metadata.Init(memory);
+  metadata.Init(memory, &pages.gauge());
   // A start that was refused after this goes on from here.
   if (!has_pages_ && !pages.Init(memory, page_options)) return false;
   has_pages_ = true;
   if (!spans.Init(memory, metadata, RecordCapacity(pages, page_options.limits))) return false;
-  large.Init(memory, metadata);
+  large.Init(memory, metadata, &pages.gauge());
   threads.Init();
   CoreSection::RequireForLocks();
   return true;

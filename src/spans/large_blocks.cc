@@ -9,8 +9,9 @@
 
 namespace spanheap {
 
-void LargeBlocks::Init(os::Memory& memory, MetadataArena& metadata) {
+void LargeBlocks::Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge) {
   memory_ = &memory;
+  gauge_ = gauge;
   metadata_ = &metadata;
 }
 
@@ -23,6 +24,13 @@ Bytes LargeBlocks::WindowFor(Bytes size) {
 
 void* LargeBlocks::Allocate(Bytes size, Bytes alignment) {
   const Bytes ready = RoundUp(size, os::PageSize());
+  if (!TryCharge(ready)) return nullptr;
+  void* block = AllocateCharged(ready, alignment);
+  if (block == nullptr) Uncharge(ready);
+  return block;
+}
+
+void* LargeBlocks::AllocateCharged(Bytes ready, Bytes alignment) {
   Window window{Address(), WindowFor(ready), ready};
   const Bytes aligned = alignment < kWindowAlignment ? kWindowAlignment : alignment;
   window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
@@ -134,6 +142,15 @@ void* LargeBlocks::Resize(void* block, Bytes size) {
 }
 
 bool LargeBlocks::ResizeWindow(Window& window, Bytes ready) {
+  const Bytes before = window.ready;
+  if (ready > before && !TryCharge(ready - before)) return false;
+  const bool is_resized = ResizeCharged(window, ready);
+  if (!is_resized && ready > before) Uncharge(ready - before);
+  if (window.ready < before) Uncharge(before - window.ready);
+  return is_resized;
+}
+
+bool LargeBlocks::ResizeCharged(Window& window, Bytes ready) {
   if (ready <= window.ready) {
     if (ready < window.ready &&
         memory_->MakeInaccessible(window.start + ready, window.ready - ready)) {
@@ -166,6 +183,7 @@ bool LargeBlocks::Free(void* block) {
     window = RemoveLocked(at);
   }
   memory_->Unreserve(window.start, window.reserved);
+  Uncharge(window.ready);
   return true;
 }
 

@@ -8,7 +8,8 @@
 //             larger window takes over its pages. Freeing unreserves the window.
 // Invariants. `windows_` is sorted by start, windows do not overlap, each holds one live block.
 // Threads.    Any. No system call under the lock.
-// Fails.      Null when the OS refuses or kMaxBlocks are live; the old block stays as it was.
+// Fails.      Null when the OS or the gauge's ceiling refuses, or kMaxBlocks are live; the old
+//             block stays as it was.
 // Cost.       Two or three system calls per block; lookup is a binary search.
 // Tests.      tests/spans/large_blocks_test.cc.
 #pragma once
@@ -17,6 +18,7 @@
 #include "base/atomic.h"
 #include "base/units.h"
 #include "os/memory.h"
+#include "pages/memory_gauge.h"
 #include "spans/metadata_arena.h"
 #include "sync/mutex.h"
 
@@ -28,7 +30,8 @@ class LargeBlocks {
   static constexpr Bytes kWindowAlignment = 32_MiB;
 
   constexpr LargeBlocks() = default;
-  void Init(os::Memory& memory, MetadataArena& metadata);
+  // `gauge`: what blocks are charged to, if anything.
+  void Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge = nullptr);
 
   // A zero block of at least `size` bytes, its start a multiple of `alignment` (a power of two).
   void* Allocate(Bytes size, Bytes alignment);
@@ -62,10 +65,17 @@ class LargeBlocks {
   Window RemoveLocked(uint32_t at) REQUIRES(mutex_);
   bool Insert(const Window& window);
   bool Find(Address start, Window& window) const;
+  void* AllocateCharged(Bytes ready, Bytes alignment);
   bool ResizeWindow(Window& window, Bytes ready);
+  bool ResizeCharged(Window& window, Bytes ready);
+  bool TryCharge(Bytes n) { return gauge_ == nullptr || gauge_->TryCharge(n); }
+  void Uncharge(Bytes n) {
+    if (gauge_ != nullptr) gauge_->Uncharge(n);
+  }
 
   os::Memory* memory_ = nullptr;  // constant after Init
   MetadataArena* metadata_ = nullptr;
+  MemoryGauge* gauge_ = nullptr;
   mutable Mutex mutex_{LockRank::kLargeBlocks};
   Window* windows_ GUARDED_BY(mutex_) = nullptr;
   uint32_t count_ GUARDED_BY(mutex_) = 0;

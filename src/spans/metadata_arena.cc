@@ -32,6 +32,7 @@ MetadataArena::Piece* MetadataArena::MapPiece(Bytes size) {
     return nullptr;
   }
   mapped_.FetchAddRelaxed(size.value);  // relaxed: a statistic
+  if (gauge_ != nullptr) gauge_->Charge(size);
   auto* const piece = PointerTo<Piece>(start);
   piece->size = size;
   return piece;

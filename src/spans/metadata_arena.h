@@ -17,6 +17,7 @@
 #include "base/atomic.h"
 #include "base/units.h"
 #include "os/memory.h"
+#include "pages/memory_gauge.h"
 #include "sync/mutex.h"
 
 namespace spanheap {
@@ -24,7 +25,11 @@ namespace spanheap {
 class MetadataArena {
  public:
   constexpr MetadataArena() = default;
-  void Init(os::Memory& memory) { memory_ = &memory; }
+  // `gauge`: what its pieces are charged to, if anything.
+  void Init(os::Memory& memory, MemoryGauge* gauge = nullptr) {
+    memory_ = &memory;
+    gauge_ = gauge;
+  }
 
   // `alignment` is a power of two up to the OS page.
   void* Allocate(Bytes size, Bytes alignment);
@@ -49,8 +54,9 @@ class MetadataArena {
   void InstallLocked(Piece* piece) REQUIRES(mutex_);
 
   Mutex mutex_{LockRank::kMetadata};
-  os::Memory* memory_ = nullptr;  // constant after Init
-  Atomic<Piece*> pieces_;         // the latest; written under mutex_
+  os::Memory* memory_ = nullptr;  // these two are constant after Init
+  MemoryGauge* gauge_ = nullptr;
+  Atomic<Piece*> pieces_;  // the latest; written under mutex_
   Address next_ GUARDED_BY(mutex_);
   Address end_ GUARDED_BY(mutex_);
   Atomic<size_t> mapped_;

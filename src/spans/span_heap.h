@@ -51,7 +51,10 @@ class SpanHeap {
   // DropSpan. Null: it does not, or somebody was faster.
   Span* TakeListed(uint32_t index);
   // Holes came or went: the sum of their sizes follows.
-  void NoteHoles(int64_t bytes) { hole_bytes_.FetchAddRelaxed(static_cast<uint64_t>(bytes)); }
+  void NoteHoles(int64_t bytes) {
+    hole_bytes_.FetchAddRelaxed(static_cast<uint64_t>(bytes));
+    pages_.gauge().Uncharge(Bytes(static_cast<size_t>(bytes)));  // sums wrap round
+  }
   // Bytes inside spans that were given back to the OS.
   uint64_t hole_bytes() const { return hole_bytes_.LoadRelaxed(); }  // relaxed: a statistic
   void SetOsPage(Bytes os_page) { os_page_ = os_page; }

@@ -6,8 +6,10 @@
 
 namespace spanheap {
 
-bool SpanTable::Init(os::Memory& memory, MetadataArena& metadata, uint32_t capacity) {
+bool SpanTable::Init(os::Memory& memory, MetadataArena& metadata, uint32_t capacity,
+                     MemoryGauge* gauge) {
   memory_ = &memory;
+  gauge_ = gauge;
   metadata_ = &metadata;
   capacity_ = capacity;
   const Bytes size = RoundUp(Bytes(size_t{capacity} * sizeof(Span)), 64_KiB);
@@ -59,6 +61,7 @@ bool SpanTable::Grow() {
   const uint32_t step = capacity_ - ready < kStep ? capacity_ - ready : kStep;
   const Bytes size = RoundUp(Bytes(size_t{step} * sizeof(Span)), os::PageSize());
   if (!memory_->MakeReady(AddressOf(spans_ + ready), size)) return false;
+  if (gauge_ != nullptr) gauge_->Charge(Bytes(size_t{step} * sizeof(Span)));
   ready_.StoreRelease(ready + step);
   return true;
 }

@@ -27,8 +27,10 @@ class SpanTable {
  public:
   constexpr SpanTable() = default;
 
-  // Reserves room for `capacity` records. False: the OS refuses; it may be tried again.
-  bool Init(os::Memory& memory, MetadataArena& metadata, uint32_t capacity);
+  // Reserves room for `capacity` records, which are charged to `gauge`, if any. False: the OS
+  // refuses; it may be tried again.
+  bool Init(os::Memory& memory, MetadataArena& metadata, uint32_t capacity,
+            MemoryGauge* gauge = nullptr);
 
   // A record with room for the bits of `slots` slots (all clear); its state is kUnused.
   Span* Allocate(uint32_t slots);
@@ -56,6 +58,7 @@ class SpanTable {
   uint32_t capacity_ = 0;  // constant after Init
   os::Memory* memory_ = nullptr;
   MetadataArena* metadata_ = nullptr;
+  MemoryGauge* gauge_ = nullptr;
   Mutex growth_{LockRank::kSpanGrowth};
   Mutex mutex_{LockRank::kSpanRecords};
   uint32_t free_[kOrders] GUARDED_BY(mutex_) = {};

@@ -44,6 +44,37 @@ class LargeBlocksFixture {
   LargeBlocks large_;
 };
 
+TEST(LargeBlocksLimitTest, BlocksAreChargedAndTheCeilingIsNeverPassed) {
+  os::FakeMemory windows(os::FakeMemory::Backing::kNone);
+  os::FakeMemory records(os::FakeMemory::Backing::kKernel);
+  MetadataArena metadata;
+  metadata.Init(records);
+  MemoryGauge gauge;
+  LargeBlocks large;
+  large.Init(windows, metadata, &gauge);
+  void* a = large.Allocate(40_MiB, 16_B);
+  EXPECT_EQ(gauge.counted(), (40_MiB).value);
+  gauge.SetCeiling((100_MiB).value);
+  EXPECT_EQ(large.Allocate(61_MiB, 16_B), nullptr);
+  EXPECT_EQ(large.Resize(a, 101_MiB), nullptr);
+  EXPECT_EQ(gauge.counted(), (40_MiB).value);
+  EXPECT_EQ(large.Resize(a, 60_MiB), a);
+  EXPECT_EQ(gauge.counted(), (60_MiB).value);
+  void* b = large.Allocate(40_MiB, 16_B);
+  EXPECT_NE(b, nullptr);
+  EXPECT_EQ(gauge.counted(), (100_MiB).value);
+  EXPECT_EQ(large.Resize(a, 35_MiB), a);
+  EXPECT_EQ(gauge.counted(), (75_MiB).value);
+  gauge.SetCeiling(MemoryGauge::kNone);
+  windows.RefuseFrom(1);
+  EXPECT_EQ(large.Allocate(33_MiB, 16_B), nullptr);
+  EXPECT_EQ(large.Resize(a, 70_MiB), nullptr);
+  EXPECT_EQ(gauge.counted(), (75_MiB).value) << "what the OS refuses is not charged";
+  EXPECT_TRUE(large.Free(a));
+  EXPECT_TRUE(large.Free(b));
+  EXPECT_EQ(gauge.counted(), 0U);
+}
+
 Bytes Rounded(Bytes size) { return RoundUp(size, os::PageSize()); }
 
 Bytes RandomSize(ScriptRandom& random) {
