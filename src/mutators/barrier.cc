@@ -28,9 +28,6 @@ Mutator* AdoptSlow() {
   return adopt != nullptr ? adopt() : nullptr;
 }
 
-// The calling thread's; attached if need be. Outside of any StopDelay.
-Mutator* Self() { return this_mutator != nullptr ? this_mutator : AdoptSlow(); }
-
 std::atomic_ref<void*> Slot(void** slot) { return std::atomic_ref<void*>(*slot); }
 
 // Inside a StopDelay.
@@ -51,6 +48,16 @@ bool IsBarrierOn() {
   return std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).load(std::memory_order_relaxed) != 0;
 }
 
+SPANHEAP_NO_SANITIZE void ShadeByBarrier(Mutator& self, const WordRanges& words) {
+  for (const os::WordSpan& range : words) {
+    for (const uintptr_t* word = range.begin; word != range.end; ++word) {
+      if (*word != 0) Shade(&self, PointerTo(Address(*word)), nullptr);
+    }
+  }
+}
+
+Mutator* SelfOrAdopt() { return this_mutator != nullptr ? this_mutator : AdoptSlow(); }
+
 void SetAdoptHook(Mutator* (*adopt)()) { adopt_thread.StoreRelease(adopt); }
 
 }  // namespace spanheap
@@ -58,22 +65,31 @@ void SetAdoptHook(Mutator* (*adopt)()) { adopt_thread.StoreRelease(adopt); }
 using spanheap::StopDelay;
 
 void sh_gc_store_slow(void** slot, void* value) noexcept {
-  spanheap::Mutator* const self = spanheap::IsBarrierOn() ? spanheap::Self() : nullptr;
+  spanheap::Mutator* const self = spanheap::IsBarrierOn() ? spanheap::SelfOrAdopt() : nullptr;
   const StopDelay delay;
   // Relaxed: what a racing store wrote meanwhile was remembered by its writer.
   spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
   spanheap::Slot(slot).store(value, std::memory_order_relaxed);
 }
 
+void sh_gc_store(void** slot, void* value) noexcept { sh_gc_store_slow(slot, value); }
+
+void sh_gc_store_release(void** slot, void* value) noexcept {
+  spanheap::Mutator* const self = spanheap::IsBarrierOn() ? spanheap::SelfOrAdopt() : nullptr;
+  const StopDelay delay;
+  spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
+  spanheap::Slot(slot).store(value, std::memory_order_release);
+}
+
 void* sh_gc_exchange(void** slot, void* value) noexcept {
-  spanheap::Mutator* const self = spanheap::Self();
+  spanheap::Mutator* const self = spanheap::SelfOrAdopt();
   const StopDelay delay;
   spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
   return spanheap::Slot(slot).exchange(value, std::memory_order_acq_rel);
 }
 
 int sh_gc_compare_exchange(void** slot, void** expected, void* value) noexcept {
-  spanheap::Mutator* const self = spanheap::Self();
+  spanheap::Mutator* const self = spanheap::SelfOrAdopt();
   const StopDelay delay;
   spanheap::Shade(self, *expected, value);
   return spanheap::Slot(slot).compare_exchange_strong(*expected, value, std::memory_order_acq_rel,

@@ -10,6 +10,10 @@ namespace spanheap {
 // While the world is stopped.
 void SetBarrier(bool on);
 bool IsBarrierOn();
+// Remembers every word, as if each had been overwritten. By the owner inside a StopDelay.
+void ShadeByBarrier(Mutator& self, const WordRanges& words);
+// The calling thread's record; attached if need be, null if that fails. Outside of a StopDelay.
+Mutator* SelfOrAdopt();
 // What attaches a thread at its first store while the barrier is on; null if it cannot be.
 void SetAdoptHook(Mutator* (*adopt)());
 

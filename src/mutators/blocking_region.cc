@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mutators/blocking_region.h"
 
+#include "base/check.h"
 #include "os/thread_context.h"
 
 namespace spanheap {
@@ -31,6 +32,15 @@ bool BeginBlocking() {
 
 void EndBlocking(bool was_running) {
   if (was_running) Unpark(*this_mutator);
+}
+
+void BeginNestedBlocking(Mutator& self, const void* frame) {
+  if (self.blocking_depth++ == 0) Park(self, frame);
+}
+
+void EndNestedBlocking(Mutator& self) {
+  SPANHEAP_CHECK(self.blocking_depth != 0 && "a blocking region ends once");
+  if (--self.blocking_depth == 0) Unpark(self);
 }
 
 void CallBlocking(void (*function)(void* argument), void* argument) {

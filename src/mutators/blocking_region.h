@@ -27,6 +27,10 @@ namespace spanheap {
 SPANHEAP_NOINLINE bool BeginBlocking();
 void EndBlocking(bool was_running);
 
+// The same for calls that nest, with the first address on the stack that the caller's caller owns.
+void BeginNestedBlocking(Mutator& self, const void* frame);
+void EndNestedBlocking(Mutator& self);
+
 class BlockingRegion {
  public:
   BlockingRegion() : was_running_(BeginBlocking()) {}

@@ -88,9 +88,16 @@ void MutatorRegistry::Unpin(Mutator& mutator) {
   if (mutator.pins.FetchSub(1) == 1) os::FutexWakeAll(mutator.pins);
 }
 
+void MutatorRegistry::BeginEpoch(uint64_t epoch) {
+  stacks_.BeginEpoch(epoch);
+  ranges_.BeginEpoch();
+}
+
 bool MutatorRegistry::ScanNext(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes) {
   Mutator* const mutator = TakeUnscanned(epoch);
-  if (mutator == nullptr) return stacks_.ScanNext(shade, argument, bytes);
+  if (mutator == nullptr) {
+    return stacks_.ScanNext(shade, argument, bytes) || ranges_.ScanNext(shade, argument, bytes);
+  }
   {
     const StoppedThread stopped(*mutator);
     const StopDelay delay;

@@ -19,6 +19,7 @@
 
 #include "base/annotations.h"
 #include "mutators/mutator.h"
+#include "mutators/root_ranges.h"
 #include "mutators/user_stacks.h"
 #include "os/signals.h"
 #include "sync/mutex.h"
@@ -59,9 +60,14 @@ class MutatorRegistry {
   // detach until Unpin.
   Mutator* TakeUnscanned(uint64_t epoch);
   static void Unpin(Mutator& mutator);
+  // World stopped: from here on what this room knows and the barrier does not see is to be
+  // scanned, until EndEpoch. Epochs rise.
+  void BeginEpoch(uint64_t epoch);
+  void EndEpoch() { stacks_.EndEpoch(); }
   // Shades the words of a thread that was not yet taken in this epoch, while it alone is held, or
-  // of a fiber's stack; adds up the bytes. False: all are done. Threads come and fibers are left
-  // while others are scanned: the mark is complete when this says false after all else is done.
+  // of a fiber's stack, or a slice of a range; adds up the bytes. False: all are done. Threads
+  // come and fibers are left meanwhile: the mark is complete when this says so after all else is
+  // done.
   bool ScanNext(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes);
 
   // Stops all others, and restarts them. The caller is parked meanwhile if it is a mutator.
@@ -82,6 +88,7 @@ class MutatorRegistry {
   void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS;
 
   UserStacks& stacks() { return stacks_; }
+  RootRanges& ranges() { return ranges_; }
   const MutatorHooks& hooks() const { return hooks_; }
   int signal() const { return signal_; }
   // Relaxed: a statistic.
@@ -110,6 +117,7 @@ class MutatorRegistry {
   Mutator* first_ GUARDED_BY(mutex_) = nullptr;
   Atomic<uint32_t> count_;
   UserStacks stacks_;
+  RootRanges ranges_;
   bool unparks_self_ GUARDED_BY(world_mutex_) = false;
   uint64_t stop_ns_ = 0;  // guarded by the world being stopped
   MutatorHooks hooks_;    // constant after Start, as the next two

@@ -5,14 +5,10 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "mutators/pieces.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
-namespace {
-
-constexpr Bytes kPiece = 64_KiB;
-
-}  // namespace
 
 RootPage* RootSlabs::PageOf(void** slot) {
   return PointerTo<RootPage>(RoundDown(AddressOf(slot), Bytes(RootPage::kBytes)));
@@ -63,18 +59,11 @@ void RootSlabs::Put(void** slot) {
 
 // Without the lock: it is a system call. Two threads may both grow; no page is lost.
 bool RootSlabs::Grow() {
-  os::Memory& memory = os::TheMemory();
-  const Address start = memory.Reserve(kPiece, os::PageSize(), "spanheap-roots");
-  if (start == Address()) return false;
-  if (!memory.MakeReady(start, kPiece)) {
-    memory.Unreserve(start, kPiece);
-    return false;
-  }
+  auto* const pages = NewPiece<RootPage>(kPiece, "spanheap-roots");
+  if (pages == nullptr) return false;
   const StopDelay delay;
   MutexLock lock(mutex_);
-  for (size_t at = 0; at < kPiece.value; at += RootPage::kBytes) {
-    AddLocked(PointerTo<RootPage>(start + Bytes(at)));
-  }
+  for (size_t i = 0; i < kPiece.value / RootPage::kBytes; ++i) AddLocked(pages + i);
   return true;
 }
 

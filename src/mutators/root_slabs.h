@@ -22,7 +22,6 @@
 
 #include "base/annotations.h"
 #include "base/atomic.h"
-#include "os/memory.h"
 #include "sync/mutex.h"
 
 namespace spanheap {

@@ -2,7 +2,9 @@
 #include "mutators/user_stacks.h"
 
 #include "base/check.h"
+#include "mutators/barrier.h"
 #include "mutators/handshake.h"
+#include "mutators/pieces.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
@@ -23,18 +25,51 @@ void UserStacks::UnlinkLocked(StackRecord& stack) {
   count_.AddOwned(-1U);
 }
 
-void UserStacks::Add(StackRecord& stack) {
+StackRecord* UserStacks::Register(os::StackBounds bounds) {
+  StackRecord* stack = nullptr;
+  do {
+    stack = TakeUnused();
+  } while (stack == nullptr && Grow());
+  if (stack == nullptr) return nullptr;
   const StopDelay delay;
   MutexLock lock(mutex_);
-  stack.scanned_epoch = epoch_;  // nothing is on it
-  LinkLocked(stack);
+  stack->bounds = bounds;
+  stack->scanned_epoch = epoch_;  // nothing is on it
+  LinkLocked(*stack);
+  return stack;
 }
 
-void UserStacks::Remove(StackRecord& stack) {
+StackRecord* UserStacks::TakeUnused() {
   const StopDelay delay;
   MutexLock lock(mutex_);
-  SPANHEAP_CHECK(stack.runner == nullptr && "nobody runs on a stack that is removed");
+  StackRecord* const stack = unused_;
+  if (stack != nullptr) unused_ = stack->next;
+  return stack;
+}
+
+bool UserStacks::Grow() {
+  auto* const stacks = NewPiece<StackRecord>(kPiece, "spanheap-stacks");
+  if (stacks == nullptr) return false;
+  const StopDelay delay;
+  MutexLock lock(mutex_);
+  for (size_t i = 0; i < kPiece.value / sizeof(StackRecord); ++i) {
+    stacks[i].next = unused_;
+    unused_ = &stacks[i];
+  }
+  return true;
+}
+
+// The record stays one: a thread that once ran there may still look at it.
+void UserStacks::Unregister(StackRecord& stack) {
+  const StopDelay delay;
+  MutexLock lock(mutex_);
+  SPANHEAP_CHECK(stack.runner == nullptr && "nobody runs on a stack that is unregistered");
   UnlinkLocked(stack);
+  stack.bounds = {};
+  stack.stack_pointer = 0;
+  stack.frames.count = 0;
+  stack.next = unused_;
+  unused_ = &stack;
 }
 
 void UserStacks::Leave(Mutator& self) {
@@ -57,8 +92,9 @@ void UserStacks::Switch(Mutator& self, StackRecord& to, const void* frame) {
   from.runner = nullptr;
   if (!from.is_listed) LinkLocked(from);  // the thread's own, for the first time
   if (epoch_ != 0 && to.scanned_epoch != epoch_) {
-    uint64_t bytes = 0;
-    ShadeStack(to, shade_, argument_, bytes);
+    WordRanges words;
+    to.AddTo(words);
+    ShadeByBarrier(self, words);
     to.scanned_epoch = epoch_;
   }
   to.runner = &self;
@@ -66,30 +102,23 @@ void UserStacks::Switch(Mutator& self, StackRecord& to, const void* frame) {
   self.current_stack = &to;
 }
 
-void UserStacks::BeginEpoch(uint64_t epoch, ShadeWords shade, void* argument) {
+void UserStacks::BeginEpoch(uint64_t epoch) {
   const StopDelay delay;
   MutexLock lock(mutex_);
   epoch_ = epoch;
-  shade_ = shade;
-  argument_ = argument;
 }
 
-void UserStacks::EndEpoch() { BeginEpoch(0, nullptr, nullptr); }
-
-void UserStacks::ShadeStack(const StackRecord& stack, ShadeWords shade, void* argument,
-                            uint64_t& bytes) {
-  WordRanges words;
-  stack.AddTo(words);
-  shade(words, argument);
-  bytes += words.total_words() * sizeof(uintptr_t);
-}
+void UserStacks::EndEpoch() { BeginEpoch(0); }
 
 bool UserStacks::ScanNext(ShadeWords shade, void* argument, uint64_t& bytes) {
   const StopDelay delay;
   MutexLock lock(mutex_);
   for (StackRecord* stack = first_; stack != nullptr; stack = stack->next) {
     if (stack->runner != nullptr || stack->scanned_epoch == epoch_) continue;
-    ShadeStack(*stack, shade, argument, bytes);
+    WordRanges words;
+    stack->AddTo(words);
+    shade(words, argument);
+    bytes += words.total_words() * sizeof(uintptr_t);
     stack->scanned_epoch = epoch_;
     return true;
   }

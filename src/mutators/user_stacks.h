@@ -8,8 +8,8 @@
 // Invariants. U1 a stack in the list without a runner is scanned once in each epoch, by ScanNext
 //             or by who switches to it. U2 a stack that a thread leaves is as well scanned as the
 //             thread.
-// Threads.    Add, Remove, Switch: threads that run (they open a StopDelay). ScanNext: who is no
-//             mutator, or parked. BeginEpoch, EndEpoch: while the world is stopped.
+// Threads.    Register, Unregister, Switch: threads that run (they open a StopDelay). ScanNext:
+//             who is no mutator, or parked. BeginEpoch, EndEpoch: while the world is stopped.
 // Tests.      tests/mutators/hiding_places_test.cc.
 #pragma once
 
@@ -25,11 +25,10 @@ class UserStacks {
   UserStacks(const UserStacks&) = delete;
   UserStacks& operator=(const UserStacks&) = delete;
 
-  // The record is the caller's, and all zero but for its bounds.
-  void Add(StackRecord& stack);
-  // Nobody runs on it. The record is the caller's again, to be used for another stack or kept:
-  // a thread that once ran there may still look at it.
-  void Remove(StackRecord& stack);
+  // A stack on which nobody has run. Null: no memory.
+  StackRecord* Register(os::StackBounds bounds);
+  // Nobody runs on it, and none will.
+  void Unregister(StackRecord& stack);
   // The thread is about to detach: its own stack is none any more, nor does it run on any.
   void Leave(Mutator& self);
 
@@ -37,8 +36,8 @@ class UserStacks {
   // address that outlives the call.
   void Switch(Mutator& self, StackRecord& to, const void* frame);
 
-  // From here on stacks are to be scanned: `shade` is what a switch scans them with.
-  void BeginEpoch(uint64_t epoch, ShadeWords shade, void* argument);
+  // From here to the end stacks are to be scanned, and the barrier is on.
+  void BeginEpoch(uint64_t epoch);
   void EndEpoch();
   // Scans a stack that was not yet; false: there is none.
   bool ScanNext(ShadeWords shade, void* argument, uint64_t& bytes);
@@ -51,15 +50,14 @@ class UserStacks {
  private:
   void LinkLocked(StackRecord& stack) REQUIRES(mutex_);
   void UnlinkLocked(StackRecord& stack) REQUIRES(mutex_);
-  static void ShadeStack(const StackRecord& stack, ShadeWords shade, void* argument,
-                         uint64_t& bytes);
+  StackRecord* TakeUnused();
+  bool Grow();
 
   Mutex mutex_{LockRank::kRoots};
   StackRecord* first_ GUARDED_BY(mutex_) = nullptr;
   Atomic<uint32_t> count_;
-  uint64_t epoch_ GUARDED_BY(mutex_) = 0;  // 0: none
-  ShadeWords shade_ GUARDED_BY(mutex_) = nullptr;
-  void* argument_ GUARDED_BY(mutex_) = nullptr;
+  uint64_t epoch_ GUARDED_BY(mutex_) = 0;             // 0: none
+  StackRecord* unused_ GUARDED_BY(mutex_) = nullptr;  // linked by `next`
 };
 
 }  // namespace spanheap

@@ -52,10 +52,14 @@ void ProgramWorld::InSection(void (*work)(void*), void* context) {
   work(context);
 }
 
-void ProgramWorld::SetBarrier(bool on) { spanheap::SetBarrier(on); }
+void ProgramWorld::SetBarrier(bool on) {
+  spanheap::SetBarrier(on);
+  if (!on) mutators_.EndEpoch();
+}
 
 uint32_t ProgramWorld::ListRoots() {
   ++epoch_;
+  mutators_.BeginEpoch(epoch_);
   next_page_.StoreRelease(slabs_.first_page());
   const auto pages = static_cast<uint32_t>(slabs_.page_count());
   page_jobs_ = (pages + kPagesPerJob - 1) / kPagesPerJob;
@@ -84,21 +88,16 @@ uint64_t ProgramWorld::MarkRootPages(Marker& marker) {
   return bytes;
 }
 
+// Threads, stacks of fibers, slices of ranges: whatever is next.
 bool ProgramWorld::MarkOneThread(Marker& marker, uint64_t& bytes) {
-  Mutator* const mutator = mutators_.TakeUnscanned(epoch_);
-  if (mutator == nullptr) return false;
-  {
-    const StoppedThread stopped(*mutator);
+  const auto shade = [](const WordRanges& ranges, void* argument) {
     const HeapSection section;
-    const WordRanges ranges = mutator->Words();
     for (const os::WordSpan& words : ranges) {
-      marker.ShadeRange(reinterpret_cast<uintptr_t>(words.begin),
-                        reinterpret_cast<uintptr_t>(words.end));
+      static_cast<Marker*>(argument)->ShadeRange(reinterpret_cast<uintptr_t>(words.begin),
+                                                 reinterpret_cast<uintptr_t>(words.end));
     }
-    bytes += ranges.total_words() * sizeof(uintptr_t);
-  }
-  MutatorRegistry::Unpin(*mutator);
-  return true;
+  };
+  return mutators_.ScanNext(epoch_, shade, &marker, bytes);
 }
 
 bool ProgramWorld::MarkLateThread(Marker& marker) {

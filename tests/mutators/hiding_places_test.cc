@@ -261,7 +261,7 @@ TEST(HidingPlacesTest, TheFirstThreadsStackBehindAHandlerOnAnotherStack) {
 struct Fiber {
   static constexpr size_t kBytes = 128 << 10;
   std::unique_ptr<char[]> memory = std::make_unique<char[]>(kBytes);
-  StackRecord record;
+  StackRecord* record = nullptr;
   ucontext_t context = {};
   ucontext_t back = {};
 };
@@ -289,8 +289,7 @@ void FiberBody() {
 void StartFiber(Fiber& fiber) {
   the_fiber = &fiber;
   const Address low = AddressOf(fiber.memory.get());
-  fiber.record.bounds = {low, low + Bytes(Fiber::kBytes)};
-  TestRegistry().stacks().Add(fiber.record);
+  fiber.record = TestRegistry().stacks().Register({low, low + Bytes(Fiber::kBytes)});
   getcontext(&fiber.context);
   fiber.context.uc_stack.ss_sp = fiber.memory.get();
   fiber.context.uc_stack.ss_size = Fiber::kBytes;
@@ -309,12 +308,12 @@ bool FindsInEpoch(uint64_t epoch) {
   Search search;
   {
     const StopTheWorld stopped(TestRegistry());
-    TestRegistry().stacks().BeginEpoch(epoch, LookInto, &search);
+    TestRegistry().BeginEpoch(epoch);
   }
   uint64_t bytes = 0;
   while (TestRegistry().ScanNext(epoch, LookInto, &search, bytes)) {}
   const StopTheWorld stopped(TestRegistry());
-  TestRegistry().stacks().EndEpoch();
+  TestRegistry().EndEpoch();
   return search.found;
 }
 
@@ -324,8 +323,8 @@ TEST(HidingPlacesTest, TheStackOfAFiberThatRuns) {
     fiber_spins = true;
     fiber_hider = &hider;
     StartFiber(fiber);
-    SwitchTo(fiber.record, fiber.back, fiber.context);
-    TestRegistry().stacks().Remove(fiber.record);
+    SwitchTo(*fiber.record, fiber.back, fiber.context);
+    TestRegistry().stacks().Unregister(*fiber.record);
   }));
 }
 
@@ -335,7 +334,7 @@ TEST(HidingPlacesTest, TheStackOfAFiberThatWaits) {
     Fiber fiber;
     fiber_spins = false;
     StartFiber(fiber);
-    SwitchTo(fiber.record, fiber.back, fiber.context);
+    SwitchTo(*fiber.record, fiber.back, fiber.context);
     bool found = false;
     {
       const BlockingRegion region;
@@ -343,8 +342,8 @@ TEST(HidingPlacesTest, TheStackOfAFiberThatWaits) {
       looker.join();
     }
     EXPECT_TRUE(found);
-    SwitchTo(fiber.record, fiber.back, fiber.context);
-    TestRegistry().stacks().Remove(fiber.record);
+    SwitchTo(*fiber.record, fiber.back, fiber.context);
+    TestRegistry().stacks().Unregister(*fiber.record);
   });
   thread.join();
 }
@@ -355,13 +354,21 @@ TEST(HidingPlacesTest, WhoSwitchesToAFiberDuringAMarkScansItFirst) {
     Fiber fiber;
     fiber_spins = false;
     StartFiber(fiber);
-    SwitchTo(fiber.record, fiber.back, fiber.context);
-    Search search;
-    TestRegistry().stacks().BeginEpoch(7, LookInto, &search);
-    SwitchTo(fiber.record, fiber.back, fiber.context);
-    TestRegistry().stacks().EndEpoch();
-    EXPECT_TRUE(search.found);
-    TestRegistry().stacks().Remove(fiber.record);
+    SwitchTo(*fiber.record, fiber.back, fiber.context);
+    {
+      const BarrierOn barrier;
+      TestRegistry().BeginEpoch(7);
+      SwitchTo(*fiber.record, fiber.back, fiber.context);
+      TestRegistry().EndEpoch();
+    }
+    const BarrierBuffer& buffer = attached.record().barrier;
+    bool found = false;
+    for (uint32_t i = 0; i < buffer.count; ++i) {
+      found = found || AddressOf(buffer.entries[i]).value == ~kInverted;
+    }
+    EXPECT_TRUE(found);
+    attached.record().barrier.count = 0;
+    TestRegistry().stacks().Unregister(*fiber.record);
   });
   thread.join();
 }

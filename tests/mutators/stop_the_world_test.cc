@@ -70,10 +70,10 @@ void Sleep(Atomic<uint64_t>& count) {
   os::SleepFor_ns(20'000);
 }
 
-TEST(StopTheWorldTest, StopsThreadsThatSpin) { StopOften(200, Spin, Spin, Spin); }
+TEST(StopTheWorldTest, StopsThreadsThatSpin) { StopOften(60, Spin, Spin, Spin); }
 
 TEST(StopTheWorldTest, StopsThreadsInDelaysAndBlockingRegions) {
-  StopOften(200, Spin, SpinInDelays, SpinInDelays, Sleep);
+  StopOften(100, Spin, SpinInDelays, SpinInDelays, Sleep);
 }
 
 TEST(StopTheWorldTest, MutatorsMayStopTheWorldAgainstEachOther) {

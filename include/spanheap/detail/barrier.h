@@ -24,6 +24,9 @@ extern "C" {
 
 // The barrier, then the store.
 SH_INLINE_EXPORT void sh_gc_store_slow(void** slot, void* value) noexcept;
+// The same for who compiles no inline sequence; the second one is a release.
+SH_INLINE_EXPORT void sh_gc_store(void** slot, void* value) noexcept;
+SH_INLINE_EXPORT void sh_gc_store_release(void** slot, void* value) noexcept;
 // The barrier, then the exchange; returns what was there.
 SH_INLINE_EXPORT void* sh_gc_exchange(void** slot, void* value) noexcept;
 // The barrier, then: *expected in *slot -> value there, 1; else *expected becomes what is there,
