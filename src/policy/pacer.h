@@ -1,32 +1,27 @@
 // SPDX-License-Identifier: MIT
 //
-// Pacer: when a cycle begins, what it should end at, and how much marking an allocated byte costs,
-// so that marking ends before the heap has grown to its goal.
+// Pacer: the rules of pace_rules.h where threads can read them.
 //
-// Idea.       The goal is what lived after the last mark, grown by a percentage of all that has to
-//             be scanned. A cycle begins a runway before the goal: as far as the program allocated
-//             in earlier cycles, per byte scanned, in the time the workers need for the scanning.
-//             While marking, threads that allocate do the part that the workers will not do in
-//             time.
-// Invariants. trigger <= goal. Ratios are never 0 while marking.
-// Threads.    Begin, End and Commit while the world is stopped; Revise and reading by anyone, as of
-//             some moment.
+// Idea.       The rules are a value that changes while the world is stopped, or by the collector's
+//             own thread between cycles. What allocating threads need (the goal under a limit, the
+//             ratios of assists) is kept in atomics beside it, as of some moment.
+// Threads.    Begin, End and Commit: the collector. Revise and reading: anyone.
 // Cost.       Arithmetic only.
 // Go.         mgcpacer.go gcControllerState.
-// Tests.      tests/policy/pacer_test.cc.
+// Tests.      tests/policy/pace_rules_test.cc, tests/collect.
 #pragma once
 
 #include <cstdint>
 
 #include "base/atomic.h"
+#include "policy/pace_rules.h"
 
 namespace spanheap::policy {
 
 class Pacer {
  public:
-  static constexpr uint64_t kNever = ~uint64_t{0};
-  static constexpr uint64_t kLeastGoal = uint64_t{4} << 20;
-  static constexpr double kUtilization = 0.25;  // of the processors, for marking in the background
+  static constexpr uint64_t kNever = kUnbounded;
+  static constexpr double kUtilization = kMarkUtilization;
 
   // What the last mark found.
   struct Marked {
@@ -44,8 +39,8 @@ class Pacer {
 
   // Goal and trigger anew; `live` as of now, `is_swept`: nothing is left to sweep.
   void Commit(uint64_t live, bool is_swept);
-  uint64_t goal() const;
-  uint64_t trigger() const;
+  uint64_t goal() const { return rules_.GoalFor(limit_goal_.LoadAcquire()); }
+  uint64_t trigger() const { return rules_.TriggerFor(limit_goal_.LoadAcquire()); }
 
   // A mark begins with so many bytes live.
   void Begin(uint64_t live);
@@ -64,21 +59,13 @@ class Pacer {
   };
   void End(const Spent& spent, const Marked& marked);
 
-  double cons_mark() const { return cons_mark_; }
+  double cons_mark() const { return rules_.cons_mark(); }
 
  private:
-  uint64_t PercentGoal() const;
-  uint64_t ToScan() const { return last_.heap_scan + last_.stack_scan + last_.global_scan; }
-
   Atomic<int64_t> percent_{100};
   Atomic<uint64_t> limit_goal_{kNever};
-  Marked last_;             // the rest changes while the world is stopped
-  uint64_t sweep_min_ = 0;  // the trigger is no lower while spans are unswept
-  Atomic<uint64_t> percent_goal_{kLeastGoal};
-  uint64_t runway_ = 0;
-  uint64_t triggered_ = kNever;  // bytes live when the running mark began
-  double cons_mark_ = 0;         // bytes allocated per byte scanned, at full use
-  double last_cons_marks_[4] = {};
+  PaceRules rules_;
+  uint64_t global_scan_ = 0;  // bytes of roots that the last mark scanned
   Atomic<double> work_per_byte_{1};
   Atomic<double> bytes_per_work_{1};
 };

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "policy/assist.h"
+
+#include <algorithm>
+
+namespace spanheap::policy {
+namespace {
+
+int64_t Scaled(double factor, int64_t amount) {
+  return static_cast<int64_t>(factor * static_cast<double>(amount));
+}
+
+}  // namespace
+
+AssistPlan PlanAssist(int64_t balance, AssistRatio ratio) {
+  AssistPlan plan;
+  plan.debt = -balance;
+  plan.work = Scaled(ratio.work_per_byte, plan.debt);
+  if (plan.work < kOverAssist) {
+    plan.work = kOverAssist;
+    plan.debt = Scaled(ratio.bytes_per_work, plan.work);
+  }
+  return plan;
+}
+
+int64_t PaidBy(int64_t work, AssistRatio ratio) { return 1 + Scaled(ratio.bytes_per_work, work); }
+
+CreditUse UseCredit(const AssistPlan& plan, int64_t credit, AssistRatio ratio) {
+  if (credit <= 0) return {};
+  if (credit >= plan.work) return {plan.work, plan.debt};
+  return {credit, PaidBy(credit, ratio)};
+}
+
+Gift GiveTo(int64_t debt, int64_t work, AssistRatio ratio) {
+  const int64_t bytes = Scaled(ratio.bytes_per_work, work);
+  if (bytes < debt) return {bytes, 0};
+  return {debt, std::clamp(Scaled(ratio.work_per_byte, bytes - debt), int64_t{0}, work)};
+}
+
+}  // namespace spanheap::policy

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// What an allocating thread owes while marking goes on, and how credit pays for it.
+//
+// Idea.    A thread's balance is in bytes: allocation takes from it, mark work adds to it. Below
+//          zero the thread takes what background workers have put by, and marks for the rest; at
+//          least kOverAssist units, so that the next allocations are paid for, too.
+// Go.      mgcmark.go gcAssistAlloc, gcFlushBgCredit.
+// Tests.   tests/policy/assist_test.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "policy/pace_rules.h"
+
+namespace spanheap::policy {
+
+// The least an assist marks (bytes scanned). More: fewer, longer interruptions.
+inline constexpr int64_t kOverAssist = int64_t{64} << 10;
+// Workers hand over what they have done after so much.
+inline constexpr int64_t kCreditSlack = 2000;
+
+struct AssistPlan {
+  int64_t work = 0;  // bytes to scan
+  int64_t debt = 0;  // what the balance gains when all of it is done
+};
+// For a balance below zero.
+AssistPlan PlanAssist(int64_t balance, AssistRatio ratio);
+
+// What `work` units, fewer than planned, add to the balance. One byte more than exact, for rounding
+// must not leave a debt that no work pays.
+int64_t PaidBy(int64_t work, AssistRatio ratio);
+
+// The plan is paid by `credit` units that others did, as far as these go.
+struct CreditUse {
+  int64_t taken = 0;  // units
+  int64_t paid = 0;   // bytes that the balance gains
+};
+CreditUse UseCredit(const AssistPlan& plan, int64_t credit, AssistRatio ratio);
+
+// A waiting thread with a debt of `debt` bytes is given `work` units.
+struct Gift {
+  int64_t bytes = 0;      // that its balance gains
+  int64_t work_left = 0;  // for the next
+};
+Gift GiveTo(int64_t debt, int64_t work, AssistRatio ratio);
+
+}  // namespace spanheap::policy

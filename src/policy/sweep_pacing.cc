@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "policy/sweep_pacing.h"
+
+#include <algorithm>
+
+namespace spanheap::policy {
+namespace {
+
+// Sweeping is to be over that long before the trigger.
+constexpr int64_t kMargin = int64_t{1} << 20;
+constexpr int64_t kLeastDistance = 8192;
+
+// Kept below a limit, in hundredths of the goal, and at least so many bytes.
+constexpr uint64_t kHeadroomPercent = 3;
+constexpr uint64_t kLeastHeadroom = uint64_t{1} << 20;
+
+}  // namespace
+
+SweepPace PlanSweep(uint64_t pages_in_use, uint64_t pages_swept, uint64_t trigger, uint64_t live) {
+  SweepPace pace{0, live, pages_swept};
+  if (pages_in_use <= pages_swept) return pace;
+  const int64_t distance = std::max(
+      static_cast<int64_t>(trigger) - static_cast<int64_t>(live) - kMargin, kLeastDistance);
+  pace.pages_per_byte =
+      static_cast<double>(pages_in_use - pages_swept) / static_cast<double>(distance);
+  return pace;
+}
+
+uint64_t PagesToSweep(const SweepPace& pace, uint64_t live, uint64_t bytes, uint64_t pages_swept,
+                      uint64_t caller_pages) {
+  if (pace.pages_per_byte == 0) return 0;
+  const uint64_t grown = live > pace.basis_live ? live - pace.basis_live : 0;
+  const auto target =
+      static_cast<int64_t>(pace.pages_per_byte * static_cast<double>(grown + bytes)) -
+      static_cast<int64_t>(caller_pages);
+  const auto done = static_cast<int64_t>(pages_swept - pace.basis_swept);
+  return target > done ? static_cast<uint64_t>(target - done) : 0;
+}
+
+uint64_t LimitGoal(const LimitedHeap& heap, uint64_t limit) {
+  if (limit == ~uint64_t{0}) return limit;
+  const uint64_t other = heap.mapped - heap.heap_free - heap.heap_alloc;
+  const uint64_t over = heap.mapped > limit ? heap.mapped - limit : 0;
+  if (other + over >= limit) return heap.marked;
+  const uint64_t room = limit - other - over;
+  const uint64_t headroom = std::max(room / 100 * kHeadroomPercent, kLeastHeadroom);
+  const uint64_t goal = room < 2 * headroom ? headroom : room - headroom;
+  return std::max(goal, heap.marked);
+}
+
+}  // namespace spanheap::policy

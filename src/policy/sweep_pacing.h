@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+//
+// Sweep pacing: how many pages an allocation sweeps first, so that all are swept when the next
+// cycle starts; and the goal that a memory limit leaves to collected objects.
+//
+// Go.      mgcsweep.go deductSweepCredit, gcPaceSweeper; mgcpacer.go memoryLimitHeapGoal.
+// Tests.   tests/policy/sweep_pacing_test.cc.
+#pragma once
+
+#include <cstdint>
+
+namespace spanheap::policy {
+
+struct SweepPace {
+  double pages_per_byte = 0;  // 0: nothing is left
+  uint64_t basis_live = 0;    // live bytes when it was planned
+  uint64_t basis_swept = 0;   // pages swept in this cycle until then
+};
+
+// To sweep `pages_in_use` - `pages_swept` pages before `live` reaches `trigger`.
+SweepPace PlanSweep(uint64_t pages_in_use, uint64_t pages_swept, uint64_t trigger, uint64_t live);
+
+// Pages that are still to be swept before `bytes` more are taken; 0: none. `caller_pages`: what the
+// caller will sweep anyway.
+uint64_t PagesToSweep(const SweepPace& pace, uint64_t live, uint64_t bytes, uint64_t pages_swept,
+                      uint64_t caller_pages);
+
+struct LimitedHeap {
+  uint64_t mapped = 0;      // by all faces, metadata included, less what went back to the system
+  uint64_t heap_free = 0;   // of that, free pages of the heap
+  uint64_t heap_alloc = 0;  // of that, bytes in objects (heap_free + heap_alloc <= mapped)
+  uint64_t marked = 0;      // PaceRules::marked()
+};
+
+// What objects may grow to under the limit; never below what lives.
+uint64_t LimitGoal(const LimitedHeap& heap, uint64_t limit);
+
+}  // namespace spanheap::policy

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "policy/assist.h"
+
+#include <gtest/gtest.h>
+
+namespace spanheap::policy {
+namespace {
+
+constexpr AssistRatio kTwoPerByte = {2.0, 0.5};
+
+TEST(Assist, SmallDebtsPayAhead) {
+  const AssistPlan plan = PlanAssist(-100, kTwoPerByte);
+  EXPECT_EQ(plan.work, 65536);
+  EXPECT_EQ(plan.debt, 32768);
+}
+
+TEST(Assist, LargeDebtsPayWhatTheyOwe) {
+  const AssistPlan plan = PlanAssist(-100000, kTwoPerByte);
+  EXPECT_EQ(plan.work, 200000);
+  EXPECT_EQ(plan.debt, 100000);
+}
+
+TEST(Assist, CreditIsUsedFirst) {
+  const AssistPlan plan = PlanAssist(-100000, kTwoPerByte);
+  const CreditUse all = UseCredit(plan, 300000, kTwoPerByte);
+  EXPECT_EQ(all.taken, 200000);
+  EXPECT_EQ(all.paid, 100000);
+  const CreditUse part = UseCredit(plan, 50001, kTwoPerByte);
+  EXPECT_EQ(part.taken, 50001);
+  EXPECT_EQ(part.paid, 1 + 25000);
+  const CreditUse none = UseCredit(plan, -5, kTwoPerByte);
+  EXPECT_EQ(none.taken, 0);
+  EXPECT_EQ(none.paid, 0);
+}
+
+TEST(Assist, RoundingLeavesNoDebtThatNoWorkPays) {
+  constexpr AssistRatio kSteep = {1e9, 1e-9};
+  EXPECT_EQ(PaidBy(1, kSteep), 1);
+  int64_t balance = -3;
+  for (int steps = 0; balance < 0; ++steps) {
+    ASSERT_LT(steps, 10);
+    balance += PaidBy(1, kSteep);
+  }
+}
+
+TEST(Assist, AWaitingThreadIsGivenWhatItOwes) {
+  const Gift part = GiveTo(1000, 400, kTwoPerByte);
+  EXPECT_EQ(part.bytes, 200);
+  EXPECT_EQ(part.work_left, 0);
+  const Gift all = GiveTo(100, 400, kTwoPerByte);
+  EXPECT_EQ(all.bytes, 100);
+  EXPECT_EQ(all.work_left, 200);
+}
+
+}  // namespace
+}  // namespace spanheap::policy

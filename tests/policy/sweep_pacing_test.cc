@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "policy/sweep_pacing.h"
+
+#include <gtest/gtest.h>
+
+namespace spanheap::policy {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+
+TEST(SweepPacing, SpreadsThePagesOverTheWayToTheTrigger) {
+  const SweepPace pace = PlanSweep(1000, 0, 11 * kMiB, 2 * kMiB);
+  EXPECT_DOUBLE_EQ(pace.pages_per_byte, 1000.0 / (8 * kMiB));
+  EXPECT_EQ(PagesToSweep(pace, 2 * kMiB, 0, 0, 0), 0u);
+  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 0, 0), 500u);
+  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 400, 0), 100u);
+  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 400, 60), 40u);
+  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 700, 0), 0u);
+}
+
+TEST(SweepPacing, ANearTriggerLeavesAPageOfDistance) {
+  EXPECT_DOUBLE_EQ(PlanSweep(4, 0, 2 * kMiB, 2 * kMiB).pages_per_byte, 4.0 / 8192);
+  EXPECT_DOUBLE_EQ(PlanSweep(4, 0, kMiB, 2 * kMiB).pages_per_byte, 4.0 / 8192);
+}
+
+TEST(SweepPacing, NothingIsLeftWhenAllIsSwept) {
+  EXPECT_EQ(PlanSweep(10, 10, 100 * kMiB, 0).pages_per_byte, 0);
+  EXPECT_EQ(PagesToSweep(PlanSweep(10, 10, 100 * kMiB, 0), 90 * kMiB, kMiB, 0, 0), 0u);
+}
+
+TEST(SweepPacing, PagesSweptBeforeThePlanDoNotCount) {
+  const SweepPace pace = PlanSweep(1100, 100, 11 * kMiB, 2 * kMiB);
+  EXPECT_EQ(PagesToSweep(pace, 6 * kMiB, 0, 100, 0), 500u);
+}
+
+TEST(SweepPacing, AHeapThatShrankAsksForNothing) {
+  const SweepPace pace = PlanSweep(1000, 0, 11 * kMiB, 2 * kMiB);
+  EXPECT_EQ(PagesToSweep(pace, kMiB, 0, 0, 0), 0u);
+}
+
+TEST(LimitGoal, LeavesRoomForWhatIsNoObject) {
+  // 600 MiB limit, 20 of tables: 580 left, 3 in 100 (whole bytes of hundredths) kept free.
+  const LimitedHeap heap{300 * kMiB, 30 * kMiB, 250 * kMiB, 200 * kMiB};
+  const uint64_t room = 580 * kMiB;
+  EXPECT_EQ(LimitGoal(heap, 600 * kMiB), room - room / 100 * 3);
+}
+
+TEST(LimitGoal, WhatIsOverTheLimitIsTakenOffTwice) {
+  const LimitedHeap heap{110 * kMiB, 0, 100 * kMiB, 10 * kMiB};
+  // Room: 100 - 10 (tables) - 10 (over).
+  const uint64_t room = 80 * kMiB;
+  EXPECT_EQ(LimitGoal(heap, 100 * kMiB), room - room / 100 * 3);
+}
+
+TEST(LimitGoal, IsNeverBelowWhatLives) {
+  EXPECT_EQ(LimitGoal({500 * kMiB, 0, 400 * kMiB, 390 * kMiB}, 100 * kMiB), 390 * kMiB);
+  EXPECT_EQ(LimitGoal({500 * kMiB, 0, 480 * kMiB, 390 * kMiB}, 300 * kMiB), 390 * kMiB);
+}
+
+TEST(LimitGoal, SmallLimitsKeepAMebibyte) {
+  EXPECT_EQ(LimitGoal({kMiB, 0, kMiB, 0}, 10 * kMiB), 9 * kMiB);
+  EXPECT_EQ(LimitGoal({kMiB, 0, kMiB, 0}, kMiB + kMiB / 2), kMiB);
+  EXPECT_EQ(LimitGoal({kMiB, 0, kMiB, 0}, ~uint64_t{0}), ~uint64_t{0});
+}
+
+}  // namespace
+}  // namespace spanheap::policy
