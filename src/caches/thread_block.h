@@ -9,11 +9,13 @@
 // Threads.    The owner, inside a CoreSection. Another thread may read counters and tops for
 //             statistics at any time, and everything while the owner cannot run (fork's child,
 //             after exit).
-// Cost.       About 320 KiB of address space; pages become resident as bins are used.
+// Cost.       About 320 KiB of address space; pages become resident as bins are used. Beginning
+//             again and ending cost by the classes that were used.
 // Tests.      tests/caches/thread_cache_test.cc.
 #pragma once
 
 #include <array>
+#include <bit>
 
 #include "base/atomic.h"
 #include "base/units.h"
@@ -35,7 +37,7 @@ constexpr uint32_t MaxCapacity(unsigned c) {
   return by_bytes < 2 ? 2 : by_bytes;
 }
 
-// What a bin starts with and is never shrunk below: at most 8 KiB of blocks, but one at least.
+// What a bin holds once it is used, and is never shrunk below: at most 8 KiB of blocks, but one at least.
 // Runs beyond malloc's table are not for bins at all (ThreadCache::TryHoldRun).
 constexpr uint32_t FirstCapacity(unsigned c) {
   const size_t size = BlockBytes(c);
@@ -78,7 +80,7 @@ struct ClassState {
   void** bottom = nullptr;    // slot 0 of the bin's stack
   Span* span = nullptr;       // held: where refills take slots; small classes only
   uint32_t cursor = 0;        // word of its bitmap to look at next
-  uint32_t capacity = 0;      // blocks the bin may hold now
+  uint32_t capacity = 0;      // blocks the bin may hold now; 0: it is closed
   Atomic<uint64_t> taken;     // blocks taken from spans or pages; written by the owner
   Atomic<uint64_t> returned;  // blocks given back to them; written by the owner
 };
@@ -96,6 +98,9 @@ struct ThreadBlock {
   Atomic<void*> deferred_frees;  // freed by a signal handler that interrupted a slow path
   Atomic<uint64_t> refills;      // statistics, written by the owner
   Atomic<uint64_t> flushes;
+  // A bit per class whose bin or counters were used since the block began; the others are as Begin
+  // left them: closed bins, which look full and empty, on their first stacks.
+  uint64_t used_classes[(kMallocClassCount + 63) / 64] = {};
   ThreadBlock* next = nullptr;  // list of blocks; guarded by the registry
   ThreadBlock* previous = nullptr;
   bool orphaned = false;  // its thread was lost in a fork; guarded by the registry
@@ -108,6 +113,18 @@ struct ThreadBlock {
   void** bottom(unsigned c) { return classes[c].bottom; }
   void** first_stack(unsigned c) { return &first_stacks[kFirstStacks.bottom[c]]; }
   void** full_stack(unsigned c) { return &full_stacks[kFullStacks.bottom[c]]; }
+  void NoteUsed(unsigned c) { used_classes[c / 64] |= uint64_t{1} << (c % 64); }
+  // Calls visit(c) for each class that was used.
+  template <class Visitor>
+  void ForEachUsed(Visitor&& visit) const {
+    unsigned first = 0;
+    for (uint64_t rest : used_classes) {
+      for (; rest != 0; rest &= rest - 1) {
+        visit(first + static_cast<unsigned>(std::countr_zero(rest)));
+      }
+      first += 64;
+    }
+  }
   uint32_t depth(unsigned c) {
     // Relaxed: exact for the owner, a statistic for others.
     return static_cast<uint32_t>(bins.tops[c].LoadRelaxed() - bottom(c));

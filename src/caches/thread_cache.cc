@@ -23,20 +23,58 @@ void ThreadCache::Begin() {
   block_.capacity_bytes = 0;
   block_.held_run_bytes = 0;
   block_.next_to_shrink = 1;
+  if (block_.classes[1].bottom != nullptr) return;                     // End left it as it was
   block_.bins.tops[0].StoreRelaxed(kEmptyBins.tops[0].LoadRelaxed());  // relaxed: not shared yet
   block_.bins.limits[0] = kEmptyBins.limits[0];
-  for (unsigned c = 1; c < kMallocClassCount; ++c) {
-    ClassState& state = block_.classes[c];
-    state.bottom = block_.first_stack(c);
-    state.span = nullptr;
-    state.cursor = 0;
-    MoveTop(c, block_.bottom(c));
-    state.capacity = FirstCapacity(c);
-    block_.bins.limits[c] = block_.bottom(c) + state.capacity;
-  }
+  for (unsigned c = 1; c < kMallocClassCount; ++c) CloseBin(c);
 }
 
-void ThreadCache::End() { Flush(); }
+void ThreadCache::End() {
+  block_.ForEachUsed([this](unsigned c) {
+    const uint32_t depth = block_.depth(c);
+    if (depth > 0) ShedOldest(c, depth, "free");
+    LetSpanGo(c);
+    CloseBin(c);
+  });
+  block_.held_run_bytes = 0;
+  heap_.pages().Flush(block_.page_cache);
+}
+
+void ThreadCache::CloseBin(unsigned c) {
+  ClassState& state = block_.classes[c];
+  state.bottom = block_.first_stack(c);
+  state.capacity = 0;
+  state.cursor = 0;
+  MoveTop(c, state.bottom);
+  block_.bins.limits[c] = state.bottom;
+}
+
+// The first use of a bin gives it room. False: it has some already, or is not to have any.
+bool ThreadCache::TryOpenBin(unsigned c) {
+  ClassState& state = block_.classes[c];
+  if (state.capacity != 0 || FirstCapacity(c) == 0) return false;
+  block_.NoteUsed(c);
+  state.capacity = FirstCapacity(c);
+  block_.bins.limits[c] = state.bottom + state.capacity;
+  return true;
+}
+
+void ThreadCache::LetSpanGo(unsigned c) {
+  Span* const span = block_.classes[c].span;
+  if (span == nullptr) return;
+  block_.classes[c].span = nullptr;
+  heap_.DropSpan(*span, block_.page_cache);
+}
+
+void ThreadCache::NoteTaken(unsigned c, uint32_t n) {
+  block_.NoteUsed(c);
+  block_.classes[c].taken.AddOwned(n);
+}
+
+void ThreadCache::NoteReturned(unsigned c, uint32_t n) {
+  block_.NoteUsed(c);
+  block_.classes[c].returned.AddOwned(n);
+}
 
 void ThreadCache::SetCapacity(unsigned c, uint32_t capacity) {
   ClassState& state = block_.classes[c];
@@ -75,7 +113,7 @@ void ThreadCache::ShrinkAnother(unsigned c) {
     if (victim == c || capacity <= FirstCapacity(victim)) continue;
     const uint32_t target = std::max(capacity / 2, FirstCapacity(victim));
     const uint32_t depth = block_.depth(victim);
-    if (depth > target) FlushOldest(victim, depth - target, "free");
+    if (depth > target) ShedOldest(victim, depth - target, "free");
     SetCapacity(victim, target);
     if (block_.capacity_bytes <= kMaxCapacityBytes) return;
   }
@@ -83,6 +121,7 @@ void ThreadCache::ShrinkAnother(unsigned c) {
 
 void* ThreadCache::Refill(unsigned c, bool& zeroed) {
   block_.refills.AddOwned(1);
+  TryOpenBin(c);
   if (IsSmallClass(c)) return RefillSmall(c);
   if (IsTabled(c)) TryGrow(c);
   return AllocateRun(c, Pages(1), zeroed);
@@ -92,18 +131,26 @@ void* ThreadCache::TakeOne(unsigned c) {
   void* block = nullptr;
   bool zeroed = false;
   if (!IsSmallClass(c)) return AllocateRun(c, Pages(1), zeroed);
-  block_.classes[c].taken.AddOwned(TakeBatch(c, 1, &block));
+  NoteTaken(c, TakeBatch(c, 1, &block));
   return block;
 }
 
 void* ThreadCache::RefillSmall(unsigned c) {
   const uint32_t want = BatchOf(c);
-  // The bin is empty: take ascending blocks into it, then turn them round so that pops ascend.
+  // The bin is empty. What waits on the shelf goes into it as it lay in another.
+  if (const uint32_t n = heap_.TakeShelved(c, want, block_.bottom(c) + 1)) {
+    NoteTaken(c, n);
+    MoveTop(c, block_.bottom(c) + n - 1);
+    void* block = block_.bottom(c)[n];
+    TryGrow(c);
+    return block;
+  }
+  // Take ascending blocks into it, then turn them round so that pops ascend.
   void** first = block_.bottom(c) + 1;
   const uint32_t got = TakeBatch(c, want, first);
   if (got == 0) return nullptr;
   for (uint32_t i = 0; i < got / 2; ++i) std::swap(first[i], first[got - 1 - i]);
-  block_.classes[c].taken.AddOwned(got);
+  NoteTaken(c, got);
   void* block = first[got - 1];
   MoveTop(c, first + got - 2);
   TryGrow(c);
@@ -137,23 +184,42 @@ void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
     if (!TryHoldRun(c, p, call)) ReturnOne(c, p, call);
     return;
   }
-  if (!TryGrow(c)) FlushOldest(c, (block_.classes[c].capacity + 1) / 2, call);
+  if (!TryOpenBin(c) && !TryGrow(c)) ShedOldest(c, (block_.classes[c].capacity + 1) / 2, call);
   void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   top[1] = p;
   MoveTop(c, top + 1);
 }
 
-// The lowest n blocks of the stack go back, the others move down.
-void ThreadCache::FlushOldest(unsigned c, uint32_t n, const char* call) {
+// The lowest n blocks of the stack go to the shelf, or back as far as it is full.
+void ThreadCache::ShedOldest(unsigned c, uint32_t n, const char* call) {
   void** first = block_.bottom(c) + 1;
-  const uint32_t depth = block_.depth(c);
-  ReturnBlocks(c, first, n, call);
-  memmove(first, first + n, (depth - n) * sizeof(void*));
-  MoveTop(c, first + (depth - n) - 1);
+  uint32_t shelved = 0;
+  while (shelved < n && IsSmallClass(c)) {
+    const uint32_t some = std::min(n - shelved, SpanHeap::kMaxBatch);
+    if (!heap_.Shelve(c, first + shelved, some)) break;
+    shelved += some;
+  }
+  NoteReturned(c, shelved);
+  if (shelved < n) ReturnBlocks(c, first + shelved, n - shelved, call);
+  DropOldest(c, n);
+}
+
+// The lowest n blocks of the stack go back.
+void ThreadCache::FlushOldest(unsigned c, uint32_t n, const char* call) {
+  ReturnBlocks(c, block_.bottom(c) + 1, n, call);
+  DropOldest(c, n);
+}
+
+// The lowest n slots of the stack are gone, the others move down.
+void ThreadCache::DropOldest(unsigned c, uint32_t n) {
+  void** first = block_.bottom(c) + 1;
+  const uint32_t left = block_.depth(c) - n;
+  memmove(first, first + n, left * sizeof(void*));
+  MoveTop(c, first + left - 1);
 }
 
 void ThreadCache::ReturnBlocks(unsigned c, void** blocks, uint32_t n, const char* call) {
-  block_.classes[c].returned.AddOwned(n);
+  NoteReturned(c, n);
   if (IsSmallClass(c)) {
     heap_.ReturnSlots(c, blocks, n, block_.page_cache, call);
     return;
@@ -163,13 +229,13 @@ void ThreadCache::ReturnBlocks(unsigned c, void** blocks, uint32_t n, const char
 
 void* ThreadCache::AllocateRun(unsigned c, Pages alignment, bool& zeroed) {
   void* run = heap_.AllocateRun(c, alignment, block_.page_cache, zeroed);
-  if (run != nullptr) block_.classes[c].taken.AddOwned(1);
+  if (run != nullptr) NoteTaken(c, 1);
   return run;
 }
 
 void ThreadCache::NoteResized(unsigned from, unsigned to) {
-  block_.classes[from].returned.AddOwned(1);
-  block_.classes[to].taken.AddOwned(1);
+  NoteReturned(from, 1);
+  NoteTaken(to, 1);
 }
 
 // Bins of runs beyond the table always look full to the fast path: their limit follows their top.
@@ -190,6 +256,7 @@ bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
   if (block_.depth(c) >= kMaxCapacities[c]) return false;
   void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   if (*top == p) FatalDoubleFree(call, AddressOf(p), heap_.FactsOf(AddressOf(p)));
+  block_.NoteUsed(c);
   top[1] = p;
   block_.bins.limits[c] = top + 1;
   MoveTop(c, top + 1);
@@ -198,15 +265,12 @@ bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
 }
 
 void ThreadCache::Flush() {
-  for (unsigned c = 1; c < kMallocClassCount; ++c) {
+  block_.ForEachUsed([this](unsigned c) {
     const uint32_t depth = block_.depth(c);
     if (depth > 0) FlushOldest(c, depth, "free");
     if (!IsTabled(c)) block_.bins.limits[c] = block_.bottom(c);
-    if (Span* span = block_.classes[c].span) {
-      block_.classes[c].span = nullptr;
-      heap_.DropSpan(*span, block_.page_cache);
-    }
-  }
+    LetSpanGo(c);
+  });
   block_.held_run_bytes = 0;
   heap_.pages().Flush(block_.page_cache);
 }

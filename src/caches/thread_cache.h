@@ -3,10 +3,12 @@
 // ThreadCache: what happens when a bin is empty or full: blocks move between one thread's stacks
 // and the spans, in batches.
 //
-// Idea.       A bin starts small and doubles its capacity each time it runs empty or full, up to a
-//             bound per class and a bound per thread; past that another bin of the thread, picked
-//             in turn, halves. Half the capacity moves at a time (a refill: 128 blocks at
-//             most): the oldest half on a flush, so that what was just freed stays hot.
+// Idea.       A bin is closed until it is first used, starts small and doubles its capacity each
+//             time it runs empty or full, up to a bound per class and a bound per thread; past
+//             that another bin of the thread, picked in turn, halves. Half the capacity moves at
+//             a time (a refill: 128 blocks at most): the oldest half when it is full, so that
+//             what was just freed stays hot. It goes to the shelf (spans/batch_shelf.h), from
+//             where bins are filled first, or back to the spans.
 // Threads.    The block's owner inside a CoreSection, or somebody else while it cannot run.
 // Fails.      Null when no memory can be had; the bins are unchanged then.
 // Cost.       A refill: one compare-exchange per span and one atomic per bitmap word. A flush: see
@@ -25,9 +27,10 @@ class ThreadCache {
  public:
   ThreadCache(SpanHeap& heap, ThreadBlock& block) : heap_(heap), block_(block) {}
 
-  // A new or recycled block is ready for its owner: all bins empty.
+  // A new or ended block is ready for its owner: all bins empty.
   void Begin();
-  // Gives everything back: stacks, spans, pages. The block may be recycled afterwards.
+  // Gives everything away: stacks to the shelf or back to the spans, spans, pages. The block may
+  // begin again afterwards.
   void End();
 
   // A block of the class, when its bin is empty.
@@ -56,6 +59,11 @@ class ThreadCache {
   // What one thread may keep of runs beyond malloc's table.
   static constexpr size_t kMaxHeldRunBytes = 16 << 20;
 
+  void CloseBin(unsigned c);
+  bool TryOpenBin(unsigned c);
+  void LetSpanGo(unsigned c);
+  void NoteTaken(unsigned c, uint32_t n);
+  void NoteReturned(unsigned c, uint32_t n);
   // How many blocks a refill takes.
   uint32_t BatchOf(unsigned c) const;
   void* RefillSmall(unsigned c);
@@ -64,7 +72,9 @@ class ThreadCache {
   void ShrinkAnother(unsigned c);
   void SetCapacity(unsigned c, uint32_t capacity);
   void MoveToFullStack(unsigned c);
+  void ShedOldest(unsigned c, uint32_t n, const char* call);
   void FlushOldest(unsigned c, uint32_t n, const char* call);
+  void DropOldest(unsigned c, uint32_t n);
   void ReturnBlocks(unsigned c, void** blocks, uint32_t n, const char* call);
   void MoveTop(unsigned c, void** top) { block_.bins.tops[c].StoreRelease(top); }
 

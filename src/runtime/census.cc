@@ -34,6 +34,10 @@ struct Counter {
   }
   void Done() {
     --census.threads;  // the shared block is no thread
+    for (unsigned c = 1; c <= kSmallClasses; ++c) {
+      census.shelved[c] = runtime.spans.shelved(c);
+      census.cached[c] += census.shelved[c];
+    }
     for (unsigned c = 1; c < kMallocClassCount; ++c) {
       census.cached[c] = std::min(census.cached[c], census.out(c));
     }

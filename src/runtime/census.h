@@ -16,7 +16,8 @@ namespace spanheap {
 struct Census {
   uint64_t taken[kMallocClassCount] = {};
   uint64_t returned[kMallocClassCount] = {};
-  uint64_t cached[kMallocClassCount] = {};
+  uint64_t cached[kMallocClassCount] = {};   // in bins and on the shelf
+  uint64_t shelved[kMallocClassCount] = {};  // on the shelf: to the threads, they were given back
   uint64_t refills = 0;
   uint64_t flushes = 0;
   uint64_t threads = 0;
@@ -27,7 +28,7 @@ struct Census {
   static void Take(Census& census, Look look, void* context);
 
   // Blocks that left the spans and have not come back.
-  uint64_t out(unsigned c) const { return taken[c] - returned[c]; }
+  uint64_t out(unsigned c) const { return taken[c] - returned[c] + shelved[c]; }
   // Of these, in the program's hands.
   uint64_t live(unsigned c) const { return out(c) - cached[c]; }
 };

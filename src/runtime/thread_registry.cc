@@ -88,13 +88,14 @@ void ThreadRegistry::Detach(ThreadBlock& block) {
 }
 
 void ThreadRegistry::RecycleLocked(ThreadBlock* block) {
-  for (unsigned c = 1; c < kMallocClassCount; ++c) {
+  block->ForEachUsed([&](unsigned c) REQUIRES(mutex_) {
     // Relaxed: the block's thread has ended.
     totals_.taken[c] += block->classes[c].taken.LoadRelaxed();
     totals_.returned[c] += block->classes[c].returned.LoadRelaxed();
     block->classes[c].taken.StoreRelaxed(0);
     block->classes[c].returned.StoreRelaxed(0);
-  }
+  });
+  for (uint64_t& used : block->used_classes) used = 0;
   totals_.refills += block->refills.LoadRelaxed();
   totals_.flushes += block->flushes.LoadRelaxed();
   block->refills.StoreRelaxed(0);

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "spans/lone_return.h"
 
+#include "spans/scattered.h"
+
 namespace spanheap {
 namespace {
 
 // With more records than this (128 KiB) they do not all stay in the processor's nearer caches, and
 // it pays to ask for them ahead.
 constexpr uint32_t kManyRecords = 2048;
-// How many pairs of neighbours IsScattered looks at, how near they may be, and how many that are
-// not near make a batch scattered.
-constexpr uint32_t kPairs = 16;
-constexpr uint64_t kNear = 32 << 10;
-constexpr uint32_t kFewPairs = 2;
-
 // Some slots of one bitmap word, on their way out.
 struct OpenWord {
   uint32_t index;
@@ -44,16 +40,6 @@ void LoneReturn::Return(void* const* blocks, uint32_t n) {
   } else {
     ReturnInOrder(blocks, n);
   }
-}
-
-bool LoneReturn::IsScattered(void* const* blocks, uint32_t n) {
-  if (n <= kPairs) return false;
-  uint32_t far = 0;
-  for (uint32_t pair = 0, at = 0; pair < kPairs; ++pair, at += n / kPairs) {
-    const uint64_t apart = AddressOf(blocks[at]).value - AddressOf(blocks[at + 1]).value + kNear;
-    far += static_cast<uint32_t>(apart > 2 * kNear);
-  }
-  return far > kFewPairs;
 }
 
 void LoneReturn::Prefetch(void* const* blocks, uint32_t n) const {

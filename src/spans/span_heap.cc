@@ -26,6 +26,7 @@ void TakeWholeWord(Address first, uint32_t block_bytes, void** out) {
 bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, uint32_t record_capacity) {
   pages_.SetReclaimer([](void* heap) { return static_cast<SpanHeap*>(heap)->GiveUpSpares(); },
                       this);
+  shelf_.Init(metadata);
   return table_.Init(memory, metadata, record_capacity, &pages_.gauge());
 }
 
@@ -220,7 +221,8 @@ PageRun SpanHeap::TakeApart(Span& span) {
 }
 
 bool SpanHeap::GiveUpSpares() {
-  bool any = run_cache_.Drain(pages_);
+  bool any = GiveUpShelf();
+  any |= run_cache_.Drain(pages_);
   for (unsigned c = 1; c <= kSmallClasses && !spare_spans_.is_empty(); ++c) {
     while (Span* span = spare_spans_.Take(c)) {
       const PageRun run = TakeApart(*span);
@@ -232,7 +234,8 @@ bool SpanHeap::GiveUpSpares() {
 }
 
 bool SpanHeap::GiveUpIdleSpares() {
-  bool any = run_cache_.DrainIdle(pages_);
+  bool any = GiveUpIdleShelf();
+  any |= run_cache_.DrainIdle(pages_);
   for (unsigned c = 1; c <= kSmallClasses && !spare_spans_.is_empty(); ++c) {
     Span* idle[SpareSpans::kDepth];
     const unsigned count = spare_spans_.TakeIdle(c, idle);
@@ -412,6 +415,7 @@ void SpanHeap::VerifySpan(const Span& span) const {
 
 void SpanHeap::ResetInChild() {
   table_.ResetInChild();
+  shelf_.ResetInChild();
   run_cache_.ResetInChild();
   spare_spans_.ResetInChild();
   for (CentralList& list : central_) list.ResetInChild();

@@ -18,6 +18,7 @@
 #include "base/fatal.h"
 #include "layout/malloc_classes.h"
 #include "pages/page_heap.h"
+#include "spans/batch_shelf.h"
 #include "spans/central_list.h"
 #include "spans/metadata_arena.h"
 #include "spans/run_cache.h"
@@ -37,7 +38,7 @@ class SpanHeap {
   // --- Small blocks ---
   // A span of the class with free slots, held by the caller.
   Span* TakeSpan(unsigned malloc_class, PageCache& cache);
-  static constexpr uint32_t kMaxBatch = 128;
+  static constexpr uint32_t kMaxBatch = BatchShelf::kMaxBatch;
   // Takes up to `want` slots of a held span, ascending from word `cursor` on, into `out`.
   uint32_t TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void** out);
   // The caller holds the span no longer.
@@ -45,6 +46,16 @@ class SpanHeap {
   // `n` blocks of one small class come back. `call` is for the line of a fatal end.
   void ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                    const char* call);
+
+  // Keeps n blocks of a small class, at most kMaxBatch, aside for whoever asks for that class
+  // next. False: they had better go back to their spans.
+  bool Shelve(unsigned malloc_class, void* const* blocks, uint32_t n);
+  // Blocks kept aside, at most `want`; 0: there are none.
+  uint32_t TakeShelved(unsigned malloc_class, uint32_t want, void** out) {
+    return shelf_.Take(malloc_class, want, out);
+  }
+  // Blocks of a class that are kept aside.
+  uint64_t shelved(unsigned malloc_class) const { return shelf_.blocks(malloc_class); }
 
   // --- Giving back (scavenge) ---
   // The span of this record if it waits in a central list: the caller holds it from then on, until
@@ -95,7 +106,8 @@ class SpanHeap {
 
   // Bytes of free runs that are kept back from the page heap.
   uint64_t kept_run_bytes() const { return run_cache_.bytes(); }
-  // Gives what is kept back, runs and empty spans, to the page heap; true if that was anything.
+  // Gives what is kept back, blocks on the shelf, runs and empty spans, to the page heap; true if
+  // that was anything.
   bool GiveUpSpares();
   // The same for what nobody has taken since the last call of this. By one thread at a time.
   bool GiveUpIdleSpares();
@@ -122,6 +134,9 @@ class SpanHeap {
   Span* NewSpan(unsigned malloc_class, PageCache& cache);
   void BeginSmall(Span& span, unsigned malloc_class, const PageRun& run);
   void Publish(const Span& span, uint8_t class_byte);
+  bool GiveUpShelf();
+  bool GiveUpIdleShelf();
+  uint32_t Unshelve(unsigned malloc_class, PageCache& cache);
   // An empty span, held by the caller: kept for the next one, or taken apart.
   void Retire(Span& span, PageCache& cache);
   // Takes an empty span apart; its pages are the caller's then.
@@ -154,6 +169,7 @@ class SpanHeap {
   CentralList central_[kSmallClasses + 1];
   RunCache run_cache_;
   SpareSpans spare_spans_;
+  BatchShelf shelf_;
   Atomic<uint64_t> span_counts_[kSmallClasses + 1];
   Atomic<uint64_t> small_bytes_;
   Atomic<uint64_t> solo_bytes_;

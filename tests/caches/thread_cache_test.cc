@@ -48,7 +48,11 @@ class CacheUser {
 
   ThreadCache& cache() { return cache_; }
   ThreadBlock& block() { return *block_; }
-  uint32_t capacity(unsigned c) const { return block_->classes[c].capacity; }
+  // A closed bin is given the first capacity at its first use.
+  uint32_t capacity(unsigned c) const {
+    const uint32_t now = block_->classes[c].capacity;
+    return now != 0 ? now : FirstCapacity(c);
+  }
   int64_t Out(unsigned c) const {
     return static_cast<int64_t>(block_->classes[c].taken.LoadRelaxed() -
                                 block_->classes[c].returned.LoadRelaxed());
@@ -66,7 +70,7 @@ class CacheUser {
       } else {
         EXPECT_LE(depth, capacity(c)) << "class " << c;
         EXPECT_GE(capacity(c), FirstCapacity(c)) << "class " << c;
-        EXPECT_EQ(block_->bins.limits[c], block_->bottom(c) + capacity(c));
+        EXPECT_EQ(block_->bins.limits[c], block_->bottom(c) + block_->classes[c].capacity);
       }
     }
     EXPECT_EQ(block_->held_run_bytes, held);
@@ -98,14 +102,14 @@ class CacheScript {
     GiveLast(user);
   }
   void FlushOne() { users_[random_.Below(2)].cache().Flush(); }
-  // taken - returned = live + cached, per class; the spans think so, too.
+  // taken - returned = live + cached, per class; to the spans, what is on the shelf is in use, too.
   void Check() {
     uint64_t small = 0;
     for (unsigned c = 1; c < kMallocClassCount; ++c) {
       const int64_t out = users_[0].Out(c) + users_[1].Out(c);
       const uint64_t cached = users_[0].block().depth(c) + users_[1].block().depth(c);
       ASSERT_EQ(out, static_cast<int64_t>(classes_.count(c) + cached)) << "class " << c;
-      if (IsSmallClass(c)) small += static_cast<uint64_t>(out);
+      if (IsSmallClass(c)) small += static_cast<uint64_t>(out) + fixture_.spans().shelved(c);
     }
     for (CacheUser& user : users_) user.ExpectSound();
     EXPECT_EQ(fixture_.VerifiedUse(), small);
@@ -192,7 +196,7 @@ TEST(ThreadCacheTest, ABinThatRunsEmptyDoublesUpToItsBound) {
   fixture.ExpectEmpty();
 }
 
-TEST(ThreadCacheTest, ABinThatRunsFullDoublesAndThenGivesBackItsOldestHalf) {
+TEST(ThreadCacheTest, ABinThatRunsFullDoublesAndThenGivesAwayItsOldestHalf) {
   SpanFixture fixture;
   CacheUser user(fixture);
   CacheUser other(fixture);
@@ -206,6 +210,7 @@ TEST(ThreadCacheTest, ABinThatRunsFullDoublesAndThenGivesBackItsOldestHalf) {
   EXPECT_EQ(user.block().classes[c].returned.LoadRelaxed(), 0U);
   user.Give(c, blocks[most]);
   const uint32_t batch = (most + 1) / 2;
+  EXPECT_EQ(fixture.spans().shelved(c), batch);
   EXPECT_EQ(user.block().classes[c].returned.LoadRelaxed(), batch);
   EXPECT_EQ(user.block().depth(c), most - batch + 1);
   // What is left are the youngest, the last one on top.
@@ -245,6 +250,27 @@ TEST(ThreadCacheTest, RefilledBlocksOfAFreshSpanAscend) {
   EXPECT_TRUE(std::is_sorted(blocks.begin(), blocks.end()));
   for (void* block : blocks) user.Give(4, block);
   user.cache().End();
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, AFullBinOverflowsToTheShelfAndAnEmptyOneIsFilledFromThere) {
+  SpanFixture fixture;
+  CacheUser giver(fixture);
+  CacheUser taker(fixture);
+  std::vector<void*> blocks;
+  for (int i = 0; i < 6000; ++i) blocks.push_back(giver.Take(4));
+  for (void* block : blocks) giver.Give(4, block);
+  const uint64_t shelved = fixture.spans().shelved(4);
+  EXPECT_GT(shelved, 6000U - kMaxCapacities[4] - 1);
+  const uint64_t used = fixture.VerifiedUse();
+  std::set<void*> taken;
+  for (uint64_t i = 0; i < shelved; ++i) taken.insert(taker.Take(4));
+  EXPECT_EQ(taken.size(), shelved);
+  EXPECT_EQ(fixture.VerifiedUse(), used);  // no bitmap was touched
+  EXPECT_EQ(fixture.spans().shelved(4), 0U);
+  for (void* block : taken) taker.Give(4, block);
+  giver.cache().End();
+  taker.cache().End();
   fixture.ExpectEmpty();
 }
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "spans/batch_shelf.h"
+
+#include <cstring>
+
+namespace spanheap {
+
+bool BatchShelf::Reserve(uint64_t bytes) {
+  // Relaxed: a budget, not a message.
+  if (bytes_.FetchAddRelaxed(bytes) + bytes <= kMaxBytes) return true;
+  bytes_.FetchSubRelaxed(bytes);
+  return false;
+}
+
+bool BatchShelf::Keep(unsigned malloc_class, void* const* blocks, uint32_t n) {
+  const uint64_t bytes = n * BlockBytes(malloc_class);
+  if (!Reserve(bytes)) return false;
+  Shelf& shelf = shelves_[malloc_class];
+  if (TryAppend(shelf, blocks, n)) return true;
+  Batch* const batch = NewRecord();
+  if (batch == nullptr) {
+    bytes_.FetchSubRelaxed(bytes);  // relaxed: a budget
+    return false;
+  }
+  batch->count = n;
+  memcpy(batch->blocks, blocks, n * sizeof(void*));
+  MutexLock lock(shelf.mutex);
+  Push(shelf, batch);
+  shelf.blocks.AddOwned(n);
+  return true;
+}
+
+// Small batches, those of large blocks above all, share a record.
+bool BatchShelf::TryAppend(Shelf& shelf, void* const* blocks, uint32_t n) {
+  MutexLock lock(shelf.mutex);
+  Batch* const newest = shelf.newest;
+  if (newest == nullptr || newest->count + n > kMaxBatch) return false;
+  memcpy(newest->blocks + newest->count, blocks, n * sizeof(void*));
+  newest->count += n;
+  shelf.blocks.AddOwned(n);
+  return true;
+}
+
+uint32_t BatchShelf::Take(unsigned malloc_class, uint32_t want, void** out) {
+  if (blocks(malloc_class) == 0) return 0;
+  Shelf& shelf = shelves_[malloc_class];
+  Batch* used_up = nullptr;
+  uint32_t n;
+  {
+    MutexLock lock(shelf.mutex);
+    Batch* const newest = shelf.newest;
+    if (newest == nullptr) return 0;
+    n = newest->count < want ? newest->count : want;
+    newest->count -= n;
+    memcpy(out, newest->blocks + newest->count, n * sizeof(void*));
+    NoteTaken(shelf, malloc_class, n);
+    if (newest->count == 0) {
+      Unlink(shelf, newest);
+      used_up = newest;
+    }
+  }
+  if (used_up != nullptr) Recycle(used_up);
+  return n;
+}
+
+uint32_t BatchShelf::TakeOldest(unsigned malloc_class, void** out) {
+  Shelf& shelf = shelves_[malloc_class];
+  Batch* oldest;
+  {
+    MutexLock lock(shelf.mutex);
+    oldest = shelf.oldest;
+    if (oldest == nullptr) return 0;
+    Unlink(shelf, oldest);
+    NoteTaken(shelf, malloc_class, oldest->count);
+  }
+  const uint32_t n = oldest->count;
+  memcpy(out, oldest->blocks, n * sizeof(void*));
+  Recycle(oldest);
+  return n;
+}
+
+uint64_t BatchShelf::TakeIdleCount(unsigned malloc_class) {
+  Shelf& shelf = shelves_[malloc_class];
+  MutexLock lock(shelf.mutex);
+  const uint64_t idle = shelf.least;
+  shelf.least = shelf.blocks.LoadRelaxed();  // relaxed: written under this lock
+  return idle;
+}
+
+void BatchShelf::NoteTaken(Shelf& shelf, unsigned malloc_class, uint32_t n) {
+  shelf.blocks.AddOwned(-uint64_t{n});
+  const uint64_t left = shelf.blocks.LoadRelaxed();  // relaxed: written under this lock
+  if (left < shelf.least) shelf.least = left;
+  bytes_.FetchSubRelaxed(n * BlockBytes(malloc_class));  // relaxed: a budget
+}
+
+void BatchShelf::Push(Shelf& shelf, Batch* batch) {
+  batch->newer = nullptr;
+  batch->older = shelf.newest;
+  (shelf.newest != nullptr ? shelf.newest->newer : shelf.oldest) = batch;
+  shelf.newest = batch;
+}
+
+void BatchShelf::Unlink(Shelf& shelf, Batch* batch) {
+  (batch->newer != nullptr ? batch->newer->older : shelf.newest) = batch->older;
+  (batch->older != nullptr ? batch->older->newer : shelf.oldest) = batch->newer;
+}
+
+BatchShelf::Batch* BatchShelf::PopRecord() {
+  MutexLock lock(records_mutex_);
+  Batch* const batch = unused_;
+  if (batch != nullptr) unused_ = batch->older;
+  return batch;
+}
+
+BatchShelf::Batch* BatchShelf::NewRecord() {
+  if (Batch* const batch = PopRecord()) return batch;
+  {
+    MutexLock lock(records_mutex_);
+    if (record_count_ == kMaxBatches) return nullptr;
+    ++record_count_;
+  }
+  // Outside of the lock: this may ask the OS.
+  void* const memory = metadata_->Allocate(Bytes(sizeof(Batch)), Bytes(alignof(Batch)));
+  if (memory != nullptr) return static_cast<Batch*>(memory);
+  MutexLock lock(records_mutex_);
+  --record_count_;
+  return nullptr;
+}
+
+void BatchShelf::Recycle(Batch* batch) {
+  MutexLock lock(records_mutex_);
+  batch->older = unused_;
+  unused_ = batch;
+}
+
+void BatchShelf::ResetInChild() {
+  for (Shelf& shelf : shelves_) shelf.mutex.ResetInChild();
+  records_mutex_.ResetInChild();
+}
+
+}  // namespace spanheap
