@@ -9,6 +9,7 @@ namespace {
 // With more records than this (128 KiB) they do not all stay in the processor's nearer caches, and
 // it pays to ask for them ahead.
 constexpr uint32_t kManyRecords = 2048;
+constexpr uint32_t kAhead = 8;
 // Some slots of one bitmap word, on their way out.
 struct OpenWord {
   uint32_t index;
@@ -34,16 +35,11 @@ SPANHEAP_ALWAYS_INLINE uint32_t LoneReturn::SlotOf(const void* block, size_t off
 }
 
 void LoneReturn::Return(void* const* blocks, uint32_t n) {
-  if (heap_.table().end() > kManyRecords) Prefetch(blocks, n);
   if (IsScattered(blocks, n)) {
     ReturnScattered(blocks, n);
   } else {
     ReturnInOrder(blocks, n);
   }
-}
-
-void LoneReturn::Prefetch(void* const* blocks, uint32_t n) const {
-  for (uint32_t i = 0; i < n; ++i) __builtin_prefetch(&heap_.SpanOfBlock(blocks[i]), 1);
 }
 
 void LoneReturn::ReturnInOrder(void* const* blocks, uint32_t n) {
@@ -80,7 +76,10 @@ uint32_t LoneReturn::ClearNeighbours(Span& span, void* const* blocks, uint32_t n
 }
 
 void LoneReturn::ReturnScattered(void* const* blocks, uint32_t n) {
+  // With few records nothing is to be asked for ahead.
+  const uint32_t until = heap_.table().end() > kManyRecords ? n : 0;
   for (uint32_t i = 0; i < n; ++i) {
+    if (i + kAhead < until) __builtin_prefetch(&heap_.SpanOfBlock(blocks[i + kAhead]), 1);
     const void* const block = blocks[i];
     Span& span = Open(block);
     const Address start = heap_.pages().AddressOf(span.first);

@@ -36,7 +36,6 @@ class LoneReturn {
   void Return(void* const* blocks, uint32_t n);
 
  private:
-  void Prefetch(void* const* blocks, uint32_t n) const;
   void ReturnInOrder(void* const* blocks, uint32_t n);
   // Blocks of one span, from the first on: clears their slots; how many they are.
   uint32_t ClearNeighbours(Span& span, void* const* blocks, uint32_t n);
