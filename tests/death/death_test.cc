@@ -4,6 +4,7 @@
 // noticed at once, what later, and what only at verify level 2. Linked to the library, so malloc
 // here is ours.
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -31,11 +32,13 @@ void Verify2() {
   if (sh_set("verify", "2") != 0) _exit(99);
 }
 
-// Makes and frees enough blocks of the size that all in the thread's cache go to their spans.
+// Makes and frees enough blocks of the size that all in the thread's cache leave it, and then has
+// what waits on the shelf go back to the spans.
 void Churn(size_t n) {
   std::vector<void*> blocks(50000);
   for (void*& p : blocks) p = Hidden(malloc(n));
   for (void* p : blocks) free(p);
+  malloc_trim(0);
 }
 
 void FreeTwiceThen(size_t n, bool another_between, bool churn) {
