@@ -37,8 +37,8 @@ constexpr uint32_t MaxCapacity(unsigned c) {
   return by_bytes < 2 ? 2 : by_bytes;
 }
 
-// What a bin holds once it is used, and is never shrunk below: at most 8 KiB of blocks, but one at least.
-// Runs beyond malloc's table are not for bins at all (ThreadCache::TryHoldRun).
+// What a bin holds once it is used, and is never shrunk below: at most 8 KiB of blocks, but one at
+// least. Runs beyond malloc's table are not for bins at all (ThreadCache::TryHoldRun).
 constexpr uint32_t FirstCapacity(unsigned c) {
   const size_t size = BlockBytes(c);
   if (size > kMaxTabledBytes) return 0;

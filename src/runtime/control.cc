@@ -31,7 +31,8 @@ bool SetRefusal(const char* value) {
 }
 
 // The calling thread obeys the options from here on, the others from their next slow path on: what
-// lies in its bins and on the shelf goes back, so that a block freed earlier shows as free if it is freed again.
+// lies in its bins and on the shelf goes back, so that a block freed earlier shows as free
+// if it is freed again.
 void ObeyOptions() {
   const HeapSection section;
   if (!section.is_open() || !section.is_direct()) return;

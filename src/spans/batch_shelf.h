@@ -5,8 +5,8 @@
 //
 // Idea.       A program that frees more blocks than a bin holds, and then allocates as many, would
 //             move each of them through its span's bitmap twice. Here a batch is copied in and out
-//             as it is. The shelf of a class is a stack of batches, so that what was freed last, and
-//             is hot, goes out first. Like spare spans, all of it goes back to the spans before
+//             as it is. The shelf of a class is a stack of batches, so that what was freed last,
+//             and is hot, goes out first. Like spare spans, all of it goes back to the spans before
 //             the heap grows (SpanHeap::GiveUpSpares), so it makes no heap larger.
 // Invariants. A block on the shelf is taken as far as its span knows. blocks(c) is the sum of the
 //             batches of c. At most kMaxBytes wait here in all, in at most kMaxBatches records.
@@ -42,8 +42,8 @@ class BatchShelf {
 
   // Keeps n blocks, at most kMaxBatch, of a small class. False: none was kept.
   bool Keep(unsigned malloc_class, void* const* blocks, uint32_t n);
-  // Takes up to `want` blocks of the batch kept last, those on its top; `out` gets them in the order
-  // they were kept. 0: none there.
+  // Takes up to `want` blocks of the batch kept last, those on its top; `out` gets them in the
+  // order they were kept. 0: none there.
   uint32_t Take(unsigned malloc_class, uint32_t want, void** out);
   // Takes the batch kept first, into room for kMaxBatch blocks. 0: none there.
   uint32_t TakeOldest(unsigned malloc_class, void** out);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// BatchShelf against one plain stack per class; its bounds; threads that pass blocks through it; and
-// how SpanHeap decides what goes there and comes back.
+// BatchShelf against one plain stack per class; its bounds; threads that pass blocks through it;
+// and how SpanHeap decides what goes there and comes back.
 #include "spans/batch_shelf.h"
 
 #include <gtest/gtest.h>
