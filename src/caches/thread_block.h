@@ -103,7 +103,8 @@ struct ThreadBlock {
   uint64_t used_classes[(kMallocClassCount + 63) / 64] = {};
   ThreadBlock* next = nullptr;  // list of blocks; guarded by the registry
   ThreadBlock* previous = nullptr;
-  bool orphaned = false;  // its thread was lost in a fork; guarded by the registry
+  bool in_limit_callback = false;  // the owner is in the program's callback (runtime/limits.h)
+  bool orphaned = false;           // its thread was lost in a fork; guarded by the registry
   ClassState classes[kMallocClassCount];
   // Bins begin on short stacks, all of them together on a page or two, and move to a full one when
   // they grow: a thread that uses many classes a little touches few pages.

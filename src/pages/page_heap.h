@@ -103,7 +103,7 @@ class PageHeap {
   // Aborts if an invariant is broken; no other thread may use the heap. Returns the used pages.
   uint64_t Verify();
 
-  MemoryGauge& gauge() { return gauge_; }
+  constexpr MemoryGauge& gauge() { return gauge_; }
   const PageTables& tables() const { return space_.tables(); }
   Address AddressOf(PageIndex p) const { return space_.AddressOf(p); }
   PageIndex IndexOf(Address a) const { return space_.IndexOf(a); }

@@ -12,25 +12,23 @@
 namespace spanheap::heap {
 namespace {
 
-// Memory is short: what this thread keeps, and what lies in free pages, may be what is missing.
-SPANHEAP_COLD void* AllocateLargeWhenShort(const HeapSection& section, size_t n, size_t alignment) {
-  section.cache().Flush();
-  runtime.spans.GiveUpSpares();
-  runtime.pages.ReleaseChunks(Pages(~uint32_t{0}));
-  return runtime.large.Allocate(Bytes(n), Bytes(alignment));
+// Tries again for as long as memory can be found by giving up other memory. Ends at the soft limit.
+template <class Attempt>
+void* Persist(size_t n, Attempt attempt) {
+  void* block = attempt();
+  for (unsigned failures = 1; block == nullptr; ++failures) {
+    if (!runtime.limits.AfterFailure(n, failures)) return nullptr;
+    block = attempt();
+  }
+  runtime.limits.AfterAllocation(n);
+  return block;
 }
 
 void* AllocateLarge(size_t n, size_t alignment) {
-  const HeapSection section;
-  if (!section.is_open()) return nullptr;
-  if (void* block = runtime.large.Allocate(Bytes(n), Bytes(alignment))) [[likely]]
-    return block;
-  return AllocateLargeWhenShort(section, n, alignment);
-}
-
-SPANHEAP_COLD void* RefillWhenShort(ThreadCache cache, unsigned c, bool& zeroed) {
-  cache.Flush();
-  return cache.Refill(c, zeroed);
+  return Persist(n, [&]() -> void* {
+    const HeapSection section;
+    return section.is_open() ? runtime.large.Allocate(Bytes(n), Bytes(alignment)) : nullptr;
+  });
 }
 
 // A sample is due: this block gets pages of its own. Null: none can be had; go on without.
@@ -63,16 +61,16 @@ void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& 
   } else if (void* popped = PopFromBin(block, c)) {
     return popped;
   }
-  if (void* refilled = cache.Refill(c, zeroed)) [[likely]]
-    return refilled;
-  return RefillWhenShort(cache, c, zeroed);
+  return cache.Refill(c, zeroed);
 }
 
 void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
-  const HeapSection section;
-  if (section.is_open()) [[likely]]
-    return AllocateInSection(section, c, n, zeroed);
-  return section.is_reentrant() ? runtime.bootstrap.Allocate(n) : nullptr;
+  return Persist(n, [&]() -> void* {
+    const HeapSection section;
+    if (section.is_open()) [[likely]]
+      return AllocateInSection(section, c, n, zeroed);
+    return section.is_reentrant() ? runtime.bootstrap.Allocate(n) : nullptr;
+  });
 }
 
 // A run this thread kept, found without a section: the usual case of large blocks that come and go.
@@ -94,10 +92,12 @@ unsigned AlignedRunClassFor(size_t n) {
 
 void* AllocateAlignedRun(size_t alignment, size_t n) {
   const unsigned c = AlignedRunClassFor(n);
-  const HeapSection section;
-  if (!section.is_open()) return nullptr;
-  bool zeroed = false;
-  return section.cache().AllocateRun(c, PagesFor(Bytes(alignment)), zeroed);
+  return Persist(n, [&]() -> void* {
+    const HeapSection section;
+    bool zeroed = false;
+    if (!section.is_open()) return nullptr;
+    return section.cache().AllocateRun(c, PagesFor(Bytes(alignment)), zeroed);
+  });
 }
 
 // The smallest class whose every slot is a multiple of `alignment`; 0: none.

@@ -53,7 +53,14 @@ bool SetOption(const char* name, const char* value) {
   if (strcmp(name, "refuse_after") == 0) return SetRefusal(value);
   if (options.Set(name, value) != OptionResult::kDone) return false;
   ObeyOptions();
+  if (strstr(name, "limit") != nullptr && runtime.EnsureStarted()) {
+    runtime.limits.Set(options.memlimit, options.hardlimit);
+  }
   return true;
+}
+
+bool SetLimitCallback(LimitCallback callback, void* context) {
+  return runtime.limits.SetCallback(callback, context);
 }
 
 bool GetOption(const char* name, char* value, size_t capacity) {
@@ -73,6 +80,7 @@ void AfterForkInChild() {
   runtime.metadata.ResetInChild();
   runtime.spans.ResetInChild();
   runtime.large.ResetInChild();
+  runtime.limits.ResetInChild();
   runtime.AfterForkInChild();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInChild();
 }

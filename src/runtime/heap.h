@@ -68,6 +68,11 @@ uint64_t Verify();
 bool SetOption(const char* name, const char* value);
 bool GetOption(const char* name, char* value, size_t capacity);
 
+// What is called when the option hardlimit refuses an allocation (runtime/limits.h); null: nothing.
+// False: there is no memory to note it.
+using LimitCallback = int (*)(size_t wanted, size_t counted, size_t limit, void* context);
+bool SetLimitCallback(LimitCallback callback, void* context);
+
 // Fork: between the two calls only the calling thread touches the heap.
 void BeforeFork();
 void AfterForkInParent();

@@ -57,14 +57,36 @@ unsigned ShiftOf(char suffix) {
 }
 
 // 4096, 64K, 1M, 2G, 1T.
-template <auto kField>
-bool ReadBytes(Options& to, Piece text) {
+bool ReadSize(Piece text, uint64_t& size) {
   uint64_t value = 0;
   if (!ReadDecimal(text, value) || text.size > 1) return false;
   const unsigned shift = text.size == 1 ? ShiftOf(*text.data) : 0;
   if (text.size == 1 && shift == 0) return false;
-  if ((value << shift) >> shift != value) return false;
-  to.*kField = Bytes(value << shift);
+  size = value << shift;
+  return size >> shift == value;
+}
+
+template <auto kField>
+bool ReadBytes(Options& to, Piece text) {
+  uint64_t size = 0;
+  if (!ReadSize(text, size)) return false;
+  to.*kField = Bytes(size);
+  return true;
+}
+
+// A size, a percentage up to 100 %, or off.
+template <auto kField>
+bool ReadAmount(Options& to, Piece text) {
+  policy::MemoryAmount amount;
+  if (text.size > 0 && text.data[text.size - 1] == '%') {
+    Piece digits{text.data, text.size - 1};
+    uint64_t percent = 0;
+    if (!ReadDecimal(digits, percent) || digits.size != 0 || percent - 1 >= 100) return false;
+    amount.percent = static_cast<uint32_t>(percent);
+  } else if (!text.Is("off") && !ReadSize(text, amount.bytes)) {
+    return false;
+  }
+  to.*kField = amount;
   return true;
 }
 
@@ -123,6 +145,13 @@ template <auto kField>
 void WriteBytes(const Options& from, ValueWriter& out) {
   out.Number((from.*kField).value);
 }
+template <auto kField>
+void WriteAmount(const Options& from, ValueWriter& out) {
+  const policy::MemoryAmount& amount = from.*kField;
+  if (!amount.is_set()) return out.Text("off");
+  out.Number(amount.percent != 0 ? amount.percent : amount.bytes);
+  if (amount.percent != 0) out.Text("%");
+}
 template <auto kField, auto kNames>
 void WriteChoice(const Options& from, ValueWriter& out) {
   out.Text(kNames[static_cast<size_t>(from.*kField)]);
@@ -160,6 +189,9 @@ constexpr Row kRows[] = {
     Choice<&Options::zero_realloc, kZeroReallocNames>("zero_realloc"),
     {"reserve", true, ReadBytes<&Options::reserve>, WriteBytes<&Options::reserve>},
     {"sample", false, ReadBytes<&Options::sample>, WriteBytes<&Options::sample>},
+    {"memlimit", false, ReadAmount<&Options::memlimit>, WriteAmount<&Options::memlimit>},
+    {"hardlimit", false, ReadAmount<&Options::hardlimit>, WriteAmount<&Options::hardlimit>},
+    {"minheap", false, ReadBytes<&Options::minheap>, WriteBytes<&Options::minheap>},
     Choice<&Options::stats, kStatsNames>("stats"),
     {"stats_json", false, ReadText<&Options::stats_json>, WriteText<&Options::stats_json>},
     Number<&Options::stats_pid>("stats_pid"),
@@ -189,6 +221,21 @@ void Warn(const char* where, Piece setting, OptionResult result) {
   WarnLine(line.data());
 }
 
+// True the first time for each name; names beyond kMostWarned count as new each time.
+bool IsNewUnknown(Options& options, Piece name) {
+  uint32_t hash = 2166136261U;
+  for (size_t i = 0; i < name.size; ++i) {
+    hash = (hash ^ static_cast<unsigned char>(name.data[i])) * 16777619U;
+  }
+  for (uint32_t& warned : options.warned) {
+    if (warned == hash) return false;
+    if (warned != 0) continue;
+    warned = hash;
+    return true;
+  }
+  return true;
+}
+
 void ApplySetting(Options& to, Piece setting, const char* where) {
   const auto* equals = static_cast<const char*>(memchr(setting.data, '=', setting.size));
   const size_t name_size =
@@ -196,7 +243,9 @@ void ApplySetting(Options& to, Piece setting, const char* where) {
   const size_t value_at = equals == nullptr ? setting.size : name_size + 1;
   const OptionResult result =
       Apply(to, {setting.data, name_size}, {setting.data + value_at, setting.size - value_at});
-  if (result != OptionResult::kDone) Warn(where, setting, result);
+  if (result == OptionResult::kDone) return;
+  if (result == OptionResult::kUnknownName && !IsNewUnknown(to, {setting.data, name_size})) return;
+  Warn(where, setting, result);
 }
 
 bool Separates(char c) { return c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r'; }

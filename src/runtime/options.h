@@ -8,8 +8,9 @@
 //          the environment variable SPANHEAP="name=value,...", a call at run time.
 // Threads. Load once, before others look. A number set at run time is one store: other threads may
 //          see the old one for a while. Texts are read at the process's end only.
-// Fails.   Unknown names and bad values are skipped with one line on stderr each. A process with
-//          more rights than its user takes nothing from its environment.
+// Fails.   Bad values and unknown names are skipped with one line on stderr each; an unknown name
+//          that stands in several places is named once. A process with more rights than its user
+//          takes nothing from its environment.
 // Cost.    No allocation. Load reads one file (usually absent) and the environment.
 // Tests.   tests/runtime/options_test.cc.
 #pragma once
@@ -18,6 +19,7 @@
 #include <cstdint>
 
 #include "base/units.h"
+#include "policy/memory_limit.h"
 
 namespace spanheap {
 
@@ -42,6 +44,13 @@ struct Options {
   // sample=SIZE: one in so many allocated bytes gets a block with a record of its own, on average;
   // 0: none. Each thread follows a change at its next sample.
   Bytes sample{0};
+  // memlimit=SIZE|PERCENT%|off: the soft limit; the heap gives free memory back to stay below it. A
+  // percentage is of what the control groups, or the machine, allow.
+  policy::MemoryAmount memlimit;
+  // hardlimit=SIZE|PERCENT%|off: above it allocations fail.
+  policy::MemoryAmount hardlimit;
+  // minheap=SIZE: so much is never given back, once it was used, unless a limit asks for it.
+  Bytes minheap{0};
   // stats=never|exit: the report as text on stderr when the process ends.
   StatsAt stats = StatsAt::kNever;
   // stats_json=PATH: the report as JSON into this file when the process ends; empty: none.
@@ -58,6 +67,10 @@ struct Options {
   OptionResult Set(const char* name, const char* value);
   // The value as Set would take it, cut to `capacity` with its closing zero. False: no such option.
   bool Get(const char* name, char* value, size_t capacity) const;
+
+  // Names that were unknown, as hashes: each is warned of once.
+  static constexpr unsigned kMostWarned = 8;
+  uint32_t warned[kMostWarned] = {};
 };
 
 // The process's options. Constant-initialised.

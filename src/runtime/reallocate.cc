@@ -36,20 +36,30 @@ void* Move(void* p, size_t n, size_t usable, const char* call) {
   return fresh;
 }
 
+// Null: it stays as it is.
+void* ResizeInPlace(void* p, size_t n, size_t usable) {
+  void* resized = nullptr;
+  if (usable > kMaxSmallBytes && runtime.pages.Contains(AddressOf(p))) {
+    const unsigned c =
+        runtime.pages.tables().class_of[runtime.pages.IndexOf(AddressOf(p)).value].LoadAcquire();
+    if (IsRunClass(c) && ResizeRun(p, c, n)) resized = p;
+  } else if (usable > kMaxRunBytes) {
+    resized = ResizeLarge(p, n);
+  }
+  if (resized != nullptr && n > usable) runtime.limits.AfterAllocation(n - usable);
+  return resized;
+}
+
 }  // namespace
 
 void* Reallocate(void* p, size_t n, const char* call) {
   const size_t usable = UsableSize(p, call);
   if (usable == 0) return nullptr;  // what p is cannot be told now
   if (FitsInPlace(n, usable)) return p;
-  if (usable > kMaxSmallBytes && runtime.pages.Contains(AddressOf(p))) {
-    const unsigned c =
-        runtime.pages.tables().class_of[runtime.pages.IndexOf(AddressOf(p)).value].LoadAcquire();
-    if (IsRunClass(c) && ResizeRun(p, c, n)) return p;
-  } else if (usable > kMaxRunBytes) {
-    if (void* resized = ResizeLarge(p, n)) return resized;
-  }
-  return Move(p, n, usable, call);
+  if (void* resized = ResizeInPlace(p, n, usable)) return resized;
+  if (void* moved = Move(p, n, usable, call)) return moved;
+  // By now all free memory has gone back to the OS; there may be room for the difference.
+  return ResizeInPlace(p, n, usable);
 }
 
 }  // namespace spanheap::heap

@@ -7,6 +7,7 @@
 #include "runtime/collected_heap.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
+#include "runtime/options.h"
 
 namespace spanheap::heap {
 namespace {
@@ -104,7 +105,10 @@ bool Trim(size_t keep) {
   runtime.spans.GiveUpSpares();
   const PageHeapStats stats = runtime.pages.ReadStats();
   if (stats.free_backed <= keep) return false;
-  const Pages most = PagesFor(Bytes(stats.free_backed - keep));
+  const uint64_t spare = policy::AboveFloor(stats.free_backed - keep,
+                                            runtime.pages.gauge().counted(), options.minheap.value);
+  if (spare < kPageSize.value) return false;
+  const Pages most = PagesFor(Bytes(spare));
   return runtime.pages.ReleaseFree(most, true).value != 0;
 }
 

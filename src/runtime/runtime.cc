@@ -76,6 +76,7 @@ bool Runtime::StartLocked() {
   if (!spans.Init(memory, metadata, RecordCapacity(pages, page_options.limits))) return false;
   large.Init(memory, metadata, &pages.gauge());
   threads.Init();
+  limits.Set(options.memlimit, options.hardlimit);
   CoreSection::RequireForLocks();
   return true;
 }

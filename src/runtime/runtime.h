@@ -13,6 +13,7 @@
 
 #include "pages/page_heap.h"
 #include "runtime/bootstrap.h"
+#include "runtime/limits.h"
 #include "runtime/thread_registry.h"
 #include "spans/large_blocks.h"
 #include "spans/metadata_arena.h"
@@ -26,7 +27,7 @@ class Runtime {
  public:
   // What is large and begins as zero is given from outside, so that it is no part of the file.
   constexpr Runtime(ThreadBlock& shared_block, Bootstrap& arena)
-      : spans(pages), threads(*this, shared_block), bootstrap(arena) {}
+      : spans(pages), limits(pages.gauge()), threads(*this, shared_block), bootstrap(arena) {}
 
   // True once the heap can be used.
   bool EnsureStarted() { return started_.LoadAcquire() != 0 || Start(); }
@@ -41,6 +42,7 @@ class Runtime {
   MetadataArena metadata;
   SpanHeap spans;
   LargeBlocks large;
+  Limits limits;
   CoreGate gate;
   ThreadRegistry threads;
   Bootstrap& bootstrap;

@@ -85,6 +85,32 @@ TEST(Options, SizesTakeSuffixesInEitherCase) {
   }
 }
 
+TEST(Options, LimitsAreSizesOrPercentagesOrOff) {
+  Options options;
+  EXPECT_EQ(ValueOf(options, "memlimit"), "off");
+  EXPECT_EQ(WarningsOf(options, "memlimit=80%,hardlimit=512M,minheap=64M"), "");
+  EXPECT_EQ(options.memlimit, (policy::MemoryAmount{0, 80}));
+  EXPECT_EQ(options.hardlimit, (policy::MemoryAmount{512 << 20, 0}));
+  EXPECT_EQ(options.minheap, 64_MiB);
+  EXPECT_EQ(ValueOf(options, "memlimit"), "80%");
+  EXPECT_EQ(ValueOf(options, "hardlimit"), "536870912");
+  EXPECT_EQ(options.Set("memlimit", "100%"), OptionResult::kDone);
+  EXPECT_EQ(options.Set("hardlimit", "off"), OptionResult::kDone);
+  EXPECT_FALSE(options.hardlimit.is_set());
+  for (const char* bad : {"0%", "101%", "%", "8 %", "5x%", "-1%", "1.5G", ""}) {
+    EXPECT_EQ(options.Set("memlimit", bad), OptionResult::kBadValue) << bad;
+  }
+  EXPECT_EQ(ValueOf(options, "memlimit"), "100%");
+}
+
+TEST(Options, AnUnknownNameInSeveralPlacesIsNamedOnce) {
+  Options options;
+  EXPECT_NE(WarningsOf(options, "speed=11"), "");
+  EXPECT_EQ(WarningsOf(options, "speed=12,verify=2"), "");
+  EXPECT_NE(WarningsOf(options, "spede=11"), "");
+  EXPECT_EQ(options.verify, 2U);
+}
+
 TEST(Options, BadValuesAreNamedAndLeaveTheFieldAlone) {
   const char* bad[] = {"verify=4",
                        "verify=",

@@ -97,6 +97,10 @@ SPANHEAP_EXPORT int sh_set(const char* name, const char* value) noexcept {
   return ZeroOrError(heap::SetOption(name, value), EINVAL);
 }
 
+SPANHEAP_EXPORT int sh_set_limit_callback(sh_limit_callback callback, void* context) noexcept {
+  return ZeroOrError(heap::SetLimitCallback(callback, context), ENOMEM);
+}
+
 SPANHEAP_EXPORT int sh_get(const char* name, char* value, size_t capacity) noexcept {
   return ZeroOrError(heap::GetOption(name, value, capacity), ENOENT);
 }

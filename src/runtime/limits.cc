@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/limits.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/fatal.h"
+#include "base/line_writer.h"
+#include "os/cgroup.h"
+#include "os/clock.h"
+#include "runtime/heap_section.h"
+#include "runtime/options.h"
+
+namespace spanheap {
+namespace {
+
+// What a percentage is of.
+uint64_t ReadWhole() {
+  os::CgroupMemory groups;
+  groups.Find();
+  return std::min(groups.Read(), os::PhysicalMemory()).value;
+}
+
+// Free memory goes back to the OS: pages and spares, then what this thread keeps.
+Bytes ReleaseFree(const HeapSection& section, Bytes most) {
+  const Pages pages = PagesFor(most);
+  Pages released = runtime.pages.ReleaseFree(pages, true);
+  if (released < pages && runtime.spans.GiveUpSpares()) {
+    released += runtime.pages.ReleaseFree(pages - released, true);
+  }
+  if (released < pages) {
+    section.cache().Flush();
+    released += runtime.pages.ReleaseFree(pages - released, true);
+  }
+  return BytesOf(released);
+}
+
+}  // namespace
+
+// ---- the marks
+
+void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
+  const bool has_percentage = soft.percent != 0 || hard.percent != 0;
+  const uint64_t whole = has_percentage ? ReadWhole() : policy::kNoLimit;
+  ThreadState unlisted;  // in no list: a fork does not wait for it
+  const CoreSection section(runtime.gate, unlisted);
+  MutexLock lock(mutex_);
+  if (!(hard == hard_)) logged_.StoreRelaxed(false);  // relaxed: a line more or less
+  soft_ = soft;
+  hard_ = hard;
+  has_percentage_.StoreRelaxed(has_percentage);  // relaxed: seen by the next tick or the one after
+  patience_at_ns_.StoreRelaxed(0);               // relaxed: a hint
+  SetMarks(whole);
+}
+
+void Limits::SetMarks(uint64_t whole) {
+  gauge_.SetTarget(policy::SoftLimitFor(policy::Resolve(soft_, whole)).target);
+  gauge_.SetCeiling(policy::Resolve(hard_, whole));
+}
+
+void Limits::Refresh() {
+  if (!has_percentage_.LoadRelaxed()) return;  // relaxed: as above
+  const uint64_t whole = ReadWhole();
+  ThreadState unlisted;  // in no list: a fork does not wait for it
+  const CoreSection section(runtime.gate, unlisted);
+  MutexLock lock(mutex_);
+  SetMarks(whole);
+}
+
+// ---- the soft limit
+
+void Limits::GiveBack(size_t growth) {
+  const uint64_t target = gauge_.target();
+  const uint64_t counted = gauge_.counted();
+  const uint64_t now_ns = os::MonotonicNow_ns();
+  // Relaxed, here and below: hints of when to try again; who misses one tries once more.
+  if (counted <= patience_counted_.LoadRelaxed() && now_ns < patience_at_ns_.LoadRelaxed()) return;
+  // What others are giving back already need not be given twice.
+  const uint64_t settled = counted - std::min(counted, returning_.LoadRelaxed());
+  const uint64_t wanted = policy::ReleaseAtAllocation(settled, target, growth);
+  if (wanted == 0) return;
+  const HeapSection section;
+  if (!section.is_open()) return;
+  returning_.FetchAddRelaxed(wanted);
+  const Bytes released = ReleaseFree(section, Bytes(wanted));
+  returning_.FetchSubRelaxed(wanted);
+  if (released.value >= wanted) return;
+  const policy::Patience patience = policy::PatienceAfter(gauge_.counted(), target, now_ns);
+  patience_counted_.StoreRelaxed(patience.counted);
+  patience_at_ns_.StoreRelaxed(patience.at_ns);
+}
+
+// ---- the hard limit, and a refusing OS
+
+bool Limits::GiveBackAll() {
+  const HeapSection section;
+  if (!section.is_open()) return false;
+  section.cache().Flush();
+  runtime.spans.GiveUpSpares();
+  runtime.pages.ReleaseFree(Pages(~uint32_t{0}), true);
+  // Where memory counts whether it is backed or not.
+  runtime.pages.ReleaseChunks(Pages(~uint32_t{0}));
+  return true;
+}
+
+bool Limits::AfterFailure(size_t n, unsigned failures) {
+  if (n > PTRDIFF_MAX) return false;
+  if (failures == 1) return GiveBackAll();
+  constexpr Bytes kLargestSpan = 64_KiB;
+  if (gauge_.HasRoomFor(Bytes(n) + kLargestSpan)) return false;  // it was not the limit
+  Log(n);
+  return CallBack(n, failures);
+}
+
+void Limits::Log(size_t n) {
+  if (logged_.Exchange(true)) return;
+  LineWriter line;
+  line.Text("hardlimit: refused an allocation of ").Decimal(n).Text(" bytes: ");
+  line.Decimal(gauge_.counted()).Text(" of ").Decimal(gauge_.ceiling());
+  line.Text(" bytes are in use (said once)").Char('\0');
+  WarnLine(line.data());
+}
+
+bool Limits::SetCallback(Callback callback, void* context) {
+  if (callback == nullptr) {
+    registered_.StoreRelease(nullptr);
+    return true;
+  }
+  if (!runtime.EnsureStarted()) return false;
+  const HeapSection section;
+  if (!section.is_open()) return false;
+  void* memory = runtime.metadata.Allocate(Bytes(sizeof(Registered)), Bytes(alignof(Registered)));
+  if (memory == nullptr) return false;
+  registered_.StoreRelease(new (memory) Registered{callback, context});
+  return true;
+}
+
+bool Limits::CallBack(size_t n, unsigned failures) {
+  const Registered* registered = registered_.LoadAcquire();
+  ThreadBlock* block = this_thread.block;
+  if (registered == nullptr || block == nullptr || block->in_limit_callback) return false;
+  if (failures > kMostTries + 1) return false;
+  block->in_limit_callback = true;
+  const int again =
+      registered->callback(n, gauge_.counted(), gauge_.ceiling(), registered->context);
+  block->in_limit_callback = false;
+  return again != 0;
+}
+
+}  // namespace spanheap

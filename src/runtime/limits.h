@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//
+// Limits: makes the heap obey memlimit and hardlimit.
+//
+// Idea.    The gauge (pages/memory_gauge.h) knows what counts; this class sets its marks from the
+//          options, percentages by what the control groups allow now. The soft limit: a slow path
+//          that ends above the target gives back a bounded piece before its block is handed out
+//          (policy/memory_limit.h says how much). The hard limit: an allocation that was refused is
+//          tried again once everything that can go back has gone; after that the program's
+//          callback may help; then the allocation fails.
+// Threads. Any, outside of sections. The callback is called outside of every lock and section, by
+//          the thread whose allocation was refused, so it may use the heap. Allocations of its own
+//          that are refused do not call it again; other threads' may meanwhile.
+// Fails.   A soft limit never refuses: if nothing can be given back, it is passed.
+// Cost.    Two loads at the end of an allocation's slow path. Near the limit: a system call, at
+//          most for kMostReleasePerCall or what the allocation took in.
+// Go.      mheap.go allocSpan's scavenging for the memory limit; debug.SetMemoryLimit.
+// Tests.   tests/runtime/limits_test.cc; tests/faces/malloc/limits_test.py with whole programs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/annotations.h"
+#include "base/atomic.h"
+#include "base/platform.h"
+#include "base/units.h"
+#include "pages/memory_gauge.h"
+#include "policy/memory_limit.h"
+#include "sync/mutex.h"
+
+namespace spanheap {
+
+class Limits {
+ public:
+  // See sh_limit_callback in spanheap/spanheap.h: non-zero means "try again".
+  using Callback = int (*)(size_t wanted, size_t counted, size_t limit, void* context);
+
+  constexpr explicit Limits(MemoryGauge& gauge) : gauge_(gauge) {}
+
+  // The limits are what these say from here on.
+  void Set(policy::MemoryAmount soft, policy::MemoryAmount hard);
+  // What the control groups allow may have changed: percentages are computed anew. By the clock.
+  void Refresh();
+  // False: no memory for the record.
+  bool SetCallback(Callback callback, void* context);
+
+  // A slow path has just allocated, taking in about `growth`.
+  void AfterAllocation(size_t growth) {
+    if (gauge_.is_above_target()) [[unlikely]]
+      GiveBack(growth);
+  }
+  // The same for an allocation of `n` that failed for the `failures`-th time (from 1 on). True: try
+  // again.
+  SPANHEAP_COLD bool AfterFailure(size_t n, unsigned failures);
+
+  void ResetInChild() { mutex_.ResetInChild(); }
+
+ private:
+  friend struct RootRecord;  // its layout is described to tools
+
+  struct Registered {
+    Callback callback;
+    void* context;
+  };
+  // How often a callback may ask for another try of one allocation.
+  static constexpr unsigned kMostTries = 3;
+
+  SPANHEAP_COLD void GiveBack(size_t growth);
+  bool GiveBackAll();
+  bool CallBack(size_t n, unsigned failures);
+  void SetMarks(uint64_t whole);
+  void Log(size_t n);
+
+  MemoryGauge& gauge_;
+  Mutex mutex_{LockRank::kLeaf};
+  policy::MemoryAmount soft_ GUARDED_BY(mutex_);
+  policy::MemoryAmount hard_ GUARDED_BY(mutex_);
+  Atomic<bool> has_percentage_;
+  Atomic<bool> logged_;                // a refusal by this hard limit
+  Atomic<Registered*> registered_;     // in metadata, constant once published
+  Atomic<uint64_t> returning_;         // bytes that are being given back now
+  Atomic<uint64_t> patience_counted_;  // policy::Patience of the last vain attempt
+  Atomic<uint64_t> patience_at_ns_;
+};
+
+}  // namespace spanheap

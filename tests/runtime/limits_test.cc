@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+//
+// The soft and the hard limit of the process's heap: what is refused, what is given back, what the
+// program's callback may do.
+#include "runtime/limits.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/heap_fixture.h"
+#include "runtime/runtime.h"
+
+namespace spanheap {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+
+class LimitsTest : public HeapFixture {
+ protected:
+  void TearDown() override {
+    heap::SetOption("hardlimit", "off");
+    heap::SetOption("memlimit", "off");
+    heap::SetLimitCallback(nullptr, nullptr);
+    for (void* p : blocks_) heap::Free(p, "free");
+    HeapFixture::TearDown();
+    const HeapReport report = Report();
+    EXPECT_EQ(runtime.pages.gauge().counted(), report.mapped_bytes - report.released_bytes);
+  }
+  static uint64_t Counted() { return runtime.pages.gauge().counted(); }
+  static void SetLimit(const char* name, uint64_t bytes) {
+    ASSERT_TRUE(heap::SetOption(name, std::to_string(bytes).c_str()));
+  }
+  // Allocates until it fails or so many bytes are there; returns what was got.
+  size_t Take(size_t size, size_t bytes) {
+    size_t got = 0;
+    while (got < bytes) {
+      void* p = heap::Allocate(size);
+      if (p == nullptr) break;
+      Fill(p, size, 1);
+      blocks_.push_back(p);
+      got += size;
+    }
+    return got;
+  }
+  void Drop(size_t count) {
+    for (; count > 0 && !blocks_.empty(); --count) {
+      heap::Free(blocks_.back(), "free");
+      blocks_.pop_back();
+    }
+  }
+
+  std::vector<void*> blocks_;
+};
+
+TEST_F(LimitsTest, TheHardLimitRefusesEverySizeAndTheHeapGoesOn) {
+  heap::Trim(0);
+  for (const size_t size : {size_t{100}, size_t{3000}, size_t{50000}, 3 * kMiB, 40 * kMiB}) {
+    SetLimit("hardlimit", Counted() + 90 * kMiB);
+    testing::internal::CaptureStderr();
+    const size_t got = Take(size, 500 * kMiB);
+    EXPECT_EQ(heap::Allocate(60 * kMiB), nullptr);
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("hardlimit: refused an allocation of "), std::string::npos) << said;
+    EXPECT_EQ(said.find('\n'), said.size() - 1) << "one line: " << said;
+    EXPECT_LT(got, 91 * kMiB) << size;
+    EXPECT_GE(got, size == 40 * kMiB ? 80 * kMiB : 75 * kMiB) << size;
+    EXPECT_LE(Counted(), runtime.pages.gauge().ceiling() + kMiB);
+    Drop(blocks_.size() / 2);
+    EXPECT_GT(Take(size, 30 * kMiB), 25 * kMiB) << "what was freed serves again";
+    Drop(blocks_.size());
+    void* whole = heap::Allocate(70 * kMiB);
+    EXPECT_NE(whole, nullptr) << "small blocks' pages became room for a large one";
+    heap::Free(whole, "free");
+    heap::SetOption("hardlimit", "off");
+  }
+}
+
+TEST_F(LimitsTest, ReallocThatWouldPassTheHardLimitLeavesTheBlock) {
+  heap::Trim(0);
+  SetLimit("hardlimit", Counted() + 100 * kMiB);
+  void* p = heap::Allocate(60 * kMiB);
+  ASSERT_NE(p, nullptr);
+  Fill(p, 60 * kMiB, 7);
+  EXPECT_EQ(heap::Reallocate(p, 200 * kMiB, "realloc"), nullptr);
+  EXPECT_TRUE(IsFilled(p, 60 * kMiB, 7));
+  void* grown = heap::Reallocate(p, 90 * kMiB, "realloc");
+  EXPECT_NE(grown, nullptr) << "in place there is room";
+  blocks_.push_back(grown);
+}
+
+struct Helper {
+  std::vector<void*> spare;
+  int calls = 0;
+  size_t wanted = 0;
+  bool refused_inside = false;
+};
+
+int FreeOne(size_t wanted, size_t counted, size_t limit, void* context) {
+  auto& helper = *static_cast<Helper*>(context);
+  ++helper.calls;
+  helper.wanted = wanted;
+  EXPECT_LE(counted, limit);
+  void* inside = heap::Allocate(500 * kMiB);  // refused, and does not come here again
+  helper.refused_inside = inside == nullptr;
+  if (helper.spare.empty()) return 0;
+  heap::Free(helper.spare.back(), "free");
+  helper.spare.pop_back();
+  return 1;
+}
+
+TEST_F(LimitsTest, TheCallbackMayFreeMemoryAndHaveItTriedAgain) {
+  heap::Trim(0);
+  Helper helper;
+  SetLimit("hardlimit", Counted() + 120 * kMiB);
+  for (int i = 0; i < 2; ++i) helper.spare.push_back(heap::Allocate(50 * kMiB));
+  ASSERT_NE(helper.spare.back(), nullptr);
+  ASSERT_TRUE(heap::SetLimitCallback(FreeOne, &helper));
+  void* p = heap::Allocate(100 * kMiB);
+  EXPECT_NE(p, nullptr);
+  EXPECT_EQ(helper.calls, 2);
+  EXPECT_EQ(helper.wanted, 100 * kMiB);
+  EXPECT_TRUE(helper.refused_inside);
+  EXPECT_EQ(heap::Allocate(100 * kMiB), nullptr);
+  EXPECT_EQ(helper.calls, 3);
+  heap::Free(p, "free");
+}
+
+int AlwaysAgain(size_t, size_t, size_t, void* context) {
+  ++*static_cast<int*>(context);
+  return 1;
+}
+
+TEST_F(LimitsTest, ACallbackThatDoesNotHelpIsAskedThreeTimes) {
+  int calls = 0;
+  SetLimit("hardlimit", Counted() + 10 * kMiB);
+  ASSERT_TRUE(heap::SetLimitCallback(AlwaysAgain, &calls));
+  EXPECT_EQ(heap::Allocate(100 * kMiB), nullptr);
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(heap::Allocate(SIZE_MAX / 2 + 2), nullptr);
+  EXPECT_EQ(calls, 3) << "no limit refuses what no heap can give";
+}
+
+TEST_F(LimitsTest, BelowTheSoftLimitFreeMemoryIsGivenBackInsteadOfMoreBeingTaken) {
+  heap::Trim(0);
+  const uint64_t limit = Counted() + 100 * kMiB;
+  SetLimit("memlimit", limit);
+  // Two sizes that cannot use each other's free memory while anything of it is held.
+  for (int round = 0; round < 6; ++round) {
+    const size_t size = round % 2 == 0 ? 200 : 40000;
+    ASSERT_GE(Take(size, 80 * kMiB), 80 * kMiB);
+    EXPECT_LE(Counted(), limit);
+    Drop(blocks_.size());
+  }
+}
+
+TEST_F(LimitsTest, TheSoftLimitRefusesNothing) {
+  heap::Trim(0);
+  SetLimit("memlimit", Counted() + 20 * kMiB);
+  EXPECT_GE(Take(1000, 60 * kMiB), 60 * kMiB);
+}
+
+TEST_F(LimitsTest, MinheapIsKeptEvenFromTrim) {
+  ASSERT_GE(Take(40000, 60 * kMiB), 60 * kMiB);
+  Drop(blocks_.size());
+  ASSERT_TRUE(heap::SetOption("minheap", "40M"));
+  heap::Trim(0);
+  EXPECT_GE(Counted(), 38 * kMiB) << "to within a huge page";
+  EXPECT_LE(Counted(), 44 * kMiB);
+  ASSERT_TRUE(heap::SetOption("minheap", "0"));
+  heap::Trim(0);
+  EXPECT_LE(Counted(), 10 * kMiB);
+}
+
+TEST_F(LimitsTest, ThreadsTogetherKeepTheHardLimit) {
+  heap::Trim(0);
+  SetLimit("hardlimit", Counted() + 64 * kMiB);
+  std::atomic<size_t> refused{0};
+  std::atomic<uint64_t> highest{0};
+  const auto work = [&] {
+    std::vector<void*> mine;
+    for (int i = 0; i < 3000; ++i) {
+      void* p = heap::Allocate(i % 3 == 0 ? 100000 : 30000);
+      if (p == nullptr) {
+        ++refused;
+        for (size_t k = 0; k < mine.size() / 2 + 1 && !mine.empty(); ++k) {
+          heap::Free(mine.back(), "free");
+          mine.pop_back();
+        }
+        continue;
+      }
+      mine.push_back(p);
+      const uint64_t now = Counted();
+      if (now > highest) highest = now;
+    }
+    for (void* p : mine) heap::Free(p, "free");
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(refused, 0U);
+  // Tables and records are charged without asking.
+  EXPECT_LE(highest, runtime.pages.gauge().ceiling() + 2 * kMiB);
+}
+
+TEST_F(LimitsTest, APercentageIsOfWhatTheMachineAllows) {
+  ASSERT_TRUE(heap::SetOption("hardlimit", "50%"));
+  EXPECT_NE(runtime.pages.gauge().ceiling(), MemoryGauge::kNone);
+  const uint64_t half = runtime.pages.gauge().ceiling();
+  ASSERT_TRUE(heap::SetOption("hardlimit", "100%"));
+  EXPECT_NEAR(static_cast<double>(runtime.pages.gauge().ceiling()), 2.0 * static_cast<double>(half),
+              4);
+  runtime.limits.Refresh();
+  EXPECT_NEAR(static_cast<double>(runtime.pages.gauge().ceiling()), 2.0 * static_cast<double>(half),
+              4);
+  ASSERT_TRUE(heap::SetOption("hardlimit", "off"));
+  EXPECT_EQ(runtime.pages.gauge().ceiling(), MemoryGauge::kNone);
+}
+
+}  // namespace
+}  // namespace spanheap
