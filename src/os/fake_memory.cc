@@ -104,15 +104,69 @@ bool FakeMemory::MakeInaccessible(Address start, Bytes size) {
   SPANHEAP_CHECK(states_.IsAll(start, size, RangeState::kReady) && "MakeInaccessible: not Ready");
   if (is_backed() && !TheMemory().MakeInaccessible(start, size)) return false;
   states_.Set(start, size, RangeState::kReserved);
+  ForgetAdvice(start, size);
   return true;
 }
 
-void FakeMemory::AdviseHuge(Address start, Bytes size) {
+bool FakeMemory::AdviseHuge(Address start, Bytes size) {
   Guard guard(*this);
   ++calls_.advise_huge;
   CheckAligned(start, size);
-  SPANHEAP_CHECK(states_.IsAll(start, size, RangeState::kReady) && "AdviseHuge: not Ready");
+  SPANHEAP_CHECK(states_.IsKnown(start, size) && "AdviseHuge: not ours");
+  if (refuses_advice_) return false;
+  huge_.Set(start, size, RangeState::kReady);
+  ordinary_.Set(start, size, RangeState::kNone);
   if (is_backed()) TheMemory().AdviseHuge(start, size);
+  return true;
+}
+
+bool FakeMemory::AdviseOrdinary(Address start, Bytes size) {
+  Guard guard(*this);
+  ++calls_.advise_ordinary;
+  CheckAligned(start, size);
+  SPANHEAP_CHECK(states_.IsKnown(start, size) && "AdviseOrdinary: not ours");
+  if (refuses_advice_) return false;
+  huge_.Set(start, size, RangeState::kNone);
+  ordinary_.Set(start, size, RangeState::kReady);
+  if (is_backed()) TheMemory().AdviseOrdinary(start, size);
+  return true;
+}
+
+bool FakeMemory::Collapse(Address start, Bytes size) {
+  Guard guard(*this);
+  ++calls_.collapse;
+  CheckAligned(start, size);
+  SPANHEAP_CHECK(states_.IsAll(start, size, RangeState::kReady) && "Collapse: not Ready");
+  return !refuses_advice_;
+}
+
+Bytes FakeMemory::ResidentIn(Address start, Bytes size) {
+  Guard guard(*this);
+  CheckAligned(start, size);
+  SPANHEAP_CHECK(states_.IsKnown(start, size) && "ResidentIn: not ours");
+  return Bytes(size.value / 100 * resident_percent_);
+}
+
+uint64_t FakeMemory::TouchFirst_ns(Address start) {
+  Guard guard(*this);
+  ++calls_.first_touches;
+  SPANHEAP_CHECK(states_.At(start) == RangeState::kReady && "TouchFirst: not Ready");
+  return touch_ns_;
+}
+
+MemoryState FakeMemory::ReadState() {
+  Guard guard(*this);
+  return state_;
+}
+
+bool FakeMemory::IsAdvisedHuge(Address a) const {
+  Guard guard(*this);
+  return huge_.At(a) == RangeState::kReady;
+}
+
+bool FakeMemory::IsAdvisedOrdinary(Address a) const {
+  Guard guard(*this);
+  return ordinary_.At(a) == RangeState::kReady;
 }
 
 Address FakeMemory::Resize(Address start, Bytes old_size, Bytes new_size, Address target) {
@@ -144,6 +198,13 @@ void FakeMemory::Unreserve(Address start, Bytes size) {
   SPANHEAP_CHECK(states_.IsKnown(start, size) && "Unreserve: not ours");
   if (is_backed()) TheMemory().Unreserve(start, size);
   states_.Set(start, size, RangeState::kNone);
+  ForgetAdvice(start, size);
+}
+
+// A fresh mapping has none.
+void FakeMemory::ForgetAdvice(Address start, Bytes size) {
+  huge_.Set(start, size, RangeState::kNone);
+  ordinary_.Set(start, size, RangeState::kNone);
 }
 
 void FakeMemory::RefuseOnly(uint64_t n) {

@@ -31,6 +31,9 @@ class FakeMemory final : public Memory {
     uint64_t release_lazily = 0;
     uint64_t make_inaccessible = 0;
     uint64_t advise_huge = 0;
+    uint64_t advise_ordinary = 0;
+    uint64_t collapse = 0;
+    uint64_t first_touches = 0;
     uint64_t resize = 0;
     uint64_t unreserve = 0;
     uint64_t refused = 0;
@@ -54,7 +57,12 @@ class FakeMemory final : public Memory {
   bool ReleaseLazily(Address start, Bytes size) override;
   void ReleaseMany(const MemoryRange* ranges, size_t count, bool* released) override;
   bool MakeInaccessible(Address start, Bytes size) override;
-  void AdviseHuge(Address start, Bytes size) override;
+  bool AdviseHuge(Address start, Bytes size) override;
+  bool AdviseOrdinary(Address start, Bytes size) override;
+  bool Collapse(Address start, Bytes size) override;
+  Bytes ResidentIn(Address start, Bytes size) override;
+  uint64_t TouchFirst_ns(Address start) override;
+  MemoryState ReadState() override;
   Address Resize(Address start, Bytes old_size, Bytes new_size, Address target) override;
   void Unreserve(Address start, Bytes size) override;
 
@@ -67,6 +75,17 @@ class FakeMemory final : public Memory {
   // Release is refused, as it is for locked pages.
   void set_locked(bool locked) { locked_ = locked; }
 
+  // What the three calls about advice answer from now on.
+  void set_advice_is_refused(bool refused) { refuses_advice_ = refused; }
+  // What ResidentIn, TouchFirst_ns and ReadState answer.
+  void set_resident_percent(unsigned percent) { resident_percent_ = percent; }
+  void set_touch_ns(uint64_t duration_ns) { touch_ns_ = duration_ns; }
+  void set_state(const MemoryState& state) { state_ = state; }
+
+  // What the last advice about an address was.
+  bool IsAdvisedHuge(Address a) const;
+  bool IsAdvisedOrdinary(Address a) const;
+  const RangeStates& advised_huge() const { return huge_; }
   const Calls& calls() const { return calls_; }
   RangeState StateAt(Address a) const;
   Bytes reserved_bytes() const { return states_.Total(RangeState::kReserved); }
@@ -78,6 +97,7 @@ class FakeMemory final : public Memory {
   class Guard;
 
   bool IsRefused();
+  void ForgetAdvice(Address start, Bytes size);
   Address Place(Bytes size, Bytes alignment, const char* name);
   bool is_backed() const { return backing_ == Backing::kKernel; }
 
@@ -88,7 +108,13 @@ class FakeMemory final : public Memory {
   bool refuses_all_after_ = false;
   uint64_t until_refusal_ = 0;  // refusable calls until the refused one, it included; 0: none
   Calls calls_;
+  bool refuses_advice_ = false;
+  unsigned resident_percent_ = 100;
+  uint64_t touch_ns_ = 300'000;
+  MemoryState state_{16_GiB, 15_GiB, false};
   RangeStates states_;
+  RangeStates huge_;      // advised so, as kReady
+  RangeStates ordinary_;  // advised so, as kReady
   mutable pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
 };
 

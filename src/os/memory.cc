@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "os/clock.h"
 #include "os/keep_errno.h"
 
 namespace spanheap::os {
@@ -23,6 +24,7 @@ constexpr int kSetVmaAnonName = 0;   // PR_SET_VMA_ANON_NAME
 constexpr int kMremapDontUnmap = 4;  // MREMAP_DONTUNMAP, Linux 5.7
 constexpr int kPidfdSelf = -10000;   // PIDFD_SELF_THREAD, Linux 6.14: names us without a descriptor
 constexpr size_t kMostVectored = 128;
+constexpr int kAdviseCollapse = 25;  // MADV_COLLAPSE, Linux 6.1
 constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
@@ -122,6 +124,21 @@ size_t ReleaseRow(const MemoryRange* ranges, size_t count) {
   return done;
 }
 
+// A byte for each OS page, asked for in pieces.
+Bytes CountResident(Address start, Bytes size) {
+  constexpr size_t kPiece = 1024;
+  unsigned char resident[kPiece];
+  Bytes found;
+  while (size.value != 0) {
+    const Bytes piece = std::min(size, PageSize() * kPiece);
+    if (mincore(PointerTo(start), piece.value, resident) != 0) return Bytes(0);
+    for (size_t i = 0; i < piece / PageSize(); ++i) found += PageSize() * (resident[i] & 1U);
+    start += piece;
+    size -= piece;
+  }
+  return found;
+}
+
 // Ready or Reserved -> Reserved. A fresh mapping over the old one: mprotect would keep the charge.
 bool Drop(Address start, Bytes size) { return MapInaccessible(start, size, MAP_FIXED).value != 0; }
 
@@ -207,11 +224,37 @@ class KernelMemory final : public Memory {
     return Drop(start, size);
   }
 
-  void AdviseHuge(Address start, Bytes size) override {
+  bool AdviseHuge(Address start, Bytes size) override {
     KeepErrno keep;
     CheckRange(start, size);
-    Advise(start, size, MADV_HUGEPAGE);
+    return Advise(start, size, MADV_HUGEPAGE);
   }
+
+  bool AdviseOrdinary(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    return Advise(start, size, MADV_NOHUGEPAGE);
+  }
+
+  bool Collapse(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    return Advise(start, size, kAdviseCollapse);
+  }
+
+  Bytes ResidentIn(Address start, Bytes size) override {
+    KeepErrno keep;
+    CheckRange(start, size);
+    return CountResident(start, size);
+  }
+
+  uint64_t TouchFirst_ns(Address start) override {
+    const uint64_t before = MonotonicNow_ns();
+    *PointerTo<volatile char>(start) = 0;
+    return MonotonicNow_ns() - before;
+  }
+
+  MemoryState ReadState() override { return ReadMemoryState(); }
 
   Address Resize(Address start, Bytes old_size, Bytes new_size, Address target) override {
     KeepErrno keep;

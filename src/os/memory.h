@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/units.h"
+#include "os/huge_page_settings.h"
 
 namespace spanheap::os {
 
@@ -41,8 +42,19 @@ class Memory {
   virtual void ReleaseMany(const MemoryRange* ranges, size_t count, bool* released) = 0;
   // Ready -> Reserved: content and commit charge are dropped.
   virtual bool MakeInaccessible(Address start, Bytes size) = 0;
-  // Asks for huge pages in a Ready range; to be called before first touch. A refusal is ignored.
-  virtual void AdviseHuge(Address start, Bytes size) = 0;
+  // Asks for huge pages in a Reserved or Ready range: to be called before first touch, and good for
+  // every later one. False: refused (the kernel has none), nothing has changed.
+  virtual bool AdviseHuge(Address start, Bytes size) = 0;
+  // Asks for ordinary pages there from now on; huge ones that are there stay. False: refused.
+  virtual bool AdviseOrdinary(Address start, Bytes size) = 0;
+  // Gathers what is in a Ready range into huge pages at once; milliseconds for each, so never where
+  // somebody waits. False: refused, or no huge page could be had for some part.
+  virtual bool Collapse(Address start, Bytes size) = 0;
+  // How much of a range the process holds memory for; 0 too when the kernel does not tell.
+  virtual Bytes ResidentIn(Address start, Bytes size) = 0;
+  // Writes a zero to the first byte of a Ready range nobody uses, and returns how long that took.
+  virtual uint64_t TouchFirst_ns(Address start) = 0;
+  virtual MemoryState ReadState() = 0;
   // Changes the size of the Ready range at `start`. With a null target, in place: the bytes behind
   // it up to the new end must be Reserved and become Ready (zero), or the tail becomes Reserved.
   // Else the content moves to `target`, where new_size bytes must be Reserved, and the whole old

@@ -104,6 +104,23 @@ TEST(FakeMemoryTest, ThreadsShareIt) {
   EXPECT_EQ(memory.range_count(), 1U);
 }
 
+TEST(FakeMemoryTest, RemembersTheLastAdviceUntilTheMappingGoes) {
+  FakeMemory memory(Backing::kNone);
+  const Address a = memory.Reserve(8_MiB, 1_MiB, nullptr);
+  EXPECT_TRUE(memory.AdviseHuge(a, 4_MiB));
+  EXPECT_TRUE(memory.AdviseOrdinary(a + 2_MiB, 4_MiB));
+  EXPECT_TRUE(memory.IsAdvisedHuge(a + 1_MiB));
+  EXPECT_FALSE(memory.IsAdvisedHuge(a + 3_MiB));
+  EXPECT_TRUE(memory.IsAdvisedOrdinary(a + 5_MiB));
+  memory.set_advice_is_refused(true);
+  EXPECT_FALSE(memory.AdviseHuge(a + 2_MiB, 1_MiB));
+  EXPECT_FALSE(memory.IsAdvisedHuge(a + 2_MiB));
+  ASSERT_TRUE(memory.MakeReady(a, 1_MiB));
+  ASSERT_TRUE(memory.MakeInaccessible(a, 1_MiB));
+  EXPECT_FALSE(memory.IsAdvisedHuge(a));
+  EXPECT_TRUE(memory.IsAdvisedHuge(a + 1_MiB));
+}
+
 TEST(FakeMemoryDeathTest, DiesOnForbiddenTransitions) {
   FakeMemory memory(Backing::kNone);
   const Address a = memory.Reserve(8_MiB, 1_MiB, nullptr);
@@ -113,7 +130,10 @@ TEST(FakeMemoryDeathTest, DiesOnForbiddenTransitions) {
   EXPECT_DEATH(memory.Release(a + 1_MiB, 2_MiB), "Release: not Ready");
   EXPECT_DEATH(memory.ReleaseLazily(a + 4_MiB, 1_MiB), "ReleaseLazily: not Ready");
   EXPECT_DEATH(memory.MakeInaccessible(a + 4_MiB, 1_MiB), "MakeInaccessible: not Ready");
-  EXPECT_DEATH(memory.AdviseHuge(a + 4_MiB, 1_MiB), "AdviseHuge: not Ready");
+  EXPECT_DEATH(memory.AdviseHuge(a + 7_MiB, 2_MiB), "AdviseHuge: not ours");
+  EXPECT_DEATH(memory.AdviseOrdinary(a + 7_MiB, 2_MiB), "AdviseOrdinary: not ours");
+  EXPECT_DEATH(memory.Collapse(a + 1_MiB, 2_MiB), "Collapse: not Ready");
+  EXPECT_DEATH(memory.TouchFirst_ns(a + 4_MiB), "TouchFirst: not Ready");
   EXPECT_DEATH(memory.Resize(a, 1_MiB, 2_MiB, Address()), "not Reserved");
   EXPECT_DEATH(memory.Resize(a, 2_MiB, 2_MiB, a + 1_MiB), "not Reserved");
   EXPECT_DEATH(memory.Unreserve(a, 9_MiB), "Unreserve: not ours");

@@ -223,6 +223,43 @@ TEST_F(MemoryTest, RefusesFromTheNthCallOn) {
   EXPECT_TRUE(memory_.MakeReady(base_ + 2_MiB, 1_MiB));
 }
 
+TEST_F(MemoryTest, CountsWhatIsResident) {
+  ASSERT_TRUE(memory_.MakeReady(base_, 8_MiB));
+  EXPECT_EQ(memory_.ResidentIn(base_, 8_MiB), Bytes(0));
+  memset(At(base_ + 1_MiB), 1, (1_MiB).value);
+  EXPECT_GE(memory_.ResidentIn(base_, 8_MiB), 1_MiB);
+  EXPECT_EQ(memory_.ResidentIn(base_ + 1_MiB, 1_MiB), 1_MiB);
+  EXPECT_EQ(memory_.ResidentIn(base_ + 4_MiB, 4_MiB), Bytes(0));
+}
+
+TEST_F(MemoryTest, AFirstTouchMakesThePageResidentAndZero) {
+  ASSERT_TRUE(memory_.MakeReady(base_, 2_MiB));
+  EXPECT_GT(memory_.TouchFirst_ns(base_), 0U);
+  EXPECT_GE(memory_.ResidentIn(base_, 2_MiB), PageSize());
+  EXPECT_TRUE(IsZero(base_, 2_MiB));
+}
+
+TEST_F(MemoryTest, AdviceIsTakenBeforeAndAfterMemoryIsReady) {
+  if (!ReadHugePageSettings().are_possible()) GTEST_SKIP() << "this system has no huge pages";
+  errno = 44;
+  EXPECT_TRUE(memory_.AdviseHuge(base_, 4_MiB));
+  ASSERT_TRUE(memory_.MakeReady(base_, 8_MiB));
+  EXPECT_TRUE(memory_.AdviseHuge(base_ + 4_MiB, 4_MiB));
+  EXPECT_TRUE(memory_.AdviseOrdinary(base_, 2_MiB));
+  At(base_)[0] = 1;
+  EXPECT_EQ(memory_.ResidentIn(base_, 2_MiB), PageSize());
+  EXPECT_EQ(errno, 44);
+}
+
+TEST_F(MemoryTest, ARefusedCollapseKeepsErrnoAndContent) {
+  ASSERT_TRUE(memory_.MakeReady(base_, 1_MiB));
+  At(base_)[5] = 6;
+  errno = 45;
+  memory_.Collapse(base_, 1_MiB);  // less than a huge page: nothing to gather
+  EXPECT_EQ(errno, 45);
+  EXPECT_EQ(At(base_)[5], 6);
+}
+
 using MemoryDeathTest = MemoryTest;
 
 TEST_F(MemoryDeathTest, DiesOnRangesOffTheOsPage) {
