@@ -17,6 +17,15 @@ constexpr Pages kRefillFor{16};
 
 uint32_t ChunksFor(Pages n) { return static_cast<uint32_t>(DivideUp(n.value, kChunkPages.value)); }
 
+constexpr Bytes BytesOf(Count chunks) { return Bytes(size_t{chunks.value} << kChunkShift); }
+
+// Of a step of growth of this kind.
+Count Length(HugeGrowth::Step step, Count needed, Count usual) {
+  constexpr Count kHuge(static_cast<uint32_t>(HugePagePolicy::kStep / kChunkSize));
+  if (step == HugeGrowth::Step::kHuge) return std::max(usual, kHuge);
+  return step == HugeGrowth::Step::kSample ? needed : usual;
+}
+
 uint64_t BytesIn(uint64_t pages) { return pages << kPageShift; }
 
 }  // namespace
@@ -27,8 +36,11 @@ bool PageHeap::Init(os::Memory& memory, const PageHeapOptions& options) {
   memory_ = &memory;
   is_strict_ = options.limits.strict_overcommit || options.limits.data != os::kUnlimited;
   NoteSpace();
+  const auto units = ReleaseUnitsFor(options.os_page, options.huge_page);
+  unit_ = units.huge_page;
+  huge_growth_.Init(memory, unit_ == 0 ? nullptr : options.huge_pages);
   MutexLock lock(lock_);
-  pages_.Init(space_.AllocatorTables(), ReleaseUnitsFor(options.os_page, options.huge_page));
+  pages_.Init(space_.AllocatorTables(), units);
   return true;
 }
 
@@ -172,16 +184,28 @@ Count PageHeap::StepFor(Count chunks) const {
   return std::max(chunks, Count(step));
 }
 
+HugeGrowth::Step PageHeap::NextStep(Count needed, Count usual) {
+  if (is_strict_) return HugeGrowth::Step::kUsual;  // what is charged for grows by what it must
+  // Relaxed: as in StepFor.
+  return huge_growth_.Next(Bytes(grown_.LoadRelaxed()), BytesOf(needed), BytesOf(usual));
+}
+
 ChunkRange PageHeap::GrowFor(Count chunks, Bytes alignment) {
   const ChunkRange needed = space_.FindRoom(chunks, alignment);
   if (needed.size().value == 0) return {};
-  const ChunkRange wide = space_.Widen(needed, StepFor(chunks));
-  if (GrowRange(wide)) return wide;
-  return wide != needed && GrowRange(needed) ? needed : ChunkRange{};
+  const Count usual = StepFor(chunks);
+  const HugeGrowth::Step step = NextStep(chunks, usual);
+  const ChunkRange wide = space_.Widen(needed, Length(step, chunks, usual));
+  if (GrowRange(wide, step)) return wide;
+  if (wide == needed) return {};
+  return GrowRange(needed, HugeGrowth::Step::kUsual) ? needed : ChunkRange{};
 }
 
-bool PageHeap::GrowRange(ChunkRange chunks) {
+bool PageHeap::GrowRange(ChunkRange chunks, HugeGrowth::Step step) {
   if (!space_.MakeReady(chunks)) return false;
+  const bool is_advised =
+      huge_growth_.Apply(step, AddressOf(FirstPage(chunks.begin)), BytesOf(chunks.size()));
+  if (is_advised) space_.SetAdvised(chunks, true);
   bool is_grown;
   uint64_t grown;
   {
@@ -229,7 +253,8 @@ bool PageHeap::GrowOver(PageIndex end, Pages more) {
     const PageIndex border = FirstPage(missing.begin);
     if (border > end && !pages_.AllFree(end, border - end)) return false;
   }
-  return space_.HasRoom(missing) && GrowRange(missing);
+  if (!space_.HasRoom(missing)) return false;
+  return GrowRange(missing, NextStep(missing.size(), missing.size()));
 }
 
 // ---- giving back to the OS
@@ -323,6 +348,9 @@ Pages PageHeap::Release(const Claims& claims) {
   if (claims.count == 0) return Pages(0);
   bool given[kClaims];
   const bool is_lazy = lazy_release_.LoadRelaxed();  // relaxed: a preference
+  for (unsigned i = 0; i < claims.count; ++i) {
+    KeepHolesOpen(claims.runs[i].first, claims.runs[i].count);
+  }
   Advise(claims, is_lazy, given);
   MutexLock lock(lock_);
   Pages released;
@@ -335,6 +363,31 @@ Pages PageHeap::Release(const Claims& claims) {
   }
   NoteBackedLocked();
   return released;
+}
+
+// Part of a huge page is about to become a hole. The kernel would fill it again in its own time.
+void PageHeap::KeepHolesOpen(PageIndex first, Pages n) {
+  if (unit_ == 0 || (PageInChunk(first) % unit_ == 0 && n.value % unit_ == 0)) return;
+  const ChunkIndex last = ChunkOf(first + (n - Pages(1)));
+  for (ChunkIndex c = ChunkOf(first); c <= last; ++c) {
+    if (space_.IsAdvised(c)) TakeAdviceBack(space_.AdvisedAround(c));
+  }
+}
+
+// The bits go first: who sees them asks for nothing that this call would undo.
+void PageHeap::TakeAdviceBack(ChunkRange chunks) {
+  space_.SetAdvised(chunks, false);
+  memory_->AdviseOrdinary(AddressOf(FirstPage(chunks.begin)), BytesOf(chunks.size()));
+}
+
+void PageHeap::ForgetHugeAdvice() {
+  for (ChunkIndex c(1); c < space_.capacity();) {
+    c = space_.FirstAdvised(c);
+    if (c >= space_.capacity()) return;
+    const ChunkRange around = space_.AdvisedAround(c);
+    TakeAdviceBack(around);
+    c = around.end;
+  }
 }
 
 // Where overcommit is strict or data is limited, only inaccessible memory is not charged for:

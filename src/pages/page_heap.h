@@ -22,6 +22,7 @@
 #include "base/annotations.h"
 #include "base/atomic.h"
 #include "base/units.h"
+#include "pages/huge_pages.h"
 #include "pages/memory_gauge.h"
 #include "pages/page_allocator.h"
 #include "pages/page_cache.h"
@@ -96,6 +97,15 @@ class PageHeap {
   // Makes wholly free chunks inaccessible, so that they count against no limit. Returns their
   // pages.
   Pages ReleaseChunks(Pages at_most) EXCLUDES(growth_lock_, lock_);
+  // Huge pages were asked for where p lies, and will be there at its next first touch: give such
+  // memory back in whole huge pages. Giving back less takes the advice back for the 32 MiB around,
+  // so that the kernel does not fill the hole again. Any page of the heap.
+  bool IsAdvisedHuge(PageIndex p) const { return space_.IsAdvised(ChunkOf(p)); }
+  // To be called, with no lock held, before these pages or a part of them are given back to the OS
+  // by somebody else than this heap, which does it by itself.
+  void KeepHolesOpen(PageIndex first, Pages n) EXCLUDES(lock_);
+  // Takes all advice back: memory has become scarce, and no first touch shall wait for a huge page.
+  void ForgetHugeAdvice() EXCLUDES(lock_);
   // What was freed until now may go back unforced from here on. To be called by the clock.
   void NextGeneration();
 
@@ -125,9 +135,11 @@ class PageHeap {
   PageRun AllocateLocked(Pages n, Pages alignment) REQUIRES(lock_);
   SPANHEAP_NOINLINE PageRun AllocateByGrowing(Pages n, Pages alignment) EXCLUDES(lock_);
   ChunkRange GrowFor(Count chunks, Bytes alignment) REQUIRES(growth_lock_) EXCLUDES(lock_);
-  bool GrowRange(ChunkRange chunks) REQUIRES(growth_lock_) EXCLUDES(lock_);
+  bool GrowRange(ChunkRange chunks, HugeGrowth::Step step) REQUIRES(growth_lock_) EXCLUDES(lock_);
+  void TakeAdviceBack(ChunkRange chunks) EXCLUDES(lock_);
   bool GrowOver(PageIndex end, Pages more) REQUIRES(growth_lock_) EXCLUDES(lock_);
   Count StepFor(Count chunks) const REQUIRES(growth_lock_);
+  HugeGrowth::Step NextStep(Count needed, Count usual) REQUIRES(growth_lock_);
   void NoteSpace() REQUIRES(growth_lock_);
   bool FillCache(PageCache& cache) EXCLUDES(lock_);
   void FreeLocked(PageIndex first, Pages n) REQUIRES(lock_);
@@ -149,9 +161,11 @@ class PageHeap {
   void* keeper_ = nullptr;
   Atomic<bool> lazy_release_;
   MemoryGauge gauge_;
+  uint32_t unit_ = 0;       // pages of a huge page; 0: none; const after Init
   bool is_strict_ = false;  // ready memory counts, used or not; const after Init
 
   Mutex growth_lock_{LockRank::kPageSpace};
+  HugeGrowth huge_growth_ GUARDED_BY(growth_lock_);
   PageSpace space_;              // changed under the growth lock; conversions are open to all
   Atomic<uint64_t> grown_;       // bytes; these four are changed under the growth lock
   Atomic<uint64_t> peak_grown_;  // bytes

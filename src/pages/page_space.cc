@@ -2,6 +2,7 @@
 #include "pages/page_space.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/check.h"
 
@@ -17,6 +18,9 @@ constexpr Bytes kArenaAhead = 64_MiB;  // a first sparse arena; later ones grow 
 // Below this limit on locked memory no program locks all it maps, whatever we reserve.
 constexpr Bytes kLockableLimit = 256_MiB;
 
+// Advice is taken back from so many at once: 32 MiB, so that mappings stay few.
+constexpr uint32_t kAdviceChunks = 8;
+
 constexpr Bytes BytesOf(Count chunks) { return Bytes(size_t{chunks.value} << kChunkShift); }
 constexpr Count ChunksIn(Bytes n) {
   return Count(static_cast<uint32_t>(std::min<size_t>(n.value >> kChunkShift, 1U << 22)));
@@ -30,7 +34,7 @@ struct PageSpace::Layout {
   explicit Layout(Count chunks)
       : shape(SummaryShape::For(chunks)),
         whole(Whole(shape.UpperEntries() * sizeof(RunSummary) +
-                    DivideUp(chunks.value, 32) * sizeof(uint32_t) +
+                    2 * DivideUp(chunks.value, 32) * sizeof(uint32_t) +
                     2 * kMaxRanges * sizeof(ChunkRange) +
                     kMaxArenas * (sizeof(Arena) + sizeof(Atomic<uint16_t>)))),
         class_of(Whole(size_t{chunks.value} * kChunkPages.value)),
@@ -135,6 +139,8 @@ bool PageSpace::ReserveTables(Count chunks, Count linear) {
   range_storage_ = PointerTo<ChunkRange>(carve(Bytes(2 * kMaxRanges * sizeof(ChunkRange))));
   arenas_ = PointerTo<Arena>(carve(Bytes(kMaxArenas * sizeof(Arena))));
   ready_ = PointerTo<Atomic<uint32_t>>(carve(Bytes(DivideUp(chunks.value, 32) * sizeof(uint32_t))));
+  advised_ =
+      PointerTo<Atomic<uint32_t>>(carve(Bytes(DivideUp(chunks.value, 32) * sizeof(uint32_t))));
   by_address_ = PointerTo<Atomic<uint16_t>>(at);
   at = base + layout.whole;
   class_of_.Init(carve(layout.class_of), layout.class_of);
@@ -226,11 +232,42 @@ bool PageSpace::MakeReady(ChunkRange r) {
 
 bool PageSpace::MakeInaccessible(ChunkRange r) {
   if (!memory_->MakeInaccessible(AddressOf(FirstPage(r.begin)), BytesOf(r.size()))) return false;
+  SetAdvised(r, false);  // a new mapping knows of none
   for (ChunkIndex c = r.begin; c < r.end; ++c) {
     ready_[c.value / 32].FetchAnd(~(uint32_t{1} << (c.value % 32)));
   }
   SPANHEAP_CHECK(room_.Add(r));
   return true;
+}
+
+// ---- huge pages
+
+void PageSpace::SetAdvised(ChunkRange r, bool advised) {
+  for (ChunkIndex c = r.begin; c < r.end; ++c) {
+    const uint32_t bit = uint32_t{1} << (c.value % 32);
+    if (advised) {
+      advised_[c.value / 32].FetchOr(bit);
+    } else {
+      advised_[c.value / 32].FetchAnd(~bit);
+    }
+  }
+}
+
+ChunkRange PageSpace::AdvisedAround(ChunkIndex c) const {
+  const ChunkIndex low(static_cast<uint32_t>(RoundDown(c.value, kAdviceChunks)));
+  ChunkRange found{c, c + Count(1)};
+  while (found.begin > low && IsAdvised(found.begin - Count(1))) found.begin -= Count(1);
+  while (found.end < low + Count(kAdviceChunks) && IsAdvised(found.end)) ++found.end;
+  return found;
+}
+
+ChunkIndex PageSpace::FirstAdvised(ChunkIndex c) const {
+  for (; c < capacity_; c = ChunkIndex(static_cast<uint32_t>(RoundDown(c.value, 32) + 32))) {
+    // Relaxed: the bits stand for themselves.
+    const uint32_t rest = advised_[c.value / 32].LoadRelaxed() >> (c.value % 32);
+    if (rest != 0) return c + Count(static_cast<uint32_t>(std::countr_zero(rest)));
+  }
+  return c;
 }
 
 // ---- arenas

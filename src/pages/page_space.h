@@ -46,12 +46,15 @@ struct alignas(kCacheLine) PageTables {
   Atomic<uint32_t>* span_of = nullptr;
 };
 
+class HugePages;
+
 struct PageHeapOptions {
   Bytes reserve;        // address space to reserve; 0: by the limits
   bool sparse = false;  // arenas on demand even if a reservation would be granted
   os::MemoryLimits limits{os::kUnlimited, os::kUnlimited, os::kUnlimited, false};
   Bytes os_page{4096};
-  Bytes huge_page{0};  // 0: none usable
+  Bytes huge_page{0};               // 0: none usable
+  HugePages* huge_pages = nullptr;  // who asks the OS for them; null: nobody does
 };
 
 class PageSpace {
@@ -71,6 +74,15 @@ class PageSpace {
   // Makes pages and table parts of a range that has room ready. False: nothing has changed, but
   // that table parts may be ready.
   bool MakeReady(ChunkRange r);
+  // Whether huge pages were asked for in a ready chunk, and not taken back since. Any thread.
+  bool IsAdvised(ChunkIndex c) const {
+    return (advised_[c.value / 32].LoadRelaxed() >> (c.value % 32) & 1) != 0;
+  }
+  void SetAdvised(ChunkRange r, bool advised);
+  // c and its advised neighbours in its aligned 32 MiB: what to take advice back from at once.
+  ChunkRange AdvisedAround(ChunkIndex c) const;
+  // The lowest advised chunk >= c; capacity() or more if there is none.
+  ChunkIndex FirstAdvised(ChunkIndex c) const;
   // Gives a range back that was made ready, as room. False: refused, nothing has changed.
   bool MakeInaccessible(ChunkRange r);
 
@@ -153,6 +165,7 @@ class PageSpace {
   RunSummary* upper_ = nullptr;          // heap lock (the allocator's)
   ChunkRange* range_storage_ = nullptr;  // the allocator's, then room_'s
   Atomic<uint32_t>* ready_ = nullptr;  // a bit per chunk: made ready; changed under the growth lock
+  Atomic<uint32_t>* advised_ = nullptr;  // a bit per chunk: huge pages were asked for
   // Arenas in the order they came, and their numbers sorted by address. Changed under the growth
   // lock; arena_version_ is odd meanwhile.
   Arena* arenas_ = nullptr;

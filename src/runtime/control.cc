@@ -52,6 +52,7 @@ void PrepareThreadBeforeTls() {
 bool SetOption(const char* name, const char* value) {
   if (strcmp(name, "refuse_after") == 0) return SetRefusal(value);
   if (options.Set(name, value) != OptionResult::kDone) return false;
+  runtime.huge_pages.SetMode(options.hugepages);
   ObeyOptions();
   if (strstr(name, "limit") != nullptr && runtime.EnsureStarted()) {
     runtime.limits.Set(options.memlimit, options.hardlimit);

@@ -165,6 +165,7 @@ void WriteText(const Options& from, ValueWriter& out) {
 
 constexpr const char* kForeignNames[] = {"abort", "ignore", nullptr};
 constexpr const char* kZeroReallocNames[] = {"free", "abort", nullptr};
+constexpr const char* kHugePageNames[] = {"auto", "off", "eager", nullptr};
 constexpr const char* kStatsNames[] = {"never", "exit", nullptr};
 
 struct Row {
@@ -188,6 +189,7 @@ constexpr Row kRows[] = {
     Choice<&Options::foreign, kForeignNames>("foreign"),
     Choice<&Options::zero_realloc, kZeroReallocNames>("zero_realloc"),
     {"reserve", true, ReadBytes<&Options::reserve>, WriteBytes<&Options::reserve>},
+    Choice<&Options::hugepages, kHugePageNames>("hugepages"),
     {"sample", false, ReadBytes<&Options::sample>, WriteBytes<&Options::sample>},
     {"memlimit", false, ReadAmount<&Options::memlimit>, WriteAmount<&Options::memlimit>},
     {"hardlimit", false, ReadAmount<&Options::hardlimit>, WriteAmount<&Options::hardlimit>},

@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "base/units.h"
+#include "policy/huge_page_policy.h"
 #include "policy/memory_limit.h"
 
 namespace spanheap {
@@ -41,6 +42,8 @@ struct Options {
   ZeroRealloc zero_realloc = ZeroRealloc::kFree;
   // reserve=SIZE: address space to reserve at start; 0: as much as is sensible.
   Bytes reserve{0};
+  // hugepages=auto|off|eager: ask for huge pages where they pay; never; wherever the heap grows.
+  HugePageMode hugepages = HugePageMode::kAuto;
   // sample=SIZE: one in so many allocated bytes gets a block with a record of its own, on average;
   // 0: none. Each thread follows a change at its next sample.
   Bytes sample{0};

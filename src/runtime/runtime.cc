@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/runtime.h"
 
+#include "os/clock.h"
+#include "os/huge_page_settings.h"
 #include "os/limits.h"
 #include "os/memory.h"
 #include "runtime/occupied.h"
@@ -67,7 +69,10 @@ bool Runtime::StartLocked() {
   page_options.limits = os::ReadMemoryLimits();
   page_options.os_page = os::PageSize();
   page_options.huge_page = os::HugePageSize();
+  page_options.huge_pages = &huge_pages;
   os::Memory& memory = os::TheMemory();
+  huge_pages.Init(memory, os::ReadHugePageSettings(), os::MonotonicNow_ns);
+  huge_pages.SetMode(options.hugepages);
   gate.Init();
   metadata.Init(memory, &pages.gauge());
   // A start that was refused after this goes on from here.

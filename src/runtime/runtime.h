@@ -11,6 +11,7 @@
 // Go.         malloc.go mallocinit, proc.go.
 #pragma once
 
+#include "pages/huge_pages.h"
 #include "pages/page_heap.h"
 #include "runtime/bootstrap.h"
 #include "runtime/limits.h"
@@ -38,6 +39,7 @@ class Runtime {
   void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS;
   void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS;
 
+  HugePages huge_pages;
   PageHeap pages;
   MetadataArena metadata;
   SpanHeap spans;

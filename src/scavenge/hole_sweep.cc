@@ -80,6 +80,10 @@ void HoleSweep::Consider(uint32_t index, Batch& batch, PageCache& cache) {
 
 Bytes HoleSweep::Release(os::Memory& memory, Batch& batch, PageCache& cache) {
   bool released[kMostRanges];
+  for (unsigned i = 0; i < batch.span_count; ++i) {
+    const Span& span = *batch.taken[i].span;
+    spans_.pages().KeepHolesOpen(span.first, Pages(span.pages));
+  }
   memory.ReleaseMany(batch.ranges, batch.range_count, released);
   Bytes sum;
   unsigned range = 0;

@@ -40,13 +40,14 @@ class OptionsPlaces : public testing::Test {
 TEST(Options, LoadTextSetsEachOption) {
   Options options;
   const std::string text =
-      "verify=2,foreign=ignore,zero_realloc=abort,reserve=64K,stats=exit,"
+      "verify=2,foreign=ignore,zero_realloc=abort,reserve=64K,hugepages=eager,stats=exit,"
       "stats_json=/tmp/a.json,stats_pid=4711";
   EXPECT_EQ(WarningsOf(options, text), "");
   EXPECT_EQ(options.verify, 2U);
   EXPECT_EQ(options.foreign, ForeignPointer::kIgnore);
   EXPECT_EQ(options.zero_realloc, ZeroRealloc::kAbort);
   EXPECT_EQ(options.reserve, Bytes(65536));
+  EXPECT_EQ(options.hugepages, HugePageMode::kEager);
   EXPECT_EQ(options.stats, StatsAt::kExit);
   EXPECT_STREQ(options.stats_json, "/tmp/a.json");
   EXPECT_EQ(options.stats_pid, 4711U);
@@ -123,6 +124,7 @@ TEST(Options, BadValuesAreNamedAndLeaveTheFieldAlone) {
                        "reserve=99999999999999T",
                        "reserve=x",
                        "foreign=perhaps",
+                       "hugepages=never",
                        "stats=",
                        "stats_pid=4294967296"};
   for (const char* setting : bad) {

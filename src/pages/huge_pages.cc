@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "pages/huge_pages.h"
+
+#include <algorithm>
+
+#include "layout/geometry.h"
+
+namespace spanheap {
+
+// Relaxed throughout: the mode, the end of a pause and the counters stand for themselves.
+
+void HugePages::Init(os::Memory& memory, const os::HugePageSettings& settings, Clock now_ns) {
+  memory_ = &memory;
+  now_ns_ = now_ns;
+  system_ = {settings.are_possible(), settings.come_unasked()};
+  unit_ = system_.has_huge_pages ? settings.size : Bytes(0);
+}
+
+void HugePages::SetMode(HugePageMode mode) { mode_.StoreRelaxed(static_cast<uint8_t>(mode)); }
+
+HugePageMode HugePages::mode() const { return static_cast<HugePageMode>(mode_.LoadRelaxed()); }
+
+void HugePages::Pause() {
+  paused_until_ns_.StoreRelaxed(now_ns_() + HugePagePolicy::kPause_ns);
+  pauses_.FetchAddRelaxed(1);
+}
+
+bool HugePages::MayAdvise(Bytes step) {
+  const HugePageMode mode = this->mode();
+  const uint64_t paused_until_ns = paused_until_ns_.LoadRelaxed();
+  const uint64_t now_ns = paused_until_ns == 0 ? 0 : now_ns_();
+  if (!HugePagePolicy::MayAsk(mode, system_, now_ns, paused_until_ns)) return false;
+  if (mode == HugePageMode::kEager) return true;
+  const os::MemoryState state = memory_->ReadState();
+  if (HugePagePolicy::IsPlentiful(state.free, state.total, state.has_pressure, step)) return true;
+  Pause();
+  return false;
+}
+
+bool HugePages::Advise(Address start, Bytes size, Address fresh) {
+  if (!memory_->AdviseHuge(start, size)) {
+    Pause();
+    return false;
+  }
+  if (fresh == Address() || mode() != HugePageMode::kAuto || ComesFast(fresh, start + size)) {
+    advised_.FetchAddRelaxed(size.value);
+    return true;
+  }
+  memory_->AdviseOrdinary(start, size);
+  Pause();
+  return false;
+}
+
+// One slow page is an accident (of the machine below a virtual one, often), two are not.
+bool HugePages::ComesFast(Address fresh, Address end) {
+  if (HugePagePolicy::IsFast(memory_->TouchFirst_ns(fresh))) return true;
+  const Address next = fresh + unit_;
+  return next + unit_ <= end && HugePagePolicy::IsFast(memory_->TouchFirst_ns(next));
+}
+
+void HugePages::LeaveOrdinary(Address start, Bytes size) {
+  if (HugePagePolicy::Otherwise(system_) == HugePageAdvice::kOrdinary) {
+    memory_->AdviseOrdinary(start, size);
+  }
+}
+
+// ---- growth
+
+void HugeGrowth::Init(os::Memory& memory, HugePages* pages) {
+  memory_ = &memory;
+  pages_ = pages;
+}
+
+bool HugeGrowth::IsSampleDense() const {
+  const Sample& sample = huge_steps_ > 0 ? last_ : before_;
+  if (sample.size.value == 0) return false;
+  return HugePagePolicy::IsDense(memory_->ResidentIn(sample.start, sample.size), sample.size);
+}
+
+HugeGrowth::Step HugeGrowth::Next(Bytes grown, Bytes needed, Bytes usual) {
+  if (pages_ == nullptr || pages_->unit().value == 0) return Step::kUsual;
+  const bool is_eager = pages_->mode() == HugePageMode::kEager;
+  if (!is_eager) {
+    if (grown < HugePagePolicy::kOrdinaryStart || !IsSampleDense()) return Step::kUsual;
+    if (HugePagePolicy::IsSampleDue(huge_steps_, needed)) return Step::kSample;
+  }
+  const Bytes step = std::max(usual, HugePagePolicy::kStep);
+  return pages_->MayAdvise(step) ? Step::kHuge : Step::kUsual;
+}
+
+bool HugeGrowth::Apply(Step step, Address start, Bytes size) {
+  if (pages_ == nullptr) return false;
+  if (step == Step::kHuge && pages_->Advise(start, size, start)) {
+    ++huge_steps_;
+    return true;
+  }
+  if (step != Step::kHuge) pages_->LeaveOrdinary(start, size);
+  before_ = last_;
+  last_ = {start, std::min(size, kChunkSize)};
+  huge_steps_ = 0;
+  return false;
+}
+
+}  // namespace spanheap

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// HugePages: asks the OS for huge pages on behalf of whoever is about to use fresh memory.
+//
+// Idea.       policy/huge_page_policy.h decides; this class gathers the facts (settings, free
+//             memory, the time a first touch takes) and gives the advice. Where the system makes
+//             huge pages unasked, memory that is not to have them is told so. HugeGrowth is the
+//             page heap's part of it: which steps of its growth are worth asking for.
+// Invariants. Advice is given before first touch, over whole units, never on memory in use. Nothing
+//             here collapses pages.
+// Threads.    HugePages: any, no lock held that others wait for: each call may be system calls.
+//             Two threads may both find memory plentiful, or both begin a pause. HugeGrowth: the
+//             owner's lock for growth.
+// Fails.      A refused advice leaves ordinary pages, and a pause begins.
+// Cost.       A growth step that is asked for: which pages of 4 MiB are resident, one file read,
+//             one advice, and the first touch of a page that its taker would have touched next.
+// Tests.      tests/pages/huge_pages_test.cc.
+#pragma once
+
+#include "base/atomic.h"
+#include "base/units.h"
+#include "os/memory.h"
+#include "policy/huge_page_policy.h"
+
+namespace spanheap {
+
+class HugePages {
+ public:
+  using Clock = uint64_t (*)();
+
+  constexpr HugePages() = default;
+  // Once, before others look.
+  void Init(os::Memory& memory, const os::HugePageSettings& settings, Clock now_ns);
+  // At any time; what was advised before stays so.
+  void SetMode(HugePageMode mode);
+
+  HugePageMode mode() const;
+  // A huge page; 0: none can be had.
+  Bytes unit() const { return unit_; }
+
+  // Whether `step` bytes of fresh memory may be asked for now; the caller knows they will be full.
+  bool MayAdvise(Bytes step);
+  // Asks for huge pages in the range. From `fresh` on, if it is not Address(), the range is ready
+  // and untouched, to be tried. False: refused or slow, the range is to have ordinary pages.
+  bool Advise(Address start, Bytes size, Address fresh);
+  // Says so where that is needed.
+  void LeaveOrdinary(Address start, Bytes size);
+
+  // Statistics.
+  Bytes advised() const { return Bytes(advised_.LoadRelaxed()); }
+  uint64_t pauses() const { return pauses_.LoadRelaxed(); }
+
+ private:
+  bool ComesFast(Address fresh, Address end);
+  void Pause();
+
+  os::Memory* memory_ = nullptr;  // these four: constant after Init
+  Clock now_ns_ = nullptr;
+  Bytes unit_;
+  HugePagePolicy::System system_;
+  Atomic<uint8_t> mode_;
+  Atomic<uint64_t> paused_until_ns_;
+  Atomic<uint64_t> advised_;
+  Atomic<uint64_t> pauses_;
+};
+
+class HugeGrowth {
+ public:
+  constexpr HugeGrowth() = default;
+  // Null: nothing is ever said.
+  void Init(os::Memory& memory, HugePages* pages);
+
+  enum class Step : uint8_t {
+    kUsual,
+    kSample,  // ordinary, and no longer than it must be: it shows how full pages get
+    kHuge,    // to be asked for: HugePagePolicy::kStep or more
+  };
+  // What the next step of a heap of `grown` bytes is to be, where `needed` bytes must be had and
+  // `usual` would be.
+  Step Next(Bytes grown, Bytes needed, Bytes usual);
+  // The step is ready and nobody uses it yet. True: huge pages were asked for.
+  bool Apply(Step step, Address start, Bytes size);
+
+ private:
+  bool IsSampleDense() const;
+
+  os::Memory* memory_ = nullptr;
+  HugePages* pages_ = nullptr;
+  struct Sample {
+    Address start;  // the low end of an ordinary step
+    Bytes size;
+  };
+  Sample last_;    // of the last one
+  Sample before_;  // of the one before: by the next growth even its spans are mostly in use
+  unsigned huge_steps_ = 0;  // since the last one
+};
+
+}  // namespace spanheap

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#include "policy/huge_page_policy.h"
+
+#include <algorithm>
+
+namespace spanheap {
+
+bool HugePagePolicy::MayAsk(HugePageMode mode, System system, uint64_t now_ns,
+                            uint64_t paused_until_ns) {
+  if (!system.has_huge_pages || mode == HugePageMode::kOff) return false;
+  return mode == HugePageMode::kEager || now_ns >= paused_until_ns;
+}
+
+bool HugePagePolicy::IsPlentiful(Bytes free, Bytes total, bool has_pressure, Bytes step) {
+  const Bytes advised = std::max(step, kStep);
+  return !has_pressure && free.value > total.value / 4 && free.value / 16 > advised.value;
+}
+
+}  // namespace spanheap
