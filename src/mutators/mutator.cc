@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mutators/mutator.h"
 
+#include "mutators/mutator_registry.h"
 #include "os/thread_context.h"
 
 namespace spanheap {
@@ -25,7 +26,8 @@ const StackRecord* Mutator::StackThatHolds(uintptr_t address) const {
 // handler's signal came in, its proper stack begins. If the frame is not to be found, all of the
 // stack counts.
 void Mutator::AddInterruptedStack(WordRanges& words, uintptr_t low, uintptr_t high) const {
-  while (const void* older = os::OlderContext(context, low, high)) {
+  const uintptr_t return_code = registry->signal_return_code();
+  while (const void* older = os::FindContext(low, high, return_code)) {
     const uintptr_t start = os::StackStart(older);
     if (const StackRecord* stack = StackThatHolds(start)) {
       words.Add(start, stack->bounds.high.value);

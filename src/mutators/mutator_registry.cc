@@ -6,9 +6,11 @@
 #include "mutators/handshake.h"
 #include "mutators/stop_signal.h"
 #include "mutators/stop_the_world.h"
+#include "mutators/store_ranges.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/thread.h"
+#include "os/thread_context.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
@@ -17,7 +19,9 @@ bool MutatorRegistry::Start(const MutatorHooks& hooks, int signal) {
   hooks_ = hooks;
   signal_ = signal != 0 ? signal : os::ChooseStopSignal();
   StopDelay::SetHook(&StopAtEndOfDelay);
-  return signal_ != 0 && os::InstallHandler(signal_, &HandleStopSignal, previous_action_);
+  if (signal_ == 0 || !os::InstallHandler(signal_, &HandleStopSignal, previous_action_)) return false;
+  signal_return_code_ = os::ReturnCode(signal_);
+  return true;
 }
 
 bool MutatorRegistry::Attach(Mutator& record) {
@@ -144,6 +148,19 @@ void MutatorRegistry::StartWorld() NO_THREAD_SAFETY_ANALYSIS {
   mutex_.Unlock();
   world_mutex_.Unlock();
   if (unparks) Unpark(*self);
+}
+
+void MutatorRegistry::RestartInterruptedStores() {
+  ForEach([this](const Mutator& mutator) {
+    for (const os::WordSpan& words : mutator.Words()) {
+      const auto high = reinterpret_cast<uintptr_t>(words.end);
+      auto low = reinterpret_cast<uintptr_t>(words.begin);
+      while (void* context = os::FindContext(low, high, signal_return_code_)) {
+        os::SetProgramCounter(context, RestartAddress(os::ProgramCounter(context)));
+        low = reinterpret_cast<uintptr_t>(context);
+      }
+    }
+  });
 }
 
 bool MutatorRegistry::VisitHeldLocked(Mutator* self, void (*visit)(Mutator&, void*),

@@ -73,6 +73,9 @@ class MutatorRegistry {
   // Stops all others, and restarts them. The caller is parked meanwhile if it is a mutator.
   void StopWorld(const void* frame) ACQUIRE(world_stopped);
   void StartWorld() RELEASE(world_stopped);
+  // Where a signal handler of the program had interrupted a store sequence when its thread was
+  // stopped, the sequence will begin anew, too. Before the barrier is turned on.
+  void RestartInterruptedStores() REQUIRES(world_stopped);
   // For the caller, too: its own record among them.
   template <class Function>
   void ForEach(Function&& function) REQUIRES(world_stopped) {
@@ -99,6 +102,7 @@ class MutatorRegistry {
   // Of this room.
   os::Sent Signal(const Mutator& target) const;
   void NoteDead(Mutator& target);
+  uintptr_t signal_return_code() const { return signal_return_code_; }
   bool HasOurMark(const siginfo_t& info) const { return os::HasMark(info, this); }
   const os::SignalAction& previous_action() const { return previous_action_; }
 
@@ -120,8 +124,9 @@ class MutatorRegistry {
   RootRanges ranges_;
   bool unparks_self_ GUARDED_BY(world_mutex_) = false;
   uint64_t stop_ns_ = 0;  // guarded by the world being stopped
-  MutatorHooks hooks_;    // constant after Start, as the next two
+  MutatorHooks hooks_;    // constant after Start, as what follows
   int signal_ = 0;
+  uintptr_t signal_return_code_ = 0;
   os::SignalAction previous_action_{};
 };
 

@@ -54,6 +54,13 @@ bool InstallHandler(int signal, SignalHandler handler, SignalAction& previous) {
   return sigaction(signal, &action, &previous) == 0;
 }
 
+uintptr_t ReturnCode(int signal) {
+  KeepErrno keep;
+  SignalAction action{};
+  if (sigaction(signal, nullptr, &action) != 0) return 0;
+  return reinterpret_cast<uintptr_t>(action.sa_restorer);
+}
+
 Sent SendSignal(uint32_t thread_id, int signal, const void* mark) {
   KeepErrno keep;
   siginfo_t info{};

@@ -21,6 +21,9 @@ int ChooseStopSignal();
 // signal blocked meanwhile; calls that can go on after it do. `previous` is what was there before.
 bool InstallHandler(int signal, SignalHandler handler, SignalAction& previous);
 
+// Where the handler of the signal returns to: libc has one place for all that are set through it.
+uintptr_t ReturnCode(int signal);
+
 enum class Sent : uint8_t { kYes, kNoSuchThread, kRefused };
 // To one thread of this process. `mark` comes along and tells it from what others send; it may get
 // lost when the same signal is pending already.

@@ -144,21 +144,22 @@ WordSpan VectorRegisters(const void* context) {
   const bool is_extended = software.magic == kExtendedMagic && software.state_size > kLegacyBytes;
   return Words(area, is_extended ? software.state_size : kLegacyBytes);
 }
-// A frame is the address of libc's return code, then the context, of which it knows its own
-// address of the vector state: just above, aligned.
-SPANHEAP_NO_SANITIZE const void* OlderContext(const void* context, uintptr_t low, uintptr_t high) {
-  const uintptr_t return_code = static_cast<const uintptr_t*>(context)[-1];
-  const uintptr_t last = high - sizeof(uintptr_t) - sizeof(ucontext_t);
-  for (uintptr_t at = low; at <= last; at += sizeof(uintptr_t)) {
-    const auto* word = reinterpret_cast<const uintptr_t*>(at);
-    if (*word != return_code || word + 1 == context) continue;
+// A frame is the address of libc's return code, then the context, which knows the address of the
+// vector state: in the same frame, aligned.
+SPANHEAP_NO_SANITIZE void* FindContext(uintptr_t low, uintptr_t high, uintptr_t return_code) {
+  constexpr uintptr_t kLongestFrame = 64 << 10;
+  constexpr size_t kSize = sizeof(uintptr_t) + sizeof(ucontext_t);
+  if (return_code == 0 || high < kSize) return nullptr;
+  for (uintptr_t at = low; at <= high - kSize; at += sizeof(uintptr_t)) {
+    auto* const word = reinterpret_cast<uintptr_t*>(at);
+    if (*word != return_code) continue;
     const auto vectors = reinterpret_cast<uintptr_t>(Context(word + 1).uc_mcontext.fpregs);
-    if (vectors > at && vectors < high && vectors % 64 == 0) return word + 1;
+    if (vectors - at < kLongestFrame && vectors < high && vectors % 16 == 0) return word + 1;
   }
   return nullptr;
 }
 #elif defined(__aarch64__)
-const void* OlderContext(const void*, uintptr_t, uintptr_t) { return nullptr; }
+void* FindContext(uintptr_t, uintptr_t, uintptr_t) { return nullptr; }
 uintptr_t ProgramCounter(const void* context) { return Context(context).uc_mcontext.pc; }
 void SetProgramCounter(void* context, uintptr_t address) {
   static_cast<ucontext_t*>(context)->uc_mcontext.pc = address;
@@ -173,7 +174,7 @@ WordSpan VectorRegisters(const void* context) {
   return Words(area, sizeof area);
 }
 #else
-const void* OlderContext(const void*, uintptr_t, uintptr_t) { return nullptr; }
+void* FindContext(uintptr_t, uintptr_t, uintptr_t) { return nullptr; }
 // The handler's own frame lies below the interrupted one, unless it runs on an alternate stack.
 uintptr_t ProgramCounter(const void*) { return 0; }
 void SetProgramCounter(void*, uintptr_t) {}

@@ -44,8 +44,9 @@ struct AlternateStack {
   Address high;
 };
 AlternateStack AlternateStackOf(const void* context);
-// The next older signal frame in [low, high), the alternate stack of the thread of `context`: the
-// context of what that signal interrupted, or null where frames cannot be told from other words.
-const void* OlderContext(const void* context, uintptr_t low, uintptr_t high);
+// The lowest signal frame in [low, high), words of a stack: the context of what that signal
+// interrupted, or null where there is none or frames cannot be told from other words.
+// `return_code` is where handlers return to (os/signals.h).
+void* FindContext(uintptr_t low, uintptr_t high, uintptr_t return_code);
 
 }  // namespace spanheap::os

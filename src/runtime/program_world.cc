@@ -52,7 +52,8 @@ void ProgramWorld::InSection(void (*work)(void*), void* context) {
   work(context);
 }
 
-void ProgramWorld::SetBarrier(bool on) {
+void ProgramWorld::SetBarrier(bool on) NO_THREAD_SAFETY_ANALYSIS {
+  if (on) mutators_.RestartInterruptedStores();
   spanheap::SetBarrier(on);
   if (!on) mutators_.EndEpoch();
 }

@@ -56,6 +56,7 @@ class BarrierOn {
  private:
   static void Set(bool on) {
     const StopTheWorld stopped(TestRegistry());
+    if (on) TestRegistry().RestartInterruptedStores();
     SetBarrier(on);
   }
 };

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "mutators/attached.h"
+#include "mutators/blocking_region.h"
 #include "mutators/store_ranges.h"
 #include "os/futex.h"
 #include "spanheap/detail/barrier.h"
@@ -47,6 +48,7 @@ uint64_t StoresLostInOnePhase(Storer& storer) {
   uint64_t remembered = 0;
   {
     const StopTheWorld stopped(TestRegistry());
+    TestRegistry().RestartInterruptedStores();
     SetBarrier(true);
     stored = storer.stored();
     remembered = storer.remembered();
@@ -68,6 +70,35 @@ TEST(StoreSequenceTest, NoStoreIsLostWhileTheBarrierIsTurnedOnAndOff) {
   EXPECT_EQ(lost, 0U);
 }
 
+// The same while the storer is interrupted by signals whose handler takes its time: most stops find
+// it there.
+void DawdleInHandler(int) {
+  for (int i = 0; i < 300; ++i) os::SpinHint();
+}
+
+TEST(StoreSequenceTest, NoStoreIsLostThatAHandlerHasInterrupted) {
+  struct sigaction action = {};
+  action.sa_handler = DawdleInHandler;
+  sigaction(SIGUSR2, &action, nullptr);
+  Storer storer;
+  std::thread thread([&] { storer.Run(); });
+  while (storer.record.LoadAcquire() == nullptr) os::YieldThread();
+  Atomic<bool> stop;
+  std::thread signaller([&] {
+    while (!stop.LoadAcquire()) {
+      os::SendSignal(storer.record.LoadAcquire()->thread_id, SIGUSR2, nullptr);
+      os::SleepFor_ns(5'000);
+    }
+  });
+  uint64_t lost = 0;
+  for (int i = 0; i < 300; ++i) lost += StoresLostInOnePhase(storer);
+  stop.StoreRelease(true);
+  signaller.join();
+  storer.stop.StoreRelease(true);
+  thread.join();
+  EXPECT_EQ(lost, 0U);
+}
+
 #if defined(__x86_64__) && !defined(SH_PORTABLE_BARRIER)
 
 constexpr greg_t kTrapFlag = 0x100;
@@ -76,6 +107,8 @@ struct Step {
   int count = 0;    // instructions since the trap flag was set
   int deliver = 0;  // the one before which the stop comes
   void** slot = nullptr;
+  bool stops_handler = false;  // the stop finds the thread in the trap's handler
+  Atomic<uint32_t> turn;       // 1: somebody else turns the barrier on; 2: done
   bool was_stored = false;
   bool was_inside = false;
 } step;
@@ -88,8 +121,13 @@ void OnTrap(int, siginfo_t*, void* context) {
   step.was_stored = *step.slot != nullptr;
   const auto here = static_cast<uintptr_t>(registers[REG_RIP]);
   step.was_inside = RestartAddress(here) != here;
-  SetBarrier(true);
   registers[REG_EFL] &= ~kTrapFlag;
+  if (step.stops_handler) {
+    step.turn.StoreRelease(1);
+    while (step.turn.LoadAcquire() != 2) os::SpinHint();
+    return;
+  }
+  SetBarrier(true);
   os::SendSignal(static_cast<uint32_t>(syscall(SYS_gettid)), TestRegistry().signal(),
                  &TestRegistry());
 }
@@ -100,31 +138,71 @@ void OnTrap(int, siginfo_t*, void* context) {
   asm volatile("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
 }
 
-TEST(StoreSequenceTest, AStopBeforeAnyInstructionLetsNoStorePassUnseen) {
-  Attached attached;
+struct sigaction SetTrapHandler(bool with_all_signals_blocked) {
   struct sigaction action = {};
   struct sigaction before = {};
   action.sa_sigaction = OnTrap;
   action.sa_flags = SA_SIGINFO;
-  sigfillset(&action.sa_mask);  // the stop comes when this handler returns, not within it
-  ASSERT_EQ(sigaction(SIGTRAP, &action, &before), 0);
+  if (with_all_signals_blocked) sigfillset(&action.sa_mask);
+  sigaction(SIGTRAP, &action, &before);
+  return before;
+}
+
+// One store, with the stop before instruction `deliver`; false: it has no more instructions.
+bool StoreWithStopBefore(int deliver, Mutator& self) {
+  void* slot = nullptr;
+  step.count = 0;
+  step.deliver = deliver;
+  step.slot = &slot;
+  step.was_inside = step.was_stored = false;
+  self.barrier.count = 0;
+  StoreStepwise(&slot, Value(1));
+  const uint32_t remembered = self.barrier.count;
+  self.barrier.count = 0;
+  SetBarrier(false);
+  EXPECT_EQ(slot, Value(1));
+  if (step.count <= deliver) return false;
+  if (!step.was_stored) {
+    EXPECT_EQ(remembered, 2U) << "stopped before instruction " << deliver;
+    EXPECT_EQ(self.barrier.entries[1], Value(1));
+  }
+  return true;
+}
+
+TEST(StoreSequenceTest, AStopBeforeAnyInstructionLetsNoStorePassUnseen) {
+  Attached attached;
+  step.stops_handler = false;
+  const struct sigaction before = SetTrapHandler(true);  // the stop comes when it returns
   int inside = 0;
-  for (int deliver = 0;; ++deliver) {
-    void* slot = nullptr;
-    step = {0, deliver, &slot, false, false};
-    attached.record().barrier.count = 0;
-    StoreStepwise(&slot, Value(1));
-    SetBarrier(false);
-    ASSERT_EQ(slot, Value(1));
-    if (step.count <= deliver) break;  // the whole sequence went by
-    if (!step.was_stored) {
-      EXPECT_EQ(attached.record().barrier.count, 2U) << "stopped before instruction " << deliver;
-      EXPECT_EQ(attached.record().barrier.entries[1], Value(1));
-    }
+  for (int deliver = 0; StoreWithStopBefore(deliver, attached.record()); ++deliver) {
     inside += step.was_inside ? 1 : 0;
   }
   EXPECT_EQ(inside, 2) << "the branch and the store";
-  attached.record().barrier.count = 0;
+  sigaction(SIGTRAP, &before, nullptr);
+}
+
+TEST(StoreSequenceTest, AStopInAHandlerThatInterruptedTheSequenceLetsNoStorePassUnseen) {
+  Attached attached;
+  step.stops_handler = true;
+  const struct sigaction before = SetTrapHandler(false);
+  bool more = true;
+  for (int deliver = 0; more; ++deliver) {
+    step.turn.StoreRelease(0);
+    std::thread turner([] {
+      while (step.turn.LoadAcquire() != 1) os::YieldThread();
+      {
+        const StopTheWorld stopped(TestRegistry());
+        TestRegistry().RestartInterruptedStores();
+        SetBarrier(true);
+      }
+      step.turn.StoreRelease(2);
+    });
+    more = StoreWithStopBefore(deliver, attached.record());
+    if (!more) step.turn.StoreRelease(1);
+    const BlockingRegion region;
+    turner.join();
+    SetBarrier(false);
+  }
   sigaction(SIGTRAP, &before, nullptr);
 }
 
