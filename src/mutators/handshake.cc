@@ -13,6 +13,7 @@
 namespace spanheap {
 namespace {
 
+constexpr uint64_t kMostPatience_ns = 50'000'000;
 constexpr uint64_t kComplain_ns = 1'000'000'000;
 constexpr int kSpins = 40;
 
@@ -76,14 +77,13 @@ void Handshake::AwaitSome(Mutator* first, bool many) {
     if (missing() != before) return;
     os::SpinHint();
   }
-  os::FutexWaitFor_ns(missing_, before, nudge_after_ns_);
+  os::FutexWaitFor_ns(missing_, before, patience_ns_);
   if (missing() == before) Nudge(first, many);
 }
 
 void Handshake::Nudge(Mutator* first, bool many) {
+  if (patience_ns_ < kMostPatience_ns) patience_ns_ *= 2;
   const uint64_t now = os::MonotonicNow_ns();
-  if (now - asked_ns_ < nudge_after_ns_) return;
-  nudge_after_ns_ *= 2;
   const bool complain = !has_complained_ && now - asked_ns_ > kComplain_ns;
   for (Mutator* m = first; m != nullptr; m = many ? m->next : nullptr) {
     if (m->request.LoadAcquire() != this || IsHeld(*m) || TryClaim(*m)) continue;

@@ -52,9 +52,9 @@ class Handshake {
   const bool wakes_each_;
   Atomic<uint32_t> missing_;
   uint64_t asked_ns_ = 0;
-  // A stop takes microseconds. A signal without effect for so long is sent again; then after twice
-  // as long, and so on: on a busy machine it was only late.
-  uint64_t nudge_after_ns_ = 100'000;
+  // A stop takes microseconds. If nobody stops for so long, signals are sent again; then after
+  // twice as long, and so on: on a busy machine they were only late.
+  uint64_t patience_ns_ = 100'000;
   bool has_complained_ = false;
 };
 

@@ -19,7 +19,8 @@ bool MutatorRegistry::Start(const MutatorHooks& hooks, int signal) {
   hooks_ = hooks;
   signal_ = signal != 0 ? signal : os::ChooseStopSignal();
   StopDelay::SetHook(&StopAtEndOfDelay);
-  if (signal_ == 0 || !os::InstallHandler(signal_, &HandleStopSignal, previous_action_)) return false;
+  if (signal_ == 0 || !os::InstallHandler(signal_, &HandleStopSignal, previous_action_))
+    return false;
   signal_return_code_ = os::ReturnCode(signal_);
   return true;
 }

@@ -192,7 +192,8 @@ TEST(HidingPlacesTest, EachRegisterThatCallsPreserveAtTheEndOfADelay) {
 
 #endif
 
-// ---- Alternate stacks: the word is in the handler's frame, or below what the handler interrupted.
+// ---- Alternate stacks: the word is in the handler's frame, or below what the handler
+// interrupted.
 
 thread_local Hider* handler_hider = nullptr;
 thread_local bool handler_hides = false;

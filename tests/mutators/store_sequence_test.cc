@@ -36,6 +36,10 @@ struct Storer {
       StorePointer(&slot, Value(n));
     }
   }
+  void AwaitStores(uintptr_t more) const {
+    const uintptr_t before = stored();
+    while (stored() < before + more) os::SpinHint();
+  }
   uintptr_t stored() const { return reinterpret_cast<uintptr_t>(detail::LoadPointer(&slot)) >> 4; }
   uint64_t remembered() const {
     return flushed_pairs.LoadAcquire() + record.LoadAcquire()->barrier.count / 2;
@@ -53,10 +57,15 @@ uint64_t StoresLostInOnePhase(Storer& storer) {
     stored = storer.stored();
     remembered = storer.remembered();
   }
-  for (int i = 0; i < 20; ++i) os::SpinHint();
-  const StopTheWorld stopped(TestRegistry());
-  SetBarrier(false);
-  return (storer.stored() - stored) - (storer.remembered() - remembered);
+  storer.AwaitStores(3);
+  uint64_t lost = 0;
+  {
+    const StopTheWorld stopped(TestRegistry());
+    SetBarrier(false);
+    lost = (storer.stored() - stored) - (storer.remembered() - remembered);
+  }
+  storer.AwaitStores(50);  // the next stop finds it anywhere
+  return lost;
 }
 
 TEST(StoreSequenceTest, NoStoreIsLostWhileTheBarrierIsTurnedOnAndOff) {
@@ -64,14 +73,14 @@ TEST(StoreSequenceTest, NoStoreIsLostWhileTheBarrierIsTurnedOnAndOff) {
   std::thread thread([&] { storer.Run(); });
   while (storer.record.LoadAcquire() == nullptr) os::YieldThread();
   uint64_t lost = 0;
-  for (int i = 0; i < 500; ++i) lost += StoresLostInOnePhase(storer);
+  for (int i = 0; i < 150; ++i) lost += StoresLostInOnePhase(storer);
   storer.stop.StoreRelease(true);
   thread.join();
   EXPECT_EQ(lost, 0U);
 }
 
-// The same while the storer is interrupted by signals whose handler takes its time: most stops find
-// it there.
+// The same while the storer is interrupted by signals whose handler takes its time: most stops
+// find it there.
 void DawdleInHandler(int) {
   for (int i = 0; i < 300; ++i) os::SpinHint();
 }
@@ -91,7 +100,7 @@ TEST(StoreSequenceTest, NoStoreIsLostThatAHandlerHasInterrupted) {
     }
   });
   uint64_t lost = 0;
-  for (int i = 0; i < 300; ++i) lost += StoresLostInOnePhase(storer);
+  for (int i = 0; i < 100; ++i) lost += StoresLostInOnePhase(storer);
   stop.StoreRelease(true);
   signaller.join();
   storer.stop.StoreRelease(true);
@@ -113,8 +122,8 @@ struct Step {
   bool was_inside = false;
 } step;
 
-// Before each instruction: at the chosen one the barrier goes on, and the stop signal comes as soon
-// as this handler returns, with the thread exactly there.
+// Before each instruction: at the chosen one the barrier goes on, and the stop signal comes as
+// soon as this handler returns, with the thread exactly there.
 void OnTrap(int, siginfo_t*, void* context) {
   auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   if (step.count++ != step.deliver) return;
