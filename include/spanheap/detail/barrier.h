@@ -8,8 +8,8 @@
 //          store after the collector has begun, unseen. So both are one sequence, and the address
 //          of each copy of it is recorded in a section of the object file: a thread that is
 //          stopped inside is sent back to its beginning.
-//          So is one that a signal handler of the program has interrupted, when the stop finds it in
-//          that handler.
+//          So is one that a signal handler of the program has interrupted, when the stop finds it
+//          in that handler.
 // Threads. Any that is attached, or can be: the first store of a thread while the collector marks
 //          attaches it. A store is a relaxed atomic one; exchanges are acquire-release.
 // Cost.    A compare with memory and a branch not taken; with the collector at work, a call.
