@@ -49,7 +49,10 @@ void CheckRange(Address start, Bytes size) {
 
 Address MapInaccessible(Address hint, Bytes size, int more_flags) {
   void* const p = mmap(PointerTo(hint), size.value, PROT_NONE, kReserveFlags | more_flags, -1, 0);
-  return p == MAP_FAILED ? Address() : AddressOf(p);
+  if (p == MAP_FAILED) return Address();
+  // A debugger that writes a core file would write out the whole reservation.
+  madvise(p, size.value, MADV_DONTDUMP);
+  return AddressOf(p);
 }
 
 void Unmap(Address start, Bytes size) {
@@ -87,6 +90,13 @@ Address MapAligned(Bytes size, Bytes alignment) {
 
 bool Protect(Address start, Bytes size, int protection) {
   return mprotect(PointerTo(start), size.value, protection) == 0;
+}
+
+// Inaccessible -> readable, writable and part of core files.
+bool MakeWritable(Address start, Bytes size) {
+  if (!Protect(start, size, kReadWrite)) return false;
+  madvise(PointerTo(start), size.value, MADV_DODUMP);  // refused: it is missing there, no more
+  return true;
 }
 
 bool Advise(Address start, Bytes size, int advice) {
@@ -143,7 +153,7 @@ Bytes CountResident(Address start, Bytes size) {
 bool Drop(Address start, Bytes size) { return MapInaccessible(start, size, MAP_FIXED).value != 0; }
 
 bool ResizeInPlace(Address start, Bytes old_size, Bytes new_size) {
-  if (new_size > old_size) return Protect(start + old_size, new_size - old_size, kReadWrite);
+  if (new_size > old_size) return MakeWritable(start + old_size, new_size - old_size);
   return new_size == old_size || Drop(start + new_size, old_size - new_size);
 }
 
@@ -152,7 +162,7 @@ bool ResizeInPlace(Address start, Bytes old_size, Bytes new_size) {
 bool Move(Address start, Bytes old_size, Bytes new_size, Address target) {
   const Bytes moved = std::min(old_size, new_size);
   const Bytes added = new_size - moved;
-  if (added.value != 0 && !Protect(target + moved, added, kReadWrite)) return false;
+  if (added.value != 0 && !MakeWritable(target + moved, added)) return false;
   void* const p = mremap(PointerTo(start), moved.value, moved.value,
                          MREMAP_MAYMOVE | MREMAP_FIXED | kMremapDontUnmap, PointerTo(target));
   if (p == MAP_FAILED) {
@@ -188,7 +198,7 @@ class KernelMemory final : public Memory {
   bool MakeReady(Address start, Bytes size) override {
     KeepErrno keep;
     CheckRange(start, size);
-    return !RefusedForTest() && Protect(start, size, kReadWrite);
+    return !RefusedForTest() && MakeWritable(start, size);
   }
 
   bool Release(Address start, Bytes size) override {

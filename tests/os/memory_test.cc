@@ -44,6 +44,20 @@ std::vector<std::string> MappingsIn(Address start, Bytes size) {
   return found;
 }
 
+// Whether the mapping that begins at `start` is left out of core files.
+bool IsLeftOutOfCores(Address start) {
+  std::ifstream maps("/proc/self/smaps");
+  bool is_there = false;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t low = 0;
+    uintptr_t high = 0;
+    if (sscanf(line.c_str(), "%lx-%lx ", &low, &high) == 2) is_there = low == start.value;
+    if (is_there && line.starts_with("VmFlags:")) return line.find(" dd") != std::string::npos;
+  }
+  ADD_FAILURE() << "no mapping begins there";
+  return false;
+}
+
 size_t ResidentPages(Address start, Bytes size) {
   std::vector<unsigned char> resident(size.value / PageSize().value);
   if (mincore(At(start), size.value, resident.data()) != 0) return ~size_t{0};
@@ -69,6 +83,18 @@ class MemoryTest : public ::testing::Test {
   Memory& memory_ = TheMemory();
   Address base_;
 };
+
+TEST_F(MemoryTest, CoreFilesHoldWhatIsReadyOnly) {
+  const Address middle = base_ + 4_MiB;
+  EXPECT_TRUE(IsLeftOutOfCores(base_));
+  ASSERT_TRUE(memory_.MakeReady(middle, 4_MiB));
+  EXPECT_FALSE(IsLeftOutOfCores(middle));
+  EXPECT_TRUE(IsLeftOutOfCores(base_));
+  ASSERT_TRUE(memory_.Resize(middle, 4_MiB, 8_MiB, Address()) == middle);
+  EXPECT_EQ(MappingsIn(middle, 8_MiB).size(), 1U);
+  ASSERT_TRUE(memory_.MakeInaccessible(middle, 8_MiB));
+  EXPECT_TRUE(IsLeftOutOfCores(base_));
+}
 
 TEST_F(MemoryTest, ReservesAtEveryAlignment) {
   for (Bytes alignment = 1_B; alignment <= 1_GiB; alignment = alignment * 2) {
