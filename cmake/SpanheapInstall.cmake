@@ -54,4 +54,5 @@ install(FILES "${PROJECT_BINARY_DIR}/spanheap-config.cmake"
               "${PROJECT_BINARY_DIR}/spanheap-config-version.cmake"
         DESTINATION "${package_folder}")
 install(FILES "${PROJECT_SOURCE_DIR}/share/spanheap-report.schema.json"
+              "${PROJECT_SOURCE_DIR}/share/spanheap-look.schema.json"
         DESTINATION "${CMAKE_INSTALL_DATADIR}/spanheap")

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "spanheap/explain_command.h"
 #include "spanheap/run_command.h"
 
 namespace spanheap::tools {
@@ -55,6 +56,20 @@ void DescribeRun(CLI::App& run, RunOptions& options) {
   run.add_flag("--force", options.force, "Run even a program that cannot take the preload");
 }
 
+void DescribeExplain(CLI::App& explain, ExplainOptions& options) {
+  explain.add_option("target", options.target, "A process id, or a core file")
+      ->required()
+      ->type_name("PID|CORE");
+  explain.add_flag("--stop", options.stops,
+                   "Hold the process still for the moment: exact to the byte");
+  explain.add_flag("--json", options.as_json, "For programs; one object on stdout");
+  explain.add_option("--class", options.block_bytes, "The spans of this block size, one by one")
+      ->type_name("BYTES");
+  explain.add_option("--every", options.seconds, "Seconds between two views")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.05, 3600.0));
+}
+
 int Main(int count, char** arguments) {
   Words words = PartWords(count, arguments);
   CLI::App app("Runs programs on the spanheap memory manager.", "spanheap");
@@ -63,6 +78,12 @@ int Main(int count, char** arguments) {
   RunOptions options;
   CLI::App& run = *app.add_subcommand("run", "Run a program with its malloc replaced");
   DescribeRun(run, options);
+  ExplainOptions explain_options;
+  CLI::App& explain = *app.add_subcommand("explain", "Say where a process's memory is");
+  DescribeExplain(explain, explain_options);
+  explain.add_flag("--watch", explain_options.watches, "Show it again and again");
+  CLI::App& top = *app.add_subcommand("top", "The same as explain --watch");
+  DescribeExplain(top, explain_options);
   std::reverse(words.ours.begin(), words.ours.end());  // the order CLI11 takes from a vector
   try {
     app.parse(words.ours);
@@ -71,6 +92,8 @@ int Main(int count, char** arguments) {
     fmt::print(stderr, "spanheap: {} (spanheap --help tells more)\n", error.what());
     return kUsageError;
   }
+  if (top.parsed()) explain_options.watches = true;
+  if (explain.parsed() || top.parsed()) return Explain(explain_options);
   options.command = JoinCommand(run.remaining(), words);
   if (!options.command.empty() && !options.command.front().starts_with("-")) {
     return RunProgram(options);

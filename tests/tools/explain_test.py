@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""`spanheap explain` and `top` on programs that run, are stopped, or left a core file.
+
+Environment: SPANHEAP_COMMAND is the command, SPANHEAP_FIXTURES the folder of the built subjects.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import schema
+
+COMMAND = os.environ["SPANHEAP_COMMAND"]
+FIXTURES = pathlib.Path(os.environ["SPANHEAP_FIXTURES"])
+SUBJECT = str(FIXTURES / "heap_subject")
+
+
+def spanheap(*words):
+    return subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+def look(*words):
+    done = spanheap("explain", "--json", *words)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def mapped(seen):
+    return {key: row["mapped_bytes"] for key, row in seen["categories"].items()}
+
+
+def resident_sum(seen):
+    return (sum(row["resident_bytes"] for row in seen["categories"].values())
+            + seen["heap_rest_bytes"] + sum(row["resident_bytes"] for row in seen["others"]))
+
+
+def status_bytes(pid, key):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1]) << 10
+    raise KeyError(key)
+
+
+class Subject:
+    """A program on the heap, up to the moment it says that it is ready."""
+
+    def __init__(self, *words):
+        self.launcher = subprocess.Popen([COMMAND, "run", "--", *words], stdout=subprocess.PIPE,
+                                         text=True)
+        assert self.launcher.stdout.readline() == "ready\n"
+        children = f"/proc/{self.launcher.pid}/task/{self.launcher.pid}/children"
+        self.pid = int(pathlib.Path(children).read_text().split()[0])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        os.kill(self.pid, signal.SIGKILL)
+        self.launcher.communicate()
+
+
+class Quiet(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.report_path = pathlib.Path(cls.folder.name) / "report.json"
+        cls.subject = Subject(SUBJECT, "quiet", str(cls.report_path))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.subject.__exit__()
+        cls.folder.cleanup()
+
+    def test_says_the_same_as_the_heap_itself_to_the_byte(self):
+        report = json.loads(self.report_path.read_text())
+        seen = look(self.subject.pid)
+        self.assertEqual(seen["mapped_bytes"], report["mapped_bytes"])
+        self.assertEqual(mapped(seen), {key: report[key] for key in seen["categories"]})
+        classes = {row["block_bytes"]: row for row in seen["classes"]}
+        for row in report["classes"]:
+            other = classes.get(row["block_bytes"], {})
+            for key in ("live_blocks", "cached_blocks", "free_blocks", "spans"):
+                self.assertEqual(other.get(key, 0), row[key], (row["block_bytes"], key))
+
+    def test_adds_up_to_what_is_mapped_and_resident(self):
+        seen = look(self.subject.pid)
+        self.assertEqual(seen["unreconciled_bytes"], 0)
+        self.assertEqual(sum(mapped(seen).values()), seen["mapped_bytes"])
+        self.assertEqual(resident_sum(seen), seen["process_resident_bytes"])
+        by_kernel = status_bytes(self.subject.pid, "VmRSS")
+        self.assertLess(abs(resident_sum(seen) - by_kernel), by_kernel / 100)
+
+    def test_is_as_the_schema_says(self):
+        for words in ((), ("--stop",)):
+            schema.check(self, look(*words, self.subject.pid), "spanheap-look")
+
+    def test_finds_stacks_and_threads(self):
+        seen = look(self.subject.pid)
+        self.assertEqual(sum(not row["is_shared"] for row in seen["threads"]), 4)
+        stacks = {row["label"]: row for row in seen["others"]}["stacks"]
+        self.assertGreater(stacks["mapped_bytes"], 3 << 20)
+
+    def test_text_has_every_category_and_the_sums(self):
+        text = spanheap("explain", self.subject.pid).stdout
+        for words in ("live", "free in spans", "in thread caches", "released", "metadata",
+                      "the heap (sum)", "stacks", "the process (sum)", "unreconciled"):
+            self.assertIn(words, text)
+
+    def test_spans_of_one_class(self):
+        done = spanheap("explain", "--class", 512, self.subject.pid)
+        lines = done.stdout.splitlines()
+        spans = {row["block_bytes"]: row for row in look(self.subject.pid)["classes"]}[512]["spans"]
+        self.assertEqual(len(lines), spans + 2)
+        shares = [float(line.split("%")[0].split()[-1]) for line in lines[2:]]
+        self.assertEqual(shares, sorted(shares))
+        done = spanheap("explain", "--class", 513, self.subject.pid)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))
+
+    @unittest.skipUnless(shutil.which("gcore"), "gcore of gdb is not installed")
+    def test_a_core_file_tells_the_same_as_the_process(self):
+        before = look("--stop", self.subject.pid)
+        path = pathlib.Path(self.folder.name) / "core"
+        subprocess.run(["gcore", "-o", str(path), str(self.subject.pid)], check=True,
+                       capture_output=True, timeout=120)
+        core = f"{path}.{self.subject.pid}"
+        self.assertLess(os.path.getsize(core), 1 << 30)  # address space is not in it
+        seen = look(core)
+        schema.check(self, seen, "spanheap-look")
+        self.assertEqual((seen["kind"], seen["unreconciled_bytes"]), ("core", 0))
+        self.assertEqual(mapped(seen), mapped(before))
+        self.assertEqual(seen["live_blocks"], before["live_blocks"])
+        cut = pathlib.Path(self.folder.name) / "cut"
+        with open(core, "rb") as whole:
+            cut.write_bytes(whole.read(1 << 20))
+        done = spanheap("explain", cut)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cut short", done.stderr)
+
+    def test_goes_on_as_if_nothing_had_been(self):
+        state = pathlib.Path(f"/proc/{self.subject.pid}/stat").read_text().rsplit(")", 1)[1]
+        self.assertEqual(state.split()[0], "S")
+        self.assertEqual(status_bytes(self.subject.pid, "TracerPid"), 0)
+
+
+class Busy(unittest.TestCase):
+    def test_stopped_it_adds_up_to_the_byte(self):
+        with Subject(SUBJECT, "busy") as subject:
+            for _ in range(10):
+                seen = look("--stop", subject.pid)
+                self.assertEqual(seen["kind"], "stopped")
+                self.assertEqual(seen["unreconciled_bytes"], 0)
+                self.assertEqual(sum(mapped(seen).values()), seen["mapped_bytes"])
+
+    def test_running_it_adds_up_within_a_percent(self):
+        with Subject(SUBJECT, "busy") as subject:
+            for _ in range(5):
+                seen = look(subject.pid)
+                self.assertLessEqual(seen["unreconciled_bytes"] * 100, seen["mapped_bytes"])
+                for row in seen["categories"].values():
+                    self.assertLessEqual(row["low_bytes"], row["mapped_bytes"])
+                    self.assertLessEqual(row["mapped_bytes"], row["high_bytes"])
+
+    def test_watching_shows_it_again_and_ends_on_interrupt(self):
+        with Subject(SUBJECT, "busy") as subject:
+            top = subprocess.Popen([COMMAND, "top", "--every", "0.1", str(subject.pid)],
+                                   stdout=subprocess.PIPE, text=True)
+            views = 0
+            while views < 3:
+                views += top.stdout.readline().startswith("spanheap: memory of")
+            top.send_signal(signal.SIGINT)
+            top.communicate(timeout=30)
+            self.assertEqual(top.returncode, 0)
+
+    def test_python_adds_up_to_its_resident_size(self):
+        script = "x = [str(i) * 9 for i in range(200000)]; print('ready', flush=True); import time; time.sleep(99)"
+        with Subject(sys.executable, "-c", script) as subject:
+            seen = look(subject.pid)
+            self.assertEqual(seen["unreconciled_bytes"], 0)
+            by_kernel = status_bytes(subject.pid, "VmRSS")
+            self.assertLess(abs(resident_sum(seen) - by_kernel), by_kernel / 100)
+
+
+class Refusals(unittest.TestCase):
+    def refused(self, *words):
+        done = spanheap("explain", *words)
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+        self.assertTrue(done.stderr.startswith("spanheap: "))
+        self.assertEqual(done.stderr.count("\n"), 1)
+        return done.stderr
+
+    def test_no_such_process(self):
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        self.assertIn("there is no process", self.refused(gone.pid))
+
+    def test_neither_process_nor_core(self):
+        self.assertIn("neither a process id nor a file", self.refused("/no/such/core"))
+        self.assertIn("nor a core file", self.refused(COMMAND))
+        self.assertIn("nor a core file", self.refused("/etc/passwd"))
+
+    def test_a_program_on_another_heap(self):
+        with subprocess.Popen(["sleep", "60"]) as other:
+            time.sleep(0.1)
+            self.assertIn("does not run on spanheap", self.refused(other.pid))
+            other.kill()
+
+    def test_another_version_is_named(self):
+        library = str(FIXTURES / "libother_version.so")
+        with subprocess.Popen(["sleep", "60"], env={"LD_PRELOAD": library}) as other:
+            time.sleep(0.1)
+            line = self.refused(other.pid)
+            self.assertRegex(line, r'other version: .* libspanheap 9\.9\.9.* does not tell "')
+            other.kill()
+
+    def test_a_core_file_cannot_be_watched(self):
+        done = spanheap("top", "/etc/passwd")
+        self.assertEqual(done.returncode, 1)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_another_users_process_names_both(self):
+        def become_nobody():
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        with Subject(SUBJECT, "quiet") as subject:
+            done = subprocess.run([COMMAND, "explain", str(subject.pid)], capture_output=True,
+                                  text=True, preexec_fn=become_nobody, check=False)
+            if "denied" in done.stderr:
+                self.skipTest("that user cannot execute the command")
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, "runs as user 0, this command as user 65534")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// HeapReader: reads a heap's structures out of another process's memory, by the names of its root
+// record, into a HeapImage.
+//
+// Idea.  Large tables are read in one piece, small scattered things in one call for all of them.
+// Fails. std::runtime_error when the library does not tell what is needed. What changes while it is
+//        read may lead nowhere: such places count as unreadable, and lists have a bound.
+// Cost.  About 2 ms for each 100 MB of heap; the heap's process does nothing.
+// Tests. tests/tools/explain_test.py: the image adds up to what the library counts, to the byte.
+#pragma once
+
+#include "spanheap/look/heap_image.h"
+#include "spanheap/look/memory.h"
+#include "spanheap/look/root_reader.h"
+
+namespace spanheap::look {
+
+class HeapReader {
+ public:
+  HeapReader(const Memory& memory, const RootReader& root) : memory_(memory), root_(root) {}
+
+  HeapImage Read() const;
+  // Only whether somebody is inside of the heap now.
+  bool IsQuiet() const;
+
+ private:
+  void ReadGeometry(HeapImage& image) const;
+  void ReadCounters(HeapImage& image) const;
+  void ReadSettings(HeapImage& image) const;
+  void ReadArenas(HeapImage& image) const;
+  void ReadChunks(HeapImage& image) const;
+  void ReadChunkRange(uint32_t begin, uint32_t end, HeapImage& image) const;
+  void ReadSpans(HeapImage& image) const;
+  void ReadOutsideBits(const std::vector<uint64_t>& addresses, HeapImage& image) const;
+  void ReadThreads(HeapImage& image) const;
+  ThreadImage ReadThread(uint64_t address, uint64_t& next, HeapImage& image) const;
+  void ReadStacks(HeapImage& image, const std::vector<std::pair<uint64_t, BinImage*>>& bins) const;
+  void ReadKeptRuns(HeapImage& image) const;
+  void ReadWindows(HeapImage& image) const;
+  void ReadMetadata(HeapImage& image) const;
+  void ReadGate(HeapImage& image) const;
+
+  const Memory& memory_;
+  const RootReader& root_;
+};
+
+}  // namespace spanheap::look

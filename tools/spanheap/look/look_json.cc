@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/look/look_json.h"
+
+#include <fmt/core.h>
+
+namespace spanheap::look {
+namespace {
+
+constexpr unsigned kVersion = 1;
+
+Json Categories(const Look& look) {
+  Json all = Json::object();
+  for (size_t i = 0; i < kCategories; ++i) {
+    const Part& part = look.account.categories[i];
+    Json row = {{"label", LabelOf(static_cast<Category>(i))}, {"mapped_bytes", part.mapped}};
+    if (look.account.knows_resident) row["resident_bytes"] = part.resident;
+    row["low_bytes"] = look.bounds[i].low;
+    row["high_bytes"] = look.bounds[i].high;
+    all[KeyOf(static_cast<Category>(i))] = row;
+  }
+  return all;
+}
+
+Json Others(const Account& account) {
+  Json all = Json::array();
+  for (const OtherMappings& other : account.others) {
+    all.push_back({{"label", LabelOf(other.kind)},
+                   {"mapped_bytes", other.bytes.mapped},
+                   {"resident_bytes", other.bytes.resident}});
+  }
+  return all;
+}
+
+Json Classes(const Look& look) {
+  Json all = Json::array();
+  for (size_t c = 1; c < look.account.classes.size(); ++c) {
+    const ClassAccount& row = look.account.classes[c];
+    if ((row.spans | row.cached_blocks) == 0) continue;
+    all.push_back({{"class", c},
+                   {"block_bytes", row.block_bytes},
+                   {"spans", row.spans},
+                   {"live_blocks", row.live_blocks},
+                   {"cached_blocks", row.cached_blocks},
+                   {"free_blocks", row.free_blocks},
+                   {"tail_bytes", row.tail_bytes},
+                   {"resident_bytes", row.resident},
+                   {"spans_by_use", row.spans_by_use}});
+  }
+  return all;
+}
+
+Json Threads(const Account& account) {
+  Json all = Json::array();
+  for (const ThreadAccount& row : account.threads) {
+    all.push_back({{"address", fmt::format("{:#x}", row.address)},
+                   {"cached_blocks", row.cached_blocks},
+                   {"cached_bytes", row.cached_bytes},
+                   {"page_cache_bytes", row.page_cache_bytes},
+                   {"refills", row.refills},
+                   {"flushes", row.flushes},
+                   {"is_shared", row.is_shared},
+                   {"is_orphaned", row.is_orphaned}});
+  }
+  return all;
+}
+
+Json Settings(const HeapImage& image) {
+  Json all = Json::object();
+  for (const Setting& setting : image.settings) all[setting.name] = setting.value;
+  return all;
+}
+
+}  // namespace
+
+Json LookToJson(const Look& look) {
+  const Account& account = look.account;
+  const CounterImage& counters = look.image.counters;
+  Json json = {{"format", "spanheap-look"}, {"version", kVersion}, {"library", look.library}};
+  json["program"] = look.program;
+  json["process"] = look.pid;
+  json["kind"] = look.is_core ? "core" : (look.was_stopped ? "stopped" : "running");
+  json["time_s"] = look.seconds;
+  json["mapped_bytes"] = account.mapped;
+  json["unreconciled_bytes"] = account.unreconciled;
+  json["categories"] = Categories(look);
+  json["live_blocks"] = account.live_blocks;
+  json["large"] = {{"blocks", account.large_blocks}, {"bytes", account.large_bytes}};
+  if (!look.is_core) {
+    json["process_resident_bytes"] = account.resident;
+    json["swapped_bytes"] = account.swapped;
+    json["heap_rest_bytes"] = account.heap_rest;
+    json["huge_bytes"] = account.huge;
+  }
+  json["others"] = Others(account);
+  json["fragmentation"] = {
+      {"span_bytes", counters.small_bytes},
+      {"free_in_spans_bytes", account.Of(Category::kFreeInSpans).mapped},
+      {"nearly_empty_spans", account.pinned_spans},
+      {"nearly_empty_bytes", account.pinned_bytes},
+      {"longest_free_run_bytes", look.image.longest_free_run * look.image.page_size}};
+  json["counters"] = {{"reserved_bytes", counters.reserved},
+                      {"peak_mapped_bytes", counters.peak},
+                      {"page_allocations", counters.allocations},
+                      {"os_releases", counters.os_releases}};
+  json["settings"] = Settings(look.image);
+  json["classes"] = Classes(look);
+  json["threads"] = Threads(account);
+  return json;
+}
+
+Json MomentToJson(const Look& look) {
+  Json json = Json::object();
+  for (size_t i = 0; i < kCategories; ++i) {
+    const Part& part = look.account.categories[i];
+    json[KeyOf(static_cast<Category>(i))] = part.mapped;
+  }
+  json["mapped_bytes"] = look.account.mapped;
+  if (look.account.knows_resident) json["heap_resident_bytes"] = look.account.ResidentSum();
+  json["live_blocks"] = look.account.live_blocks;
+  json["unreconciled_bytes"] = look.account.unreconciled;
+  return json;
+}
+
+}  // namespace spanheap::look

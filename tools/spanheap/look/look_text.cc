@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/look/look_text.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <iterator>
+#include <stdexcept>
+
+#include "spanheap/report.h"
+
+namespace spanheap::look {
+namespace {
+
+constexpr size_t kBarWidth = 32;
+
+double Percent(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// At least one mark if there is a part.
+std::string Bar(uint64_t part, uint64_t whole, size_t width) {
+  if (part == 0 || whole == 0) return "";
+  const auto marks =
+      static_cast<size_t>(Percent(part, whole) / 100 * static_cast<double>(width) + 0.5);
+  return std::string(std::clamp<size_t>(marks, 1, width), '#');
+}
+
+class Page {
+ public:
+  template <class... Values>
+  void Line(fmt::format_string<Values...> format, Values&&... values) {
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
+    text_ += '\n';
+  }
+  void Gap() { text_ += '\n'; }
+  std::string Take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string HowTaken(const Look& look) {
+  if (look.is_core) return "";
+  return look.was_stopped ? ", stopped at a quiet moment" : ", as it runs";
+}
+
+void AddShare(Page& page, const Look& look, const char* label, const Part& part, uint64_t whole) {
+  const Account& account = look.account;
+  const std::string resident = account.knows_resident ? tools::FormatBytes(part.resident) : "-";
+  const uint64_t shown = account.knows_resident ? part.resident : part.mapped;
+  page.Line("  {:<22}{:>12}{:>12}  {}", label, tools::FormatBytes(part.mapped), resident,
+            Bar(shown, whole, kBarWidth));
+}
+
+void AddSum(Page& page, const Look& look, const char* label, const Part& part) {
+  page.Line(
+      "  {:<22}{:>12}{:>12}", label, tools::FormatBytes(part.mapped),
+      look.account.knows_resident || part.resident != 0 ? tools::FormatBytes(part.resident) : "-");
+}
+
+void AddHeap(Page& page, const Look& look) {
+  const Account& account = look.account;
+  const uint64_t whole =
+      account.knows_resident ? std::max(account.resident, account.ResidentSum()) : account.mapped;
+  page.Line("  {:<22}{:>12}{:>12}", "the heap", "mapped", "resident");
+  for (size_t i = 0; i < kCategories; ++i) {
+    AddShare(page, look, LabelOf(static_cast<Category>(i)), account.categories[i], whole);
+  }
+  if (account.heap_rest != 0) AddShare(page, look, "in no category", {0, account.heap_rest}, whole);
+  AddSum(page, look, "the heap (sum)", {account.MappedSum(), account.ResidentSum()});
+  if (account.others.empty()) return;
+  page.Gap();
+  Part sum{account.MappedSum(), account.ResidentSum() + account.heap_rest};
+  page.Line("  beside the heap");
+  for (const OtherMappings& other : account.others) {
+    AddShare(page, look, LabelOf(other.kind), other.bytes, whole);
+    sum.mapped += other.bytes.mapped;
+    sum.resident += other.bytes.resident;
+  }
+  AddSum(page, look, "the process (sum)", sum);
+}
+
+// How far the reading may be off.
+void AddTrust(Page& page, const Look& look) {
+  const Account& account = look.account;
+  page.Gap();
+  page.Line("  counted by the heap       {:>14} bytes mapped", account.mapped);
+  page.Line("  unreconciled              {:>14} bytes ({:.2f} %)", account.unreconciled,
+            Percent(account.unreconciled, account.mapped));
+  if (!look.is_core) {
+    page.Line("  resident, by the kernel   {:>14} bytes", account.resident);
+  }
+  if (look.is_core || look.was_stopped) return;
+  for (size_t i = 0; i < kCategories; ++i) {
+    if (look.bounds[i].low == look.bounds[i].high) continue;
+    page.Line("  {} moved between {} and {} while it was read", LabelOf(static_cast<Category>(i)),
+              tools::FormatBytes(look.bounds[i].low), tools::FormatBytes(look.bounds[i].high));
+  }
+}
+
+void AddFragmentation(Page& page, const Look& look) {
+  const Account& account = look.account;
+  const uint64_t free_slots = account.Of(Category::kFreeInSpans).mapped;
+  uint64_t tails = 0;
+  for (const ClassAccount& row : account.classes) tails += row.tail_bytes;
+  const uint64_t in_spans = look.image.counters.small_bytes;
+  page.Gap();
+  page.Line("  fragmentation");
+  page.Line("    free in spans     {:>11}  {:.1f} % of what spans take; {} of it tails",
+            tools::FormatBytes(free_slots), Percent(free_slots, in_spans),
+            tools::FormatBytes(tails));
+  page.Line("    nearly empty      {:>11}  in {} spans with at most a tenth of their slots live",
+            tools::FormatBytes(account.pinned_bytes), account.pinned_spans);
+  page.Line("    longest free run  {:>11}  of free and released pages in a row",
+            tools::FormatBytes(look.image.longest_free_run * look.image.page_size));
+  if (account.knows_resident) {
+    page.Line("    on huge pages     {:>11}  of the heap's resident bytes",
+              tools::FormatBytes(account.huge));
+  }
+}
+
+void AddScavenger(Page& page, const Look& look) {
+  const Account& account = look.account;
+  page.Gap();
+  page.Line("  given back");
+  page.Line("    released          {:>11}  in {} calls so far",
+            tools::FormatBytes(account.Of(Category::kReleased).mapped),
+            look.image.counters.os_releases);
+  page.Line("    could be          {:>11}  free pages and shelves",
+            tools::FormatBytes(account.Of(Category::kFreePages).mapped));
+  page.Line("    peak mapped       {:>11}", tools::FormatBytes(look.image.counters.peak));
+}
+
+bool IsInUse(const ClassAccount& row) { return (row.spans | row.cached_blocks) != 0; }
+
+void AddClasses(Page& page, const Look& look, size_t rows) {
+  std::vector<const ClassAccount*> used;
+  for (const ClassAccount& row : look.account.classes) {
+    if (IsInUse(row)) used.push_back(&row);
+  }
+  const size_t all = used.size();
+  if (rows != 0 && all > rows) {
+    std::sort(used.begin(), used.end(), [](const ClassAccount* a, const ClassAccount* b) {
+      return a->resident > b->resident;
+    });
+    used.resize(rows);
+  }
+  page.Gap();
+  page.Line("  {:>10}{:>9}{:>13}{:>10}{:>11}{:>12}{:>9}", "block size", "spans", "live", "cached",
+            "free", "live bytes", "in use");
+  for (const ClassAccount* row : used) {
+    const uint64_t slots = row->live_blocks + row->cached_blocks + row->free_blocks;
+    page.Line("  {:>10}{:>9}{:>13}{:>10}{:>11}{:>12}{:>7.1f} %  {}", row->block_bytes, row->spans,
+              row->live_blocks, row->cached_blocks, row->free_blocks,
+              tools::FormatBytes(row->live_blocks * row->block_bytes),
+              Percent(row->live_blocks, slots), Bar(row->live_blocks, slots, 10));
+  }
+  if (used.size() < all) page.Line("  and {} more classes", all - used.size());
+  if (look.account.large_blocks != 0) {
+    page.Line("  {:>10}{:>9}{:>13}{:>10}{:>11}{:>12}", "large", "", look.account.large_blocks, "",
+              "", tools::FormatBytes(look.account.large_bytes));
+  }
+}
+
+void AddThreads(Page& page, const Look& look, size_t rows) {
+  std::vector<const ThreadAccount*> threads;
+  for (const ThreadAccount& row : look.account.threads) {
+    if (!row.is_shared || row.cached_blocks != 0) threads.push_back(&row);
+  }
+  std::sort(threads.begin(), threads.end(), [](const ThreadAccount* a, const ThreadAccount* b) {
+    return a->cached_bytes + a->page_cache_bytes > b->cached_bytes + b->page_cache_bytes;
+  });
+  const size_t all = threads.size();
+  if (rows != 0) threads.resize(std::min(all, rows));
+  page.Gap();
+  page.Line("  {:<18}{:>10}{:>12}{:>13}{:>12}{:>12}", "thread cache", "blocks", "bytes",
+            "free pages", "refills", "flushes");
+  for (const ThreadAccount* row : threads) {
+    page.Line("  {:<#18x}{:>10}{:>12}{:>13}{:>12}{:>12}{}", row->address, row->cached_blocks,
+              tools::FormatBytes(row->cached_bytes), tools::FormatBytes(row->page_cache_bytes),
+              row->refills, row->flushes,
+              row->is_orphaned ? "  its thread was lost in a fork" : "");
+  }
+  if (threads.size() < all) page.Line("  and {} more threads", all - threads.size());
+}
+
+}  // namespace
+
+std::string RenderLook(const Look& look, size_t rows) {
+  Page page;
+  page.Line("spanheap: memory of {}{}", look.source, HowTaken(look));
+  AddHeap(page, look);
+  AddTrust(page, look);
+  AddFragmentation(page, look);
+  AddScavenger(page, look);
+  AddClasses(page, look, rows);
+  AddThreads(page, look, rows);
+  return page.Take();
+}
+
+std::string RenderClass(const Look& look, uint64_t block_bytes) {
+  struct Row {
+    const SpanImage* span;
+    const SpanUse* use;
+  };
+  std::vector<Row> rows;
+  for (size_t i = 0; i < look.image.spans.size(); ++i) {
+    const SpanImage& span = look.image.spans[i];
+    if (!span.is_solo && span.block_bytes == block_bytes)
+      rows.push_back({&span, &look.map->uses()[i]});
+  }
+  if (rows.empty()) {
+    throw std::runtime_error(
+        fmt::format("{} has no spans of {}-byte blocks", look.source, block_bytes));
+  }
+  const auto live = [](const Row& row) { return row.use->used - row.use->cached; };
+  std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) {
+    return live(a) != live(b) ? live(a) < live(b) : a.span->first_page < b.span->first_page;
+  });
+  Page page;
+  page.Line("spanheap: {} spans of {}-byte blocks of {}, emptiest first", rows.size(), block_bytes,
+            look.source);
+  page.Line("  {:<18}{:>10}{:>8}{:>8}{:>8}{:>8}{:>9}", "address", "bytes", "slots", "live",
+            "cached", "free", "in use");
+  for (const Row& row : rows) {
+    page.Line("  {:<#18x}{:>10}{:>8}{:>8}{:>8}{:>8}{:>7.1f} %  {}",
+              look.image.AddressOf(row.span->first_page),
+              tools::FormatBytes(row.span->pages * look.image.page_size), row.span->slots,
+              live(row), row.use->cached, row.span->slots - row.use->used,
+              Percent(live(row), row.span->slots), Bar(live(row), row.span->slots, 20));
+  }
+  return page.Take();
+}
+
+}  // namespace spanheap::look

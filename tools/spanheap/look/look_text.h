@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+//
+// A Look for people: a table of where the memory is with a bar per category, fragmentation, the size
+// classes in use, thread caches.
+#pragma once
+
+#include <string>
+
+#include "spanheap/look/target.h"
+
+namespace spanheap::look {
+
+// Several lines, the last one ended. `rows` bounds classes and threads each; 0: all.
+std::string RenderLook(const Look& look, size_t rows = 0);
+
+// The spans of one class, emptiest first; `block_bytes` is the class's.
+std::string RenderClass(const Look& look, uint64_t block_bytes);
+
+}  // namespace spanheap::look

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// RootReader: the library's description of itself (include/spanheap/detail/root_record.h), found in
+// another process's memory and asked by name.
+//
+// Idea.  Every mapped ELF file begins with its headers; one of its notes leads to the record. A
+//        process may hold several copies of the library: the one that has begun a heap counts.
+// Fails. std::runtime_error: no heap of ours, one of another format, or one that does not tell a
+//        name: "other version".
+// Tests. tests/tools/look_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "spanheap/detail/root_record.h"
+#include "spanheap/look/mapping.h"
+#include "spanheap/look/memory.h"
+
+namespace spanheap::look {
+
+// A field of some record in that process.
+struct RootField {
+  uint64_t offset = 0;
+  uint32_t size = 0;
+  uint32_t count = 0;
+
+  // Its value in a record that was read to `record`.
+  uint64_t In(const void* record, uint32_t element = 0) const;
+};
+
+class RootReader {
+ public:
+  // Looks through the mappings; `what` names the process in messages.
+  RootReader(const Memory& memory, const std::vector<Mapping>& mappings, const std::string& what);
+
+  const std::string& library_version() const { return library_version_; }
+  bool Has(const std::string& name) const { return entries_.contains(name); }
+  // A plain number.
+  uint64_t Number(const std::string& name) const { return Find(name, SH_ROOT_NUMBER).where.number; }
+  // The address of a variable; its value, or that of one of its elements.
+  uint64_t Address(const std::string& name) const;
+  uint64_t Value(const std::string& name, uint32_t element = 0) const;
+  // The value, or what to take it for where the library does not tell.
+  uint64_t ValueOr(const std::string& name, uint64_t otherwise) const;
+  RootField Field(const std::string& name) const;
+
+ private:
+  bool Load(uint64_t record);
+  const sh_root_entry& Find(const std::string& name, sh_root_kind kind) const;
+
+  const Memory& memory_;
+  const std::string what_;
+  std::string library_version_;
+  std::unordered_map<std::string, sh_root_entry> entries_;
+};
+
+}  // namespace spanheap::look

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/look/target.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <stdexcept>
+
+#include "spanheap/look/stop.h"
+
+namespace spanheap::look {
+namespace {
+
+// A reading of a running process is repeated if more of it than this contradicts itself.
+constexpr uint64_t kTolerated_percent = 1;
+constexpr unsigned kMostReadings = 64;
+constexpr double kLongest_s = 1;
+
+bool IsNumber(const std::string& text) {
+  return !text.empty() && text.size() < 10 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string ProgramOf(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/comm", pid));
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+const Memory& MemoryOf(const std::unique_ptr<CoreFile>& core,
+                       const std::unique_ptr<ProcessMemory>& process) {
+  if (core != nullptr) return *core;
+  return *process;
+}
+
+bool IsSound(const Account& account) {
+  return account.unreconciled * 100 <= account.mapped * kTolerated_percent;
+}
+
+void Widen(const Account& account, std::array<Bounds, kCategories>& bounds, bool is_first) {
+  for (size_t i = 0; i < kCategories; ++i) {
+    const uint64_t bytes = account.categories[i].mapped;
+    bounds[i].low = is_first ? bytes : std::min(bounds[i].low, bytes);
+    bounds[i].high = is_first ? bytes : std::max(bounds[i].high, bytes);
+  }
+}
+
+}  // namespace
+
+Target::Target(const std::string& name) {
+  if (IsNumber(name) && !std::filesystem::is_regular_file(name)) {
+    OpenProcess(std::stoi(name));
+    return;
+  }
+  if (!std::filesystem::exists(name)) {
+    throw std::runtime_error(fmt::format("{} is neither a process id nor a file", name));
+  }
+  OpenCore(name);
+}
+
+Target::Target(pid_t pid) { OpenProcess(pid); }
+
+void Target::OpenProcess(pid_t pid) {
+  const std::vector<Mapping> mappings = ReadMappingsOnly(pid);
+  pid_ = pid;
+  program_ = ProgramOf(pid);
+  source_ = fmt::format("{} (process {})", program_, pid);
+  const auto readable = std::find_if(mappings.begin(), mappings.end(), [](const Mapping& m) {
+    return m.permissions.starts_with("r") && !m.name.starts_with("[v");
+  });
+  process_ = std::make_unique<ProcessMemory>(
+      pid, readable != mappings.end() ? readable->start : mappings.front().start);
+  root_ = std::make_unique<RootReader>(*process_, mappings, source_);
+}
+
+void Target::OpenCore(const std::string& path) {
+  core_ = std::make_unique<CoreFile>(path);
+  pid_ = core_->pid();
+  program_ = core_->program();
+  source_ = fmt::format("{} (process {}, core file {})", program_, pid_, path);
+  root_ = std::make_unique<RootReader>(*core_, core_->files(), source_);
+}
+
+Look Target::Take(const LookOptions& options) const {
+  std::optional<Stop> stop;
+  if (options.stops && core_ == nullptr) {
+    stop.emplace(pid_, [this] { return HeapReader(*process_, *root_).IsQuiet(); });
+  }
+  Look look = core_ != nullptr || stop.has_value() ? TakeStill(options) : TakeMoving(options);
+  look.was_stopped = stop.has_value();
+  return look;
+}
+
+Look Target::TakeStill(const LookOptions& options) const {
+  Look look;
+  ReadOnce(options, look);
+  Widen(look.account, look.bounds, true);
+  return look;
+}
+
+// As many readings as wanted, and more for a while if they contradict themselves; the soundest
+// counts. The busier the heap, the luckier a reading must be.
+Look Target::TakeMoving(const LookOptions& options) const {
+  Look best;
+  std::array<Bounds, kCategories> bounds;
+  const double begin = Now();
+  for (unsigned i = 0; i < kMostReadings; ++i) {
+    if (i >= options.readings && (IsSound(best.account) || Now() - begin > kLongest_s)) break;
+    Look look;
+    ReadOnce(options, look);
+    Widen(look.account, bounds, i == 0);
+    if (i == 0 || look.account.unreconciled <= best.account.unreconciled) best = std::move(look);
+  }
+  best.bounds = bounds;
+  return best;
+}
+
+void Target::ReadOnce(const LookOptions& options, Look& look) const {
+  const bool is_alive = core_ == nullptr;
+  look.source = source_;
+  look.program = program_;
+  look.library = root_->library_version();
+  look.pid = pid_;
+  look.is_core = !is_alive;
+  look.seconds = Now();
+  look.image = HeapReader(MemoryOf(core_, process_), *root_).Read();
+  look.map = std::make_unique<HeapMap>(look.image);
+  const Residency residency = is_alive && options.reads_residency
+                                  ? Residency(pid_, HeapStretches(look.image))
+                                  : Residency();
+  look.account = MakeAccount(look.image, *look.map, residency);
+  if (!options.reads_mappings) return;
+  if (is_alive) {
+    AddMappings(look.image, ReadMappings(pid_), ReadStackPointers(pid_), residency, look.account);
+  } else {
+    AddMappings(look.image, core_->mappings(), core_->stack_pointers(), residency, look.account);
+  }
+}
+
+uint64_t ResidentOf(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/statm", pid));
+  uint64_t size = 0;
+  uint64_t resident = 0;
+  file >> size >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace spanheap::look

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+//
+// Target: what the user points at, a running process or a core file, opened for looking.
+//
+// Fails. std::runtime_error with one line: neither a process nor a core file, no permission, no
+//        heap of ours, another version.
+// Tests. tests/tools/explain_test.py.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "spanheap/look/account.h"
+#include "spanheap/look/core_file.h"
+#include "spanheap/look/heap_reader.h"
+#include "spanheap/look/process_memory.h"
+
+namespace spanheap::look {
+
+struct LookOptions {
+  bool stops = false;           // hold the process still meanwhile
+  bool reads_mappings = true;   // say where all other memory is, too
+  bool reads_residency = true;  // say what is resident of each category
+  unsigned readings = 2;        // of a running process: for the bounds
+};
+
+// A value as two readings of a running process gave it.
+struct Bounds {
+  uint64_t low = 0;
+  uint64_t high = 0;
+};
+
+// What was seen, at one moment.
+struct Look {
+  std::string source;   // "redis-server (process 123)"
+  std::string library;  // its version
+  std::string program;
+  pid_t pid = 0;
+  bool is_core = false;
+  bool was_stopped = false;
+  double seconds = 0;  // since the epoch
+  HeapImage image;
+  std::unique_ptr<HeapMap> map;  // of the image
+  Account account;
+  std::array<Bounds, kCategories> bounds;  // of what is mapped
+};
+
+class Target {
+ public:
+  // A process id, or the path of a core file.
+  explicit Target(const std::string& name);
+  explicit Target(pid_t pid);
+
+  Look Take(const LookOptions& options) const;
+  bool is_core() const { return core_ != nullptr; }
+
+ private:
+  void OpenProcess(pid_t pid);
+  void OpenCore(const std::string& path);
+  Look TakeStill(const LookOptions& options) const;
+  Look TakeMoving(const LookOptions& options) const;
+  void ReadOnce(const LookOptions& options, Look& look) const;
+
+  pid_t pid_ = 0;
+  std::string program_;
+  std::string source_;
+  std::unique_ptr<CoreFile> core_;
+  std::unique_ptr<ProcessMemory> process_;
+  std::unique_ptr<RootReader> root_;
+};
+
+// Resident bytes of a process as the kernel counts them; 0: it is gone.
+uint64_t ResidentOf(pid_t pid);
+
+}  // namespace spanheap::look
