@@ -55,4 +55,5 @@ install(FILES "${PROJECT_BINARY_DIR}/spanheap-config.cmake"
         DESTINATION "${package_folder}")
 install(FILES "${PROJECT_SOURCE_DIR}/share/spanheap-report.schema.json"
               "${PROJECT_SOURCE_DIR}/share/spanheap-look.schema.json"
+              "${PROJECT_SOURCE_DIR}/share/spanheap-record.schema.json"
         DESTINATION "${CMAKE_INSTALL_DATADIR}/spanheap")

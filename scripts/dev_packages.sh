@@ -13,6 +13,7 @@ BUILD_NEEDS=(
   /usr/include/CLI/CLI.hpp=libcli11-dev
   /usr/include/nlohmann/json.hpp=nlohmann-json3-dev
   /usr/include/fmt/core.h=libfmt-dev
+  /usr/include/zlib.h=zlib1g-dev
 )
 CLANG_NEEDS=(
   clang++-19=clang-19

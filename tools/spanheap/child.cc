@@ -147,6 +147,7 @@ ChildEnd RunChild(const ChildPlan& plan) {
   start.CloseWriter();
   failure.CloseWriter();  // the child's copy closes at exec: then this receives 0
   const int exec_error = failure.Receive();
+  if (exec_error == 0 && plan.on_start) plan.on_start(pid);
   prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);  // the first pauses are shorter than the usual slack
   ChildEnd end = Watch(pid, plan, signals, hold).UntilEnd();
   end.exec_error = exec_error;

@@ -27,7 +27,8 @@ struct ChildPlan {
   std::vector<std::string> arguments;  // the first is the program's own name
   // The environment of the child, whose process id is the argument. May not fail.
   std::function<std::vector<std::string>(pid_t)> environment;
-  std::string library;        // whose mapping is the proof
+  std::string library;                  // whose mapping is the proof
+  std::function<void(pid_t)> on_start;  // once the program runs; may be empty
   bool holds_at_end = false;  // see ExitHold: the proof is certain, at the price of ptrace
 };
 

@@ -12,6 +12,7 @@
 
 #include "spanheap/explain_command.h"
 #include "spanheap/run_command.h"
+#include "spanheap/view_command.h"
 
 namespace spanheap::tools {
 namespace {
@@ -53,6 +54,12 @@ void DescribeRun(CLI::App& run, RunOptions& options) {
   run.add_flag(
       "--check", options.check,
       "Say on stderr whether the preload took effect; exit code 125 if that is not proven");
+  run.add_option("--record", options.record_path,
+                 "Look at the program again and again; what was seen goes to this file")
+      ->type_name("FILE");
+  run.add_option("--interval", options.interval_ms, "Milliseconds between two looks (100)")
+      ->type_name("MS")
+      ->check(CLI::Range(1, 3600000));
   run.add_flag("--force", options.force, "Run even a program that cannot take the preload");
 }
 
@@ -70,6 +77,17 @@ void DescribeExplain(CLI::App& explain, ExplainOptions& options) {
       ->check(CLI::Range(0.05, 3600.0));
 }
 
+void DescribeView(CLI::App& view, ViewOptions& options) {
+  view.add_option("target", options.target,
+                  "A process id, a core file, or what run --record has written")
+      ->required()
+      ->type_name("PID|CORE|RECORD");
+  view.add_option("-o,--output", options.output, "The page to write")
+      ->required()
+      ->type_name("FILE");
+  view.add_flag("--stop", options.stops, "Hold the process still for the moment");
+}
+
 int Main(int count, char** arguments) {
   Words words = PartWords(count, arguments);
   CLI::App app("Runs programs on the spanheap memory manager.", "spanheap");
@@ -84,6 +102,9 @@ int Main(int count, char** arguments) {
   explain.add_flag("--watch", explain_options.watches, "Show it again and again");
   CLI::App& top = *app.add_subcommand("top", "The same as explain --watch");
   DescribeExplain(top, explain_options);
+  ViewOptions view_options;
+  CLI::App& view = *app.add_subcommand("view", "Draw it: one page that opens in a browser");
+  DescribeView(view, view_options);
   std::reverse(words.ours.begin(), words.ours.end());  // the order CLI11 takes from a vector
   try {
     app.parse(words.ours);
@@ -94,6 +115,7 @@ int Main(int count, char** arguments) {
   }
   if (top.parsed()) explain_options.watches = true;
   if (explain.parsed() || top.parsed()) return Explain(explain_options);
+  if (view.parsed()) return View(view_options);
   options.command = JoinCommand(run.remaining(), words);
   if (!options.command.empty() && !options.command.front().starts_with("-")) {
     return RunProgram(options);

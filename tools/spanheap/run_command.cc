@@ -16,6 +16,7 @@
 #include "spanheap/child.h"
 #include "spanheap/preload.h"
 #include "spanheap/program.h"
+#include "spanheap/recorder.h"
 #include "spanheap/report.h"
 
 namespace spanheap::tools {
@@ -87,7 +88,12 @@ class Run {
       if (!options_.force) return kLaunchFailed;
     }
     if (WantsReport()) folder_.emplace();
+    if (!options_.record_path.empty()) {
+      recorder_.emplace(options_.record_path, options_.interval_ms, options_.command);
+    }
     end_ = RunChild(PlanFor(program));
+    const std::string why_empty = recorder_ ? recorder_->Finish() : "";
+    if (!why_empty.empty()) Say(fmt::format("nothing was recorded: {}", why_empty));
     if (end_.exec_error != 0) return ReportExecError(program);
     return Conclude();
   }
@@ -98,7 +104,7 @@ class Run {
   }
   std::string ReportPath() const { return folder_->File("report.json"); }
 
-  ChildPlan PlanFor(const Program& program) const {
+  ChildPlan PlanFor(const Program& program) {
     ChildPlan plan;
     plan.path = program.path;
     plan.arguments = options_.command;
@@ -109,6 +115,7 @@ class Run {
     }
     plan.library = library_;
     plan.holds_at_end = options_.check && !obstacle_;
+    if (recorder_) plan.on_start = [this](pid_t child) { recorder_->Start(child); };
     plan.environment = [this](pid_t child) { return EnvironmentOf(child); };
     return plan;
   }
@@ -196,6 +203,7 @@ class Run {
   std::string library_;
   std::optional<Obstacle> obstacle_;
   std::optional<PrivateFolder> folder_;
+  std::optional<Recorder> recorder_;
   ChildEnd end_;
 };
 

@@ -18,10 +18,12 @@ namespace spanheap::tools {
 inline constexpr int kLaunchFailed = 125;
 
 struct RunOptions {
-  bool stats = false;     // show the heap report at the end
-  bool check = false;     // state whether the preload took effect; fail if that is not proven
-  bool force = false;     // run a program that cannot take the preload all the same
-  std::string json_path;  // where the report is to be kept; empty: nowhere
+  bool stats = false;       // show the heap report at the end
+  bool check = false;       // state whether the preload took effect; fail if that is not proven
+  bool force = false;       // run a program that cannot take the preload all the same
+  std::string json_path;    // where the report is to be kept; empty: nowhere
+  std::string record_path;  // where to record the run; empty: nowhere
+  unsigned interval_ms = 100;
   std::vector<std::string> settings;  // key=value each
   std::vector<std::string> command;   // the program and its arguments
 };

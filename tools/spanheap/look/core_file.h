@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// CoreFile: the memory of a process that left a core file: its segments, the files that were mapped,
+// CoreFile: memory of a process that left a core file: its segments, the files that were mapped,
 // its threads' stack pointers.
 //
 // Idea.  What the core leaves out because it lies in a file (code, mostly) is read from that file,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A Look for people: a table of where the memory is with a bar per category, fragmentation, the size
+// A Look for people: a table of where the memory is, a bar per category, fragmentation, the size
 // classes in use, thread caches.
 #pragma once
 

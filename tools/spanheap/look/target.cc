@@ -101,6 +101,8 @@ Look Target::Take(const LookOptions& options) const {
   return look;
 }
 
+bool Target::IsStillThere() const { return core_ != nullptr || root_->Value("started") == 1; }
+
 Look Target::TakeStill(const LookOptions& options) const {
   Look look;
   ReadOnce(options, look);
@@ -135,15 +137,17 @@ void Target::ReadOnce(const LookOptions& options, Look& look) const {
   look.seconds = Now();
   look.image = HeapReader(MemoryOf(core_, process_), *root_).Read();
   look.map = std::make_unique<HeapMap>(look.image);
-  const Residency residency = is_alive && options.reads_residency
-                                  ? Residency(pid_, HeapStretches(look.image))
-                                  : Residency();
-  look.account = MakeAccount(look.image, *look.map, residency);
+  if (is_alive && options.reads_residency) {
+    look.residency = Residency(pid_, HeapStretches(look.image));
+  }
+  look.account = MakeAccount(look.image, *look.map, look.residency);
   if (!options.reads_mappings) return;
   if (is_alive) {
-    AddMappings(look.image, ReadMappings(pid_), ReadStackPointers(pid_), residency, look.account);
+    AddMappings(look.image, ReadMappings(pid_), ReadStackPointers(pid_), look.residency,
+                look.account);
   } else {
-    AddMappings(look.image, core_->mappings(), core_->stack_pointers(), residency, look.account);
+    AddMappings(look.image, core_->mappings(), core_->stack_pointers(), look.residency,
+                look.account);
   }
 }
 

@@ -44,6 +44,7 @@ struct Look {
   HeapImage image;
   std::unique_ptr<HeapMap> map;  // of the image
   Account account;
+  Residency residency;                     // nothing is known where it was not asked for
   std::array<Bounds, kCategories> bounds;  // of what is mapped
 };
 
@@ -55,6 +56,8 @@ class Target {
 
   Look Take(const LookOptions& options) const;
   bool is_core() const { return core_ != nullptr; }
+  // False once the process has ended or become another program.
+  bool IsStillThere() const;
 
  private:
   void OpenProcess(pid_t pid);
