@@ -144,6 +144,13 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     Number("kept.record", sizeof(RunCache::Shelf)),
     SPANHEAP_FIELD("kept.count", RunCache::Shelf, count),
     Field("kept.runs", offsetof(RunCache::Shelf, runs), sizeof(PageIndex), RunCache::kDepth),
+    At("shelf.shelves", &runtime.spans.shelf_.shelves_),
+    Number("shelf.record", sizeof(BatchShelf::Shelf)),
+    SPANHEAP_FIELD("shelf.newest", BatchShelf::Shelf, newest),
+    SPANHEAP_FIELD("batch.older", BatchShelf::Batch, older),
+    SPANHEAP_FIELD("batch.count", BatchShelf::Batch, count),
+    Field("batch.blocks", offsetof(BatchShelf::Batch, blocks), sizeof(void*),
+          BatchShelf::kMaxBatch),
     // ---- records and large blocks
     At("metadata.bytes", &runtime.metadata.mapped_),
     At("metadata.pieces", &runtime.metadata.pieces_),
@@ -182,6 +189,10 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     SPANHEAP_FIELD("state.taken", ClassState, taken),
     SPANHEAP_FIELD("state.returned", ClassState, returned),
     At("bootstrap.used", &bootstrap_arena.used_),
+    // ---- limits: bytes; all ones: none
+    At("gauge.counted", &runtime.pages.gauge_.counted_),
+    At("gauge.ceiling", &runtime.pages.gauge_.ceiling_),
+    At("gauge.target", &runtime.pages.gauge_.target_),
     // ---- options
     At("option.verify", &options.verify),
     At("option.sample", &options.sample),

@@ -60,6 +60,8 @@ class BatchShelf {
   void ResetInChild();
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
+
   struct Batch {
     Batch* newer;  // an unused record keeps the next one in `older`
     Batch* older;

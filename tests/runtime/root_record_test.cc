@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "runtime/heap_fixture.h"
 #include "runtime/heap_section.h"
@@ -179,6 +180,26 @@ TEST_F(RootRecordTest, DescribesPagesAndClasses) {
   EXPECT_GT(FieldOf(range + (Value("grown.count") - 1) * Number("grown.record"), "grown.end"),
             ChunkOf(page).value);
   heap::Free(block, "free");
+}
+
+TEST_F(RootRecordTest, DescribesTheShelf) {
+  constexpr unsigned kMany = 20000;  // more than a bin holds
+  std::vector<void*> blocks(kMany);
+  for (void*& block : blocks) block = heap::Allocate(64);
+  for (void* block : blocks) heap::Free(block, "free");
+  const unsigned c = MallocClassFor(64);
+  ASSERT_GT(runtime.spans.shelved(c), 0U);
+  const char* shelf =
+      static_cast<const char*>(const_cast<const void*>(Named("shelf.shelves").where.address)) +
+      c * Number("shelf.record");
+  uint64_t count = 0;
+  for (uint64_t batch = FieldOf(shelf, "shelf.newest"); batch != 0;) {
+    count += FieldOf(Pointer(batch), "batch.count");
+    const uint64_t block = FieldOf(Pointer(batch), "batch.blocks");
+    EXPECT_EQ(runtime.spans.SpanOf(Address(block))->malloc_class, c);
+    batch = FieldOf(Pointer(batch), "batch.older");
+  }
+  EXPECT_EQ(count, runtime.spans.shelved(c));
 }
 
 TEST_F(RootRecordTest, DescribesLargeBlocksAndKeptRuns) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -97,7 +98,10 @@ bool Recorder::Look() {
     const look::Look seen = target_->Take(options);
     look::Json moment = {{"time_ms", std::round(at * 1000)}};
     moment["process_resident_bytes"] = look::ResidentOf(pid_);
-    moment["limit_bytes"] = look::MemoryLimitOf(pid_);
+    const uint64_t group = look::MemoryLimitOf(pid_);
+    const uint64_t own = std::min(seen.image.limits.target, seen.image.limits.ceiling);
+    moment["limit_bytes"] =
+        group == 0 && own == look::LimitImage::kNone ? 0 : std::min(group == 0 ? own : group, own);
     moment.update(look::MomentToJson(seen));
     Append(moment.dump());
     return true;

@@ -83,4 +83,6 @@ function showThreads(look) {
     count('blocks', 'cached_blocks'), size('bytes', 'cached_bytes'),
     size('free pages', 'page_cache_bytes'), count('refills', 'refills'), count('flushes', 'flushes'),
   ], rows, 2));
+  byId('threads').append(element('p', {class: 'hint', text: `On the shelf that all threads share: ` +
+    `${countText(look.shelf.blocks)} blocks, ${bytesText(look.shelf.bytes)}.`}));
 }

@@ -211,6 +211,10 @@ class Bookkeeper {
       }
       account_.threads.push_back(row);
     }
+    for (size_t c = 1; c < image_.shelf.size(); ++c) {
+      account_.shelf_blocks += image_.shelf[c].size();
+      account_.shelf_bytes += image_.shelf[c].size() * image_.classes[c].block_bytes;
+    }
   }
 
   void Reconcile() {

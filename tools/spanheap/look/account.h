@@ -75,6 +75,8 @@ struct Account {
   std::array<Part, kCategories> categories;
   std::vector<ClassAccount> classes;  // by class
   std::vector<ThreadAccount> threads;
+  uint64_t shelf_blocks = 0;  // freed blocks that wait by the batch for any thread
+  uint64_t shelf_bytes = 0;
   uint64_t live_blocks = 0;
   uint64_t large_blocks = 0;
   uint64_t large_bytes = 0;

@@ -97,6 +97,15 @@ struct CounterImage {
   uint64_t flushes_of_ended = 0;
 };
 
+// What the heap has taken as its limits count it, and where they lie.
+struct LimitImage {
+  static constexpr uint64_t kNone = ~uint64_t{0};
+  bool is_known = false;
+  uint64_t counted = 0;
+  uint64_t target = kNone;   // above it, memory is given back
+  uint64_t ceiling = kNone;  // above it, allocations fail
+};
+
 struct Setting {
   std::string name;
   uint64_t value = 0;
@@ -115,10 +124,12 @@ struct HeapImage {
   std::vector<SpanImage> spans;
   std::vector<uint64_t> bits;  // of all small spans: 1 = not free
   std::vector<ThreadImage> threads;
+  std::vector<std::vector<uint64_t>> shelf;  // by class: blocks that no thread keeps
   std::vector<WindowImage> windows;
   std::vector<RunImage> kept_runs;
   std::vector<Setting> settings;
   CounterImage counters;
+  LimitImage limits;
   bool gate_is_closed = false;
   bool lock_is_held = false;  // a lock that may be held outside of sections
   size_t unreadable = 0;      // places that led nowhere: the heap changed meanwhile

@@ -109,6 +109,9 @@ void HeapMap::MarkCached() {
       for (const uint64_t block : thread.bins[c].blocks) MarkCachedBlock(c, block);
     }
   }
+  for (unsigned c = 1; c < image_.shelf.size(); ++c) {
+    for (const uint64_t block : image_.shelf[c]) MarkCachedBlock(c, block);
+  }
 }
 
 void HeapMap::MarkCachedBlock(unsigned c, uint64_t address) {

@@ -35,7 +35,7 @@ struct PageCell {
 
 struct SpanUse {
   uint32_t used = 0;    // slots that are not free, cached ones included
-  uint32_t cached = 0;  // in thread caches
+  uint32_t cached = 0;  // in thread caches and on the shelf
 };
 
 class HeapMap {

@@ -37,6 +37,7 @@ HeapImage HeapReader::Read() const {
   ReadGeometry(image);
   ReadGate(image);
   ReadThreads(image);
+  ReadShelf(image);
   ReadArenas(image);
   ReadChunks(image);
   ReadSpans(image);
@@ -100,6 +101,10 @@ void HeapReader::ReadCounters(HeapImage& image) const {
 }
 
 void HeapReader::ReadSettings(HeapImage& image) const {
+  if (root_.Has("gauge.counted")) {
+    image.limits = {true, root_.Value("gauge.counted"), root_.Value("gauge.target"),
+                    root_.Value("gauge.ceiling")};
+  }
   for (const char* name : {"verify", "sample", "reserve"}) {
     image.settings.push_back({name, root_.Value(std::string("option.") + name)});
   }

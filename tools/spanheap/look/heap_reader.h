@@ -36,6 +36,7 @@ class HeapReader {
   void ReadThreads(HeapImage& image) const;
   ThreadImage ReadThread(uint64_t address, uint64_t& next, HeapImage& image) const;
   void ReadStacks(HeapImage& image, const std::vector<std::pair<uint64_t, BinImage*>>& bins) const;
+  void ReadShelf(HeapImage& image) const;
   void ReadKeptRuns(HeapImage& image) const;
   void ReadWindows(HeapImage& image) const;
   void ReadMetadata(HeapImage& image) const;

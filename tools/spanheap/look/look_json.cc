@@ -64,6 +64,13 @@ Json Threads(const Account& account) {
   return all;
 }
 
+Json Limits(const LimitImage& limits) {
+  Json all = {{"counted_bytes", limits.counted}};
+  if (limits.target != LimitImage::kNone) all["target_bytes"] = limits.target;
+  if (limits.ceiling != LimitImage::kNone) all["ceiling_bytes"] = limits.ceiling;
+  return all;
+}
+
 Json Settings(const HeapImage& image) {
   Json all = Json::object();
   for (const Setting& setting : image.settings) all[setting.name] = setting.value;
@@ -105,6 +112,8 @@ Json LookToJson(const Look& look) {
   json["settings"] = Settings(look.image);
   json["classes"] = Classes(look);
   json["threads"] = Threads(account);
+  json["shelf"] = {{"blocks", account.shelf_blocks}, {"bytes", account.shelf_bytes}};
+  if (look.image.limits.is_known) json["limits"] = Limits(look.image.limits);
   return json;
 }
 

@@ -129,6 +129,14 @@ void AddScavenger(Page& page, const Look& look) {
             look.image.counters.os_releases);
   page.Line("    could be          {:>11}  free pages and shelves",
             tools::FormatBytes(account.Of(Category::kFreePages).mapped));
+  const LimitImage& limits = look.image.limits;
+  if (limits.target != LimitImage::kNone || limits.ceiling != LimitImage::kNone) {
+    const auto text = [](uint64_t bytes) {
+      return bytes == LimitImage::kNone ? std::string("none") : tools::FormatBytes(bytes);
+    };
+    page.Line("    limits count      {:>11}  soft {}, hard {}", tools::FormatBytes(limits.counted),
+              text(limits.target), text(limits.ceiling));
+  }
   page.Line("    peak mapped       {:>11}", tools::FormatBytes(look.image.counters.peak));
 }
 
@@ -182,6 +190,8 @@ void AddThreads(Page& page, const Look& look, size_t rows) {
               row->refills, row->flushes,
               row->is_orphaned ? "  its thread was lost in a fork" : "");
   }
+  page.Line("  {:<18}{:>10}{:>12}", "the shared shelf", look.account.shelf_blocks,
+            tools::FormatBytes(look.account.shelf_bytes));
   if (threads.size() < all) page.Line("  and {} more threads", all - threads.size());
 }
 

@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kMostThreads = 1 << 20;
 constexpr uint64_t kMostBlocks = 1 << 16;  // on one stack
 constexpr uint64_t kPointer = 8;
+constexpr size_t kMostBatches = 1 << 16;
 
 }  // namespace
 
@@ -70,6 +71,33 @@ void HeapReader::ReadStacks(HeapImage& image,
     pieces.push_back({address, bin->blocks.data(), bin->blocks.size() * kPointer});
   }
   image.unreadable += memory_.ReadMany(pieces);
+}
+
+// Blocks wait by the batch, a list of batches for each small class.
+void HeapReader::ReadShelf(HeapImage& image) const {
+  image.shelf.resize(image.classes.size());
+  if (!root_.Has("shelf.shelves")) return;
+  const uint64_t record = root_.Number("shelf.record");
+  const RootField newest = root_.Field("shelf.newest");
+  const RootField older = root_.Field("batch.older");
+  const RootField count = root_.Field("batch.count");
+  const RootField blocks = root_.Field("batch.blocks");
+  const auto shelves =
+      memory_.Array<char>(root_.Address("shelf.shelves"), record * image.first_run_class);
+  std::vector<char> batch(blocks.offset + uint64_t{blocks.size} * blocks.count);
+  size_t batches = 0;
+  for (uint32_t c = 1; c < image.first_run_class; ++c) {
+    uint64_t next = newest.In(shelves.data() + c * record);
+    for (; next != 0 && batches < kMostBatches; next = older.In(batch.data())) {
+      ++batches;
+      if (!memory_.Read(next, batch.data(), batch.size())) {
+        ++image.unreadable;
+        break;
+      }
+      const auto n = std::min(static_cast<uint32_t>(count.In(batch.data())), blocks.count);
+      for (uint32_t i = 0; i < n; ++i) image.shelf[c].push_back(blocks.In(batch.data(), i));
+    }
+  }
 }
 
 }  // namespace spanheap::look
