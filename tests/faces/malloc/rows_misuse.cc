@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Rows on misuse: one line on stderr that names the process, the call and the address, then abort.
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -42,13 +43,15 @@ void* Hidden(void* p) {
   return p;
 }
 
-// Fills and empties this thread's caches, so that blocks reach their spans.
+// Fills and empties this thread's caches, and has what waits on the shelf go back, so that blocks
+// reach their spans.
 void Churn() {
   std::vector<void*> blocks(20000);
   for (size_t n : {48, 48, 48}) {
     for (void*& p : blocks) p = malloc(n);
     for (void* p : blocks) free(p);
   }
+  malloc_trim(0);
 }
 
 void DoubleFreeTopOfStack(Verdict& v) {
