@@ -27,8 +27,18 @@ void* ResizeLarge(void* p, size_t n) {
   return section.is_open() ? runtime.large.Resize(p, Bytes(n)) : nullptr;
 }
 
+// What a block of `usable` bytes that is moved to grow to n bytes is given: a run has grown before,
+// and is likely to again, so it gets the largest class that still fits n (FitsInPlace). The part
+// behind n is address space until it is written.
+size_t RoomFor(size_t n, size_t usable) {
+  if (n <= usable || usable <= kMaxTabledBytes || n > kMaxRunBytes / 2) return n;
+  const unsigned c = MallocClassFor(2 * n);
+  return BlockBytes(c) < 2 * n ? BlockBytes(c) : BlockBytes(c - 1);
+}
+
 void* Move(void* p, size_t n, size_t usable, const char* call) {
   void* fresh = TryAllocateFast(n);
+  if (fresh == nullptr) fresh = Allocate(RoomFor(n, usable));
   if (fresh == nullptr) fresh = Allocate(n);
   if (fresh == nullptr) return nullptr;
   memcpy(fresh, p, n < usable ? n : usable);

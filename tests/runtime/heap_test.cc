@@ -143,6 +143,24 @@ TEST_F(HeapTest, ARunGrowsIntoTheFreePagesBehindItAndShrinksWhereItIs) {
   heap::Free(run, "test");
 }
 
+TEST_F(HeapTest, ARunThatMovesToGrowHasRoomForTheNextStep) {
+  std::vector<void*> runs(64);
+  for (void*& run : runs) run = heap::Allocate(300'000);
+  std::sort(runs.begin(), runs.end());
+  size_t i = 0;  // one with another right behind it
+  while (i + 1 < runs.size() && AddressOf(runs[i + 1]) != AddressOf(runs[i]) + Bytes(327'680)) ++i;
+  ASSERT_LT(i + 1, runs.size());
+  Fill(runs[i], 300'000, 9);
+  void* const moved = heap::Reallocate(runs[i], 600'000, "test");
+  EXPECT_NE(moved, runs[i]);
+  EXPECT_EQ(heap::Reallocate(moved, 900'000, "test"), moved);
+  EXPECT_EQ(heap::Reallocate(moved, 600'000, "test"), moved);  // not shrunk for its room
+  EXPECT_TRUE(IsFilled(moved, 300'000, 9));
+  runs[i] = moved;
+  for (void* run : runs) heap::Free(run, "test");
+  ExpectLive(0);
+}
+
 TEST_F(HeapTest, ALargeBlockGrowsInItsWindowAndThenMovesItsPages) {
   void* block = heap::Allocate(40 << 20);
   Fill(block, 40 << 20, 4);
