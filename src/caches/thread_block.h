@@ -83,6 +83,10 @@ struct ClassState {
   uint32_t capacity = 0;      // blocks the bin may hold now; 0: it is closed
   Atomic<uint64_t> taken;     // blocks taken from spans or pages; written by the owner
   Atomic<uint64_t> returned;  // blocks given back to them; written by the owner
+  // Requests of this class that reached a slow path, and the bytes they asked for: a sample that
+  // says how much of a block is rounding. Written by the owner.
+  Atomic<uint64_t> requests;
+  Atomic<uint64_t> requested_bytes;
 };
 
 struct ThreadBlock {
@@ -96,6 +100,7 @@ struct ThreadBlock {
   unsigned exit_rounds = 0;      // calls of the thread-exit hook so far
   uint64_t random_state = 0;     // for sampling intervals
   Atomic<void*> deferred_frees;  // freed by a signal handler that interrupted a slow path
+  Atomic<uint64_t> thread_id;    // the kernel's number of the owner; written when it attaches
   Atomic<uint64_t> refills;      // statistics, written by the owner
   Atomic<uint64_t> flushes;
   // A bit per class whose bin or counters were used since the block began; the others are as Begin

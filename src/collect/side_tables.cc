@@ -23,7 +23,9 @@ constexpr size_t EntrySum() {
 }  // namespace
 
 // The lock is not needed yet: nobody else knows of the tables.
-bool SideTables::Init(os::Memory& memory, size_t pages) NO_THREAD_SAFETY_ANALYSIS {
+bool SideTables::Init(os::Memory& memory, size_t pages,
+                      MemoryGauge& gauge) NO_THREAD_SAFETY_ANALYSIS {
+  gauge_ = &gauge;
   const size_t chunks = DivideUp(pages, kChunkPages.value);
   const Bytes covered = RoundUp(Bytes(chunks), kUnit);
   Bytes total = covered;
@@ -72,6 +74,7 @@ bool SideTables::CoverChunkLocked(uint32_t chunk) {
   }
   covered_[chunk].StoreRelease(1);
   covered_count_.FetchAddRelaxed(1);  // relaxed: a statistic
+  gauge_->Charge(Bytes(kChunkPages.value * EntrySum()));
   return true;
 }
 

@@ -23,6 +23,7 @@
 #include "base/platform.h"
 #include "collect/span_kind.h"
 #include "os/memory.h"
+#include "pages/memory_gauge.h"
 #include "pages/stepped_table.h"
 #include "sync/mutex.h"
 
@@ -45,7 +46,8 @@ class SideTables {
   constexpr SideTables() = default;
 
   // Tables for `pages` page numbers.
-  bool Init(os::Memory& memory, size_t pages);
+  // What is made ready is charged to `gauge`.
+  bool Init(os::Memory& memory, size_t pages, MemoryGauge& gauge);
   // Makes the entries of pages [first, first + n) ready.
   bool Cover(PageIndex first, Pages n) {
     const uint32_t last = ChunkOf(first + Pages(n.value - 1)).value;
@@ -82,6 +84,7 @@ class SideTables {
 
   size_t pages_ = 0;  // const after Init, down to covered_
   os::Memory* memory_ = nullptr;
+  MemoryGauge* gauge_ = nullptr;
   Bytes reserved_;
   Atomic<uint8_t>* kind_of_ = nullptr;
   Atomic<uint8_t>* owner_of_ = nullptr;

@@ -12,7 +12,9 @@ unsigned OrderFor(uint32_t slots) { return slots < 2 ? 1 : Log2Ceil(slots); }
 
 }  // namespace
 
-bool SpanRecords::Init(os::Memory& memory, MetadataArena& metadata, size_t capacity) {
+bool SpanRecords::Init(os::Memory& memory, MetadataArena& metadata, size_t capacity,
+                       MemoryGauge& gauge) {
+  gauge_ = &gauge;
   memory_ = &memory;
   metadata_ = &metadata;
   capacity_ = RoundUp(capacity, kStep);
@@ -34,6 +36,7 @@ bool SpanRecords::Grow() {
   if (!memory_->MakeReady(AddressOf(spans_ + ready), Bytes(kStep * sizeof(CollectedSpan)))) {
     return false;
   }
+  gauge_->Charge(Bytes(kStep * sizeof(CollectedSpan)));
   ready_.StoreRelease(ready + kStep);
   return true;
 }

@@ -17,6 +17,7 @@
 #include "base/annotations.h"
 #include "collect/collected_span.h"
 #include "os/memory.h"
+#include "pages/memory_gauge.h"
 #include "spans/metadata_arena.h"
 #include "sync/mutex.h"
 
@@ -26,7 +27,8 @@ class SpanRecords {
  public:
   constexpr SpanRecords() = default;
 
-  bool Init(os::Memory& memory, MetadataArena& metadata, size_t capacity);
+  // What is made ready is charged to `gauge`.
+  bool Init(os::Memory& memory, MetadataArena& metadata, size_t capacity, MemoryGauge& gauge);
 
   CollectedSpan* Allocate();
   void Free(CollectedSpan* span);
@@ -50,6 +52,7 @@ class SpanRecords {
   CollectedSpan* spans_ = nullptr;  // const after Init, down to metadata_
   size_t capacity_ = 0;
   os::Memory* memory_ = nullptr;
+  MemoryGauge* gauge_ = nullptr;
   MetadataArena* metadata_ = nullptr;
   Mutex growth_{LockRank::kSpanGrowth};
   Mutex mutex_{LockRank::kSpanRecords};

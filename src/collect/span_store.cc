@@ -16,7 +16,8 @@ constexpr Pages kMaxCachedPages{16};  // larger runs would use up a thread's blo
 
 bool SpanStore::Init(os::Memory& memory, MetadataArena& metadata) {
   const size_t pages = size_t{pages_.capacity().value} << kChunkPagesShift;
-  return tables_.Init(memory, pages) && records_.Init(memory, metadata, pages);
+  return tables_.Init(memory, pages, pages_.gauge()) &&
+         records_.Init(memory, metadata, pages, pages_.gauge());
 }
 
 // ---- lists

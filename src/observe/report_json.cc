@@ -20,14 +20,26 @@ void WriteFields(const ReportField (&fields)[kCount], const HeapReport& report, 
   }
 }
 
-void WriteClass(const SizeClassReport& report, TextSink& sink) {
+template <class Row, class Field, size_t kCount>
+void WriteRow(const Row& report, const Field (&fields)[kCount], TextSink& sink) {
   const char* before = "    {";
-  for (const ClassField& field : kClassFields) {
+  for (const Field& field : fields) {
     sink.Text(before);
     WriteMember(field.key, report.*field.value, sink);
     before = ", ";
   }
   sink.Char('}');
+}
+
+template <class Row, class Field, size_t kCount>
+void WriteRows(const char* key, const Row* rows, unsigned count, const Field (&fields)[kCount],
+               TextSink& sink) {
+  sink.Text("  \"").Text(key).Text("\": [");
+  for (unsigned i = 0; i < count; ++i) {
+    sink.Text(i == 0 ? "\n" : ",\n");
+    WriteRow(rows[i], fields, sink);
+  }
+  sink.Text(count == 0 ? "]" : "\n  ]");
 }
 
 }  // namespace
@@ -41,12 +53,10 @@ void WriteReportJson(const HeapReport& report, TextSink& sink) {
   WriteFields(kReportCategories, report, sink);
   WriteFields(kReportSizes, report, sink);
   WriteFields(kReportCounts, report, sink);
-  sink.Text("  \"classes\": [");
-  for (unsigned i = 0; i < report.class_count; ++i) {
-    sink.Text(i == 0 ? "\n" : ",\n");
-    WriteClass(report.classes[i], sink);
-  }
-  sink.Text(report.class_count == 0 ? "]\n}\n" : "\n  ]\n}\n");
+  WriteRows("classes", report.classes, report.class_count, kClassFields, sink);
+  sink.Text(",\n");
+  WriteRows("per_thread", report.per_thread, report.thread_count, kThreadFields, sink);
+  sink.Text("\n}\n");
 }
 
 }  // namespace spanheap

@@ -52,7 +52,9 @@ FreeBlocks WriteSizes(const HeapReport& report, TextSink& sink) {
 void WriteTotals(const HeapReport& report, const FreeBlocks& blocks, TextSink& sink) {
   WriteTotal("fast", blocks.fast_count, report.thread_cache_bytes, sink);
   WriteTotal("rest", blocks.rest_count,
-             report.free_in_spans_bytes + report.free_pages_bytes + report.page_cache_bytes, sink);
+             report.free_in_spans_bytes + report.free_pages_bytes + report.page_cache_bytes +
+                 report.central_cache_bytes,
+             sink);
 }
 
 void WriteSystem(const HeapReport& report, TextSink& sink) {

@@ -48,6 +48,10 @@ void* PopFromBin(ThreadBlock& block, unsigned c) {
 void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& zeroed) {
   ThreadBlock& block = section.block();
   ThreadCache cache = section.cache();
+  // A request of this class as good as any other: which of them come here depends on the bin.
+  block.classes[c].requests.AddOwned(1);
+  block.classes[c].requested_bytes.AddOwned(n);
+  block.NoteUsed(c);
   if (section.is_direct()) return cache.TakeOne(c);
   // Below 0: the fast path has counted this request and found that a sample is due. Else its bin
   // was empty, or it never saw the request, and nobody has counted it yet.

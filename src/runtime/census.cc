@@ -2,6 +2,7 @@
 #include "runtime/census.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "sync/core_section.h"
 
@@ -17,17 +18,31 @@ struct Counter {
     for (unsigned c = 1; c < kMallocClassCount; ++c) {
       census.taken[c] += totals.taken[c];
       census.returned[c] += totals.returned[c];
+      census.requests[c] += totals.requests[c];
+      census.requested_bytes[c] += totals.requested_bytes[c];
     }
     census.refills += totals.refills;
     census.flushes += totals.flushes;
   }
   void Block(ThreadBlock& block) {
+    ThreadReport thread;
     for (unsigned c = 1; c < kMallocClassCount; ++c) {
       // Relaxed: the owner is outside of the slow paths, where these change.
-      census.taken[c] += block.classes[c].taken.LoadRelaxed();
-      census.returned[c] += block.classes[c].returned.LoadRelaxed();
-      census.cached[c] += block.depth(c);
+      const ClassState& state = block.classes[c];
+      census.taken[c] += state.taken.LoadRelaxed();
+      census.returned[c] += state.returned.LoadRelaxed();
+      census.requests[c] += state.requests.LoadRelaxed();
+      census.requested_bytes[c] += state.requested_bytes.LoadRelaxed();
+      const uint64_t cached = block.depth(c);
+      census.cached[c] += cached;
+      thread.cached_bytes += cached * BlockBytes(c);
     }
+    thread.id = block.thread_id.LoadRelaxed();  // relaxed: written before the block was listed
+    thread.page_cache_bytes = static_cast<uint64_t>(std::popcount(block.page_cache.free_bits()))
+                              << kPageShift;
+    thread.refills = block.refills.LoadRelaxed();
+    thread.flushes = block.flushes.LoadRelaxed();
+    if (thread.id != 0) census.List(thread);
     census.refills += block.refills.LoadRelaxed();
     census.flushes += block.flushes.LoadRelaxed();
     ++census.threads;
@@ -46,6 +61,25 @@ struct Counter {
 };
 
 }  // namespace
+
+void Census::List(const ThreadReport& thread) {
+  if (listed < HeapReport::kMaxThreads) {
+    per_thread[listed++] = thread;
+    return;
+  }
+  ThreadReport* least = &per_thread[0];
+  for (ThreadReport& at : per_thread) {
+    if (at.cached_bytes < least->cached_bytes) least = &at;
+  }
+  if (least->cached_bytes < thread.cached_bytes) *least = thread;
+}
+
+uint64_t Census::WasteOf(unsigned c, uint64_t blocks) const {
+  if (requests[c] == 0) return 0;
+  const uint64_t mean = requested_bytes[c] / requests[c];
+  const uint64_t size = BlockBytes(c);
+  return mean >= size ? 0 : blocks * (size - mean);
+}
 
 void Census::Take(Census& census, Look look, void* context) {
   Counter counter{census, look, context};

@@ -58,6 +58,9 @@ bool Owns(const void* p);
 // Gives all free memory beyond `keep` bytes back to the OS; true if any went back.
 bool Trim(size_t keep);
 
+// The calling thread's free blocks and pages go back to where every thread may take them.
+void FlushThreadCache();
+
 // Counts everything now. Exact when no other thread uses the heap.
 void ReadReport(HeapReport& report);
 // Checks every structure of the heap against itself; the heap must be quiet. Aborts on the first

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Where the memory is, and whether everything agrees with everything.
+#include <algorithm>
+
 #include "base/check.h"
 #include "observe/heap_report.h"
 #include "runtime/census.h"
@@ -19,27 +21,55 @@ void AddClass(const Census& census, unsigned c, HeapReport& report) {
   row.live_blocks = census.live(c);
   row.cached_blocks = census.cached[c];
   row.allocated_total = census.taken[c];
+  row.rounding_waste_bytes = census.WasteOf(c, row.live_blocks);
+  row.span_bytes = BytesOf(Pages(kMallocClasses[c].span_pages)).value;
+  row.span_blocks = 1;
   row.spans = census.out(c);
   if (IsSmallClass(c)) {
+    row.span_blocks = kMallocClasses[c].slots;
     row.spans = runtime.spans.span_count(c);
     row.free_blocks = row.spans * kMallocClasses[c].slots - census.out(c);
     report.free_in_spans_bytes -= census.out(c) * size;
   }
   report.live_bytes += row.live_blocks * size;
-  report.thread_cache_bytes += row.cached_blocks * size;
+  report.rounding_waste_bytes += row.rounding_waste_bytes;
+  const uint64_t shelved = std::min(census.shelved[c], row.cached_blocks);
+  report.central_cache_bytes += shelved * size;
+  report.thread_cache_bytes += (row.cached_blocks - shelved) * size;
 }
 
 void AddPages(HeapReport& report) {
   const PageHeapStats pages = runtime.pages.ReadStats();
   report.mapped_bytes = pages.mapped();
   report.metadata_bytes = pages.metadata;
-  report.free_pages_bytes = pages.free_backed + runtime.spans.kept_run_bytes();
-  report.released_bytes = pages.released;
+  report.free_pages_bytes = pages.free_backed;
+  report.central_cache_bytes = runtime.spans.kept_run_bytes();
+  report.hole_bytes = runtime.spans.hole_bytes();
+  report.released_bytes = pages.released + report.hole_bytes;
   report.page_cache_bytes = pages.cached;
   report.reserved_bytes = pages.reserved;
   report.peak_mapped_bytes = pages.peak_grown;
   report.page_allocations = pages.allocations;
   report.os_releases = pages.os_releases;
+}
+
+void AddCollected(HeapReport& report) {
+  const CollectedHeap* heap = CollectedHeap::GetIfStarted();
+  if (heap == nullptr) return;
+  const auto stats = heap->collector.store.ReadStats();
+  const uint64_t tables = heap->collector.store.metadata().value;
+  report.collected_bytes = stats.span_bytes;
+  report.collected_large_bytes = stats.large_bytes;
+  report.collected_spans = stats.spans;
+  report.metadata_bytes += tables;
+  report.mapped_bytes += tables;
+}
+
+void AddLimits(HeapReport& report) {
+  const MemoryGauge& gauge = runtime.pages.gauge();
+  report.counted_bytes = report.mapped_bytes - report.released_bytes;
+  if (gauge.target() != MemoryGauge::kNone) report.memlimit_bytes = gauge.target();
+  if (gauge.has_ceiling()) report.hardlimit_bytes = gauge.ceiling();
 }
 
 void FillReport(const Census& census, HeapReport& report) {
@@ -49,13 +79,20 @@ void FillReport(const Census& census, HeapReport& report) {
   report.metadata_bytes += records;
   report.mapped_bytes += records + large;
   report.reserved_bytes += runtime.large.reserved_bytes().value;
-  report.live_bytes = large + runtime.spans.solo_bytes();
-  report.free_in_spans_bytes = runtime.spans.small_bytes();
+  report.large_bytes = large;
+  report.sampled_bytes = runtime.spans.solo_bytes();
+  report.live_bytes = large + report.sampled_bytes;
+  report.rounding_waste_bytes = runtime.large.waste_bytes().value;
+  report.free_in_spans_bytes = runtime.spans.small_bytes() - report.hole_bytes;
   report.class_count = kMallocClassCount - 1;
   for (unsigned c = 1; c < kMallocClassCount; ++c) AddClass(census, c, report);
   report.threads = census.threads;
   report.refills = census.refills;
   report.flushes = census.flushes;
+  report.thread_count = census.listed;
+  std::copy(census.per_thread, census.per_thread + census.listed, report.per_thread);
+  AddCollected(report);
+  AddLimits(report);
 }
 
 }  // namespace
@@ -96,6 +133,11 @@ uint64_t Verify() {
   const uint64_t used_pages = runtime.pages.Verify();
   SPANHEAP_CHECK(BytesOf(Pages(static_cast<uint32_t>(used_pages))).value == page_bytes);
   return live;
+}
+
+void FlushThreadCache() {
+  const HeapSection section;
+  if (section.is_open()) section.cache().Flush();
 }
 
 bool Trim(size_t keep) {

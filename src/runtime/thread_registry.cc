@@ -51,6 +51,7 @@ ThreadBlock* ThreadRegistry::NewBlockLocked() {
   ThreadCache(runtime_.spans, *block).Begin();
   block->orphaned = false;
   block->exit_rounds = 0;
+  block->thread_id.StoreRelaxed(os::ThreadId());  // relaxed: the list's lock is held
   StartSampling(*block);
   return block;
 }
@@ -92,6 +93,10 @@ void ThreadRegistry::RecycleLocked(ThreadBlock* block) {
     // Relaxed: the block's thread has ended.
     totals_.taken[c] += block->classes[c].taken.LoadRelaxed();
     totals_.returned[c] += block->classes[c].returned.LoadRelaxed();
+    totals_.requests[c] += block->classes[c].requests.LoadRelaxed();
+    totals_.requested_bytes[c] += block->classes[c].requested_bytes.LoadRelaxed();
+    block->classes[c].requests.StoreRelaxed(0);
+    block->classes[c].requested_bytes.StoreRelaxed(0);
     block->classes[c].taken.StoreRelaxed(0);
     block->classes[c].returned.StoreRelaxed(0);
   });

@@ -28,6 +28,8 @@ class ThreadRegistry {
   struct Totals {
     uint64_t taken[kMallocClassCount] = {};
     uint64_t returned[kMallocClassCount] = {};
+    uint64_t requests[kMallocClassCount] = {};
+    uint64_t requested_bytes[kMallocClassCount] = {};
     uint64_t refills = 0;
     uint64_t flushes = 0;
   };

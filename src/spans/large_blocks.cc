@@ -25,13 +25,13 @@ Bytes LargeBlocks::WindowFor(Bytes size) {
 void* LargeBlocks::Allocate(Bytes size, Bytes alignment) {
   const Bytes ready = RoundUp(size, os::PageSize());
   if (!TryCharge(ready)) return nullptr;
-  void* block = AllocateCharged(ready, alignment);
+  void* block = AllocateCharged(size, ready, alignment);
   if (block == nullptr) Uncharge(ready);
   return block;
 }
 
-void* LargeBlocks::AllocateCharged(Bytes ready, Bytes alignment) {
-  Window window{Address(), WindowFor(ready), ready};
+void* LargeBlocks::AllocateCharged(Bytes size, Bytes ready, Bytes alignment) {
+  Window window{Address(), WindowFor(ready), ready, size};
   const Bytes aligned = alignment < kWindowAlignment ? kWindowAlignment : alignment;
   window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
   if (window.start == Address()) {  // less head-room, then
@@ -91,6 +91,7 @@ bool LargeBlocks::InsertLocked(const Window& window) {
   windows_[at] = window;
   ++count_;
   live_bytes_.FetchAddRelaxed(window.ready.value);  // relaxed: statistics
+  waste_.FetchAddRelaxed((window.ready - window.asked).value);
   reserved_.FetchAddRelaxed(window.reserved.value);
   return true;
 }
@@ -100,6 +101,7 @@ LargeBlocks::Window LargeBlocks::RemoveLocked(uint32_t at) {
   --count_;
   memmove(static_cast<void*>(windows_ + at), windows_ + at + 1, (count_ - at) * sizeof(Window));
   live_bytes_.FetchSubRelaxed(window.ready.value);  // relaxed: statistics
+  waste_.FetchSubRelaxed((window.ready - window.asked).value);
   reserved_.FetchSubRelaxed(window.reserved.value);
   return window;
 }
@@ -130,6 +132,7 @@ void* LargeBlocks::Resize(void* block, Bytes size) {
   if (!Find(AddressOf(block), old)) return nullptr;
   Window window = old;
   if (!ResizeWindow(window, RoundUp(size, os::PageSize()))) return nullptr;
+  window.asked = size;
   {
     MutexLock lock(mutex_);
     uint32_t at;
@@ -163,7 +166,7 @@ bool LargeBlocks::ResizeCharged(Window& window, Bytes ready) {
     window.ready = ready;
     return true;
   }
-  Window larger{Address(), WindowFor(ready), ready};
+  Window larger{Address(), WindowFor(ready), ready, window.asked};
   larger.start = memory_->Reserve(larger.reserved, kWindowAlignment, "spanheap-large");
   if (larger.start == Address()) return false;
   if (memory_->Resize(window.start, window.ready, ready, larger.start) == Address()) {

@@ -45,6 +45,7 @@ class LargeBlocks {
   bool Free(void* block);
 
   Bytes live_bytes() const { return Bytes(live_bytes_.LoadRelaxed()); }    // a statistic
+  Bytes waste_bytes() const { return Bytes(waste_.LoadRelaxed()); }        // live minus asked for
   Bytes reserved_bytes() const { return Bytes(reserved_.LoadRelaxed()); }  // a statistic
   uint64_t live_count() const;
   void ResetInChild() { mutex_.ResetInChild(); }
@@ -55,6 +56,7 @@ class LargeBlocks {
     Address start;   // of the block and the window
     Bytes reserved;  // size of the window
     Bytes ready;     // size of the block
+    Bytes asked;     // of it, what the program asked for
   };
   static constexpr uint32_t kMaxBlocks = 1 << 16;
 
@@ -65,7 +67,7 @@ class LargeBlocks {
   Window RemoveLocked(uint32_t at) REQUIRES(mutex_);
   bool Insert(const Window& window);
   bool Find(Address start, Window& window) const;
-  void* AllocateCharged(Bytes ready, Bytes alignment);
+  void* AllocateCharged(Bytes size, Bytes ready, Bytes alignment);
   bool ResizeWindow(Window& window, Bytes ready);
   bool ResizeCharged(Window& window, Bytes ready);
   bool TryCharge(Bytes n) { return gauge_ == nullptr || gauge_->TryCharge(n); }
@@ -82,6 +84,7 @@ class LargeBlocks {
   uint32_t capacity_ GUARDED_BY(mutex_) = 0;
   Atomic<size_t> live_bytes_;
   Atomic<size_t> reserved_;
+  Atomic<size_t> waste_;
 };
 
 }  // namespace spanheap

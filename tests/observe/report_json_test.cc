@@ -120,6 +120,17 @@ TEST(ReportJsonTest, HoldsEveryNumberOfTheReport) {
   }
 }
 
+TEST(ReportJsonTest, HoldsARowForEachThread) {
+  const HeapReport report = SampleReport();
+  const Json json = Written(report);
+  ASSERT_EQ(json.at("per_thread").size(), report.thread_count);
+  for (size_t i = 0; i < report.thread_count; ++i) {
+    for (const ThreadField& field : kThreadFields) {
+      EXPECT_EQ(json["per_thread"][i].at(field.key), report.per_thread[i].*field.value);
+    }
+  }
+}
+
 TEST(ReportJsonTest, ItsCategoriesAddUp) {
   const Json json = Written(SampleReport());
   uint64_t sum = 0;

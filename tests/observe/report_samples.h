@@ -18,8 +18,17 @@ inline HeapReport SampleReport() {
   report.thread_cache_bytes = 1536;
   report.page_cache_bytes = 8192 * 5;
   report.free_pages_bytes = 8 << 20;
-  report.released_bytes = (40 << 20) - 1536 - 8192 * 5;
+  report.released_bytes = (40 << 20) - 1536 - 8192 * 5 - 4096 * 3 - 65536 * 7;
   report.metadata_bytes = 0;
+  report.central_cache_bytes = 4096 * 3;
+  report.collected_bytes = 65536 * 7;
+  report.collected_large_bytes = 65536 * 2;
+  report.large_bytes = 33 << 20;
+  report.sampled_bytes = 24576;
+  report.hole_bytes = 4096 * 9;
+  report.counted_bytes = 99 << 20;
+  report.memlimit_bytes = 512 << 20;
+  report.hardlimit_bytes = 600 << 20;
   report.mapped_bytes = 128 << 20;
   report.rounding_waste_bytes = 777;
   report.peak_mapped_bytes = 200 << 20;
@@ -29,10 +38,14 @@ inline HeapReport SampleReport() {
   report.flushes = 22;
   report.page_allocations = 33;
   report.os_releases = 44;
+  report.collected_spans = 55;
   report.class_count = 3;
-  report.classes[0] = {16, 2, 1000, 24, 1000, 5000};
-  report.classes[1] = {32, 0, 0, 0, 0, 0};
-  report.classes[2] = {48, 1, 5, 0, 165, 9};
+  report.classes[0] = {16, 2, 1000, 24, 1000, 5000, 16384, 1024, 66};
+  report.classes[1] = {32, 0, 0, 0, 0, 0, 16384, 512, 0};
+  report.classes[2] = {48, 1, 5, 0, 165, 9, 8192, 170, 0};
+  report.thread_count = 2;
+  report.per_thread[0] = {4711, 1024, 8192, 7, 8};
+  report.per_thread[1] = {4712, 512, 8192 * 4, 4, 14};
   return report;
 }
 
@@ -43,7 +56,12 @@ inline HeapReport HugeReport() {
   report.reserved_bytes = report.refills = UINT64_MAX;
   report.class_count = HeapReport::kMaxClasses;
   for (SizeClassReport& line : report.classes) {
-    line = {UINT64_MAX, UINT64_MAX, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX};
+    line = {UINT64_MAX, UINT64_MAX, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX / 4,
+            UINT64_MAX, UINT64_MAX, UINT64_MAX,     UINT64_MAX};
+  }
+  report.thread_count = HeapReport::kMaxThreads;
+  for (ThreadReport& thread : report.per_thread) {
+    thread = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
   }
   return report;
 }

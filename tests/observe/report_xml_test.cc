@@ -85,8 +85,8 @@ TEST(ReportXmlTest, ListsFreeBlocksByTheSizesTheyServe) {
 TEST(ReportXmlTest, TotalsAreThoseOfTheReport) {
   const HeapReport report = SampleReport();
   const std::string xml = Xml(report);
-  const uint64_t rest =
-      report.free_in_spans_bytes + report.free_pages_bytes + report.page_cache_bytes;
+  const uint64_t rest = report.free_in_spans_bytes + report.free_pages_bytes +
+                        report.page_cache_bytes + report.central_cache_bytes;
   EXPECT_NE(xml.find("<total type=\"fast\" count=\"24\" size=\"1536\"/>"), xml.npos);
   EXPECT_NE(xml.find("<total type=\"rest\" count=\"1165\" size=\"" + std::to_string(rest) + "\"/>"),
             xml.npos);

@@ -272,7 +272,8 @@ class Reports(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             report = json.loads(path.read_text())
         parts = ["live_bytes", "free_in_spans_bytes", "thread_cache_bytes", "page_cache_bytes",
-                 "free_pages_bytes", "released_bytes", "metadata_bytes"]
+                 "free_pages_bytes", "released_bytes", "metadata_bytes",
+                 "central_cache_bytes", "collected_bytes"]
         self.assertEqual(sum(report[part] for part in parts), report["mapped_bytes"])
         self.assertGreaterEqual(report["live_bytes"], 1000 * 1000)
         self.assertGreaterEqual(sum(c["live_blocks"] for c in report["classes"]

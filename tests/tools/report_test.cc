@@ -16,6 +16,7 @@ std::string ReportText(const std::string& mapped) {
          R"(, "live_bytes": 1000000,
     "free_in_spans_bytes": 200000, "thread_cache_bytes": 30000, "page_cache_bytes": 4000,
     "free_pages_bytes": 500, "released_bytes": 60, "metadata_bytes": 7,
+    "central_cache_bytes": 0, "collected_bytes": 0,
     "rounding_waste_bytes": 11, "peak_mapped_bytes": 2000000, "reserved_bytes": 1099511627776,
     "threads": 3, "refills": 5, "flushes": 6, "page_allocations": 7, "os_releases": 8,
     "classes": [

@@ -21,10 +21,12 @@ constexpr Field kCategories[] = {
     {"live_bytes", "live"},
     {"free_in_spans_bytes", "free in spans"},
     {"thread_cache_bytes", "in thread caches"},
+    {"central_cache_bytes", "in central caches"},
     {"page_cache_bytes", "in page caches"},
     {"free_pages_bytes", "free pages"},
     {"released_bytes", "released"},
     {"metadata_bytes", "metadata"},
+    {"collected_bytes", "collected heap"},
 };
 constexpr Field kBeside[] = {
     {"rounding_waste_bytes", "rounding waste (in live)"},

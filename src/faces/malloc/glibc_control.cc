@@ -6,7 +6,7 @@
 // Idea.  All figures are read from one HeapReport. The fields of mallinfo:
 //          arena    bytes mapped for small blocks   uordblks  bytes in the program's hands
 //          ordblks  free blocks                     fordblks  bytes free in spans, caches, pages
-//          hblks    -                               keepcost  bytes that malloc_trim could return
+//          hblkhd   of uordblks: large blocks      keepcost  bytes that malloc_trim could return
 //        The others are zero. mallinfo's fields stop at INT_MAX instead of wrapping around.
 #include <errno.h>
 #include <malloc.h>
@@ -32,13 +32,14 @@ struct mallinfo2 ReadMallinfo() {
   HeapReport report;
   heap::ReadReport(report);
   struct mallinfo2 info{};
+  info.hblkhd = report.large_bytes;
   info.arena = report.mapped_bytes - report.released_bytes;
   for (unsigned i = 0; i < report.class_count; ++i) {
     info.ordblks += report.classes[i].free_blocks + report.classes[i].cached_blocks;
   }
   info.uordblks = report.live_bytes;
   info.fordblks = report.free_in_spans_bytes + report.thread_cache_bytes + report.free_pages_bytes +
-                  report.page_cache_bytes;
+                  report.page_cache_bytes + report.central_cache_bytes;
   info.keepcost = report.free_pages_bytes;
   return info;
 }
@@ -55,6 +56,7 @@ SPANHEAP_EXPORT struct mallinfo mallinfo() noexcept {
   const struct mallinfo2 wide = ReadMallinfo();
   struct mallinfo info{};
   info.arena = Saturated(wide.arena);
+  info.hblkhd = Saturated(wide.hblkhd);
   info.ordblks = Saturated(wide.ordblks);
   info.uordblks = Saturated(wide.uordblks);
   info.fordblks = Saturated(wide.fordblks);

@@ -2,230 +2,91 @@
 //
 // mallctl: jemalloc's tree of named values, as far as its names mean something here.
 //
-// Idea.       One table: a name, the value's kind, and a function that reads, writes or does it. A
-//             `#` in a name stands for an arena number: there is one arena, 0, and 4096 means all.
-//             A MIB is as long as the name has parts; part 0 is the table's row, part 1 the number.
+// Idea.       This file finds names and numbers of names (MIBs); mallctl_values.cc holds the table.
+//             A MIB is as long as the name has parts. Part 0 is the table's row; a part that is a
+//             number in the name is that number, so that programs may put another in its place;
+//             the others are 0.
 // Invariants. Figures are of the moment of the call; "epoch" counts, but nothing waits for it.
-// Fails.      ENOENT: no such name or number. EPERM: not writable (readable). EINVAL: wrong length
-//             of a value; as much of it as fits is copied all the same. jemalloc's own answers.
+// Fails.      ENOENT: no such name or number. Else as mallctl_call.h says.
 // Tests.      tests/faces/malloc/rows_control.cc.
 #include <errno.h>
 
-#include <cstdint>
 #include <cstring>
 
-#include "base/atomic.h"
-#include "base/platform.h"
 #include "faces/malloc/export.h"
-#include "observe/heap_report.h"
-#include "runtime/heap.h"
-
-namespace heap = spanheap::heap;
-using spanheap::Atomic;
-using spanheap::HeapReport;
+#include "faces/malloc/mallctl_call.h"
 
 namespace {
 
-constexpr size_t kAllArenas = 4096;
-constexpr size_t kArenaCount = 1;
-// The deepest name has three parts.
-constexpr size_t kMaxParts = 3;
+using spanheap::face::ControlCall;
+using spanheap::face::ControlRow;
+using spanheap::face::ControlRows;
+using spanheap::face::kAllArenas;
+using spanheap::face::kArenaCount;
 
-constinit Atomic<uint64_t> epoch{1};
+// "stats.arenas.#.bins.@.curregs"
+constexpr size_t kMaxParts = 6;
 
-// The caller's side of one call. Each function below returns 0 or an error number.
-struct Exchange {
-  void* old_value;
-  size_t* old_length;
-  const void* new_value;
-  size_t new_length;
+// A name taken apart: which row, and the numbers in it by their part.
+struct Found {
+  const ControlRow* row = nullptr;
+  size_t number = 0;  // of the row
+  size_t parts = 0;
+  size_t values[kMaxParts] = {};
+};
 
-  bool reads() const { return old_value != nullptr && old_length != nullptr; }
-  bool writes() const { return new_value != nullptr || new_length != 0; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-  template <class T>
-  int Give(T value) const {
-    if (!reads()) return 0;
-    if (*old_length == sizeof value) {
-      memcpy(old_value, &value, sizeof value);
-      return 0;
+// True if `name` is the row's, with any number for each `#` and `@`.
+bool Match(const char* pattern, const char* name, Found& found) {
+  found.parts = 1;
+  for (; *pattern != '\0'; ++pattern) {
+    if (*pattern == '.') ++found.parts;
+    if (*pattern != '#' && *pattern != '@') {
+      if (*pattern != *name++) return false;
+      continue;
     }
-    if (*old_length > sizeof value) *old_length = sizeof value;
-    memcpy(old_value, &value, *old_length);
-    return EINVAL;
+    if (!IsDigit(*name)) return false;
+    size_t number = 0;
+    for (; IsDigit(*name) && number <= kAllArenas; ++name) {
+      number = number * 10 + static_cast<size_t>(*name - '0');
+    }
+    found.values[found.parts - 1] = number;
   }
-  template <class T>
-  int GiveOnly(T value) const {
-    return writes() ? EPERM : Give(value);
+  return *name == '\0';
+}
+
+// The numbers of `values` into the call, by the row's pattern. False: one of them does not exist.
+bool PutNumbers(const ControlRow& row, const size_t* values, ControlCall& call) {
+  size_t part = 0;
+  for (const char* at = row.name; *at != '\0'; ++at) {
+    if (*at == '.') ++part;
+    if (*at == '#') {
+      call.arena = values[part];
+      if (call.arena >= kArenaCount && call.arena != kAllArenas) return false;
+    } else if (*at == '@') {
+      call.index = values[part];
+      if (!HasClass(row, call.index)) return false;
+    }
   }
-};
-
-using Handler = int (*)(const Exchange&);
-
-// Values ------------------------------------------------------------------------------------------
-
-int Version(const Exchange& call) { return call.GiveOnly<const char*>(SPANHEAP_VERSION_TEXT); }
-
-// Any write moves the epoch on; a read gives the current one.
-int Epoch(const Exchange& call) {
-  if (call.writes()) {
-    if (call.new_value == nullptr || call.new_length != sizeof(uint64_t)) return EINVAL;
-    epoch.FetchAdd(1);
-  }
-  return call.Give(epoch.LoadAcquire());
+  return true;
 }
 
-template <auto kValue>
-int Constant(const Exchange& call) {
-  return call.GiveOnly(kValue);
-}
-
-template <const char* kText>
-int ConstantText(const Exchange& call) {
-  return call.GiveOnly(kText);
-}
-constexpr char kNothing[] = "";
-constexpr char kFalse[] = "false";
-constexpr char kDisabled[] = "disabled";
-constexpr char kDefault[] = "default";
-
-// A switch that stays off: writing what it is succeeds.
-int SwitchedOff(const Exchange& call) {
-  if (call.writes()) {
-    if (call.new_value == nullptr || call.new_length != sizeof(bool)) return EINVAL;
-    if (*static_cast<const bool*>(call.new_value)) return EPERM;
-  }
-  return call.Give(false);
-}
-
-template <class Figure>
-int GiveFigure(const Exchange& call, Figure figure) {
-  if (call.writes()) return EPERM;
-  HeapReport report;
-  heap::ReadReport(report);
-  return call.Give<size_t>(figure(report));
-}
-
-int Allocated(const Exchange& call) {
-  return GiveFigure(call, [](const HeapReport& r) { return r.live_bytes; });
-}
-// Spans in use with all that is in them.
-int Active(const Exchange& call) {
-  return GiveFigure(call, [](const HeapReport& r) {
-    return r.live_bytes + r.free_in_spans_bytes + r.thread_cache_bytes;
-  });
-}
-int Metadata(const Exchange& call) {
-  return GiveFigure(call, [](const HeapReport& r) { return r.metadata_bytes; });
-}
-int Resident(const Exchange& call) {
-  return GiveFigure(call, [](const HeapReport& r) { return r.mapped_bytes - r.released_bytes; });
-}
-int Mapped(const Exchange& call) {
-  return GiveFigure(call, [](const HeapReport& r) {
-    return r.mapped_bytes - r.released_bytes - r.metadata_bytes;
-  });
-}
-int Retained(const Exchange& call) {
-  return GiveFigure(call, [](const HeapReport& r) { return r.released_bytes; });
-}
-
-// Doings ------------------------------------------------------------------------------------------
-
-int Purge(const Exchange& call) {
-  if (call.reads() || call.writes()) return EPERM;
-  heap::Trim(0);
-  return 0;
-}
-
-// The table ---------------------------------------------------------------------------------------
-
-struct Row {
-  const char* name;
-  Handler handle;
-};
-
-constexpr Row kRows[] = {
-    {"version", Version},
-    {"epoch", Epoch},
-    {"background_thread", SwitchedOff},
-    {"max_background_threads", Constant<size_t{0}>},
-    {"config.cache_oblivious", Constant<false>},
-    {"config.debug", Constant<spanheap::kDebugChecks>},
-    {"config.fill", Constant<false>},
-    {"config.lazy_lock", Constant<false>},
-    {"config.malloc_conf", ConstantText<kNothing>},
-    {"config.prof", Constant<false>},
-    {"config.stats", Constant<true>},
-    {"config.utrace", Constant<false>},
-    {"config.xmalloc", Constant<false>},
-    {"opt.abort", Constant<false>},
-    {"opt.background_thread", Constant<false>},
-    {"opt.confirm_conf", Constant<false>},
-    {"opt.junk", ConstantText<kFalse>},
-    {"opt.narenas", Constant<unsigned{kArenaCount}>},
-    {"opt.percpu_arena", ConstantText<kDisabled>},
-    {"opt.prof", Constant<false>},
-    {"opt.retain", Constant<true>},
-    {"opt.stats_print", Constant<false>},
-    {"opt.tcache", Constant<true>},
-    {"opt.thp", ConstantText<kDefault>},
-    {"opt.xmalloc", Constant<false>},
-    {"opt.zero", Constant<false>},
-    {"arenas.narenas", Constant<unsigned{kArenaCount}>},
-    {"arenas.page", Constant<size_t{8192}>},
-    {"arenas.quantum", Constant<heap::kMinAlignment>},
-    {"arena.#.decay", Purge},
-    {"arena.#.initialized", Constant<true>},
-    {"arena.#.purge", Purge},
-    {"stats.active", Active},
-    {"stats.allocated", Allocated},
-    {"stats.mapped", Mapped},
-    {"stats.metadata", Metadata},
-    {"stats.resident", Resident},
-    {"stats.retained", Retained},
-    {"thread.arena", Constant<unsigned{0}>},
-};
-constexpr size_t kRowCount = sizeof kRows / sizeof kRows[0];
-
-bool HasNumber(const Row& row) { return strchr(row.name, '#') != nullptr; }
-
-size_t PartsOf(const Row& row) {
+size_t PartsOf(const ControlRow& row) {
   size_t parts = 1;
   for (const char* at = row.name; *at != '\0'; ++at) parts += *at == '.';
   return parts;
 }
 
-bool IsArena(size_t number) { return number < kArenaCount || number == kAllArenas; }
-
-// True if `name` is the row's, with any number for `#`, which is then in `number`.
-bool Matches(const char* pattern, const char* name, size_t& number) {
-  for (; *pattern != '\0'; ++pattern) {
-    if (*pattern != '#') {
-      if (*pattern != *name++) return false;
-      continue;
-    }
-    if (*name < '0' || *name > '9') return false;
-    for (number = 0; *name >= '0' && *name <= '9' && number <= kAllArenas; ++name) {
-      number = number * 10 + static_cast<size_t>(*name - '0');
-    }
-  }
-  return *name == '\0';
-}
-
-struct Found {
-  size_t row = kRowCount;
-  size_t number = 0;
-
-  bool ok() const { return row < kRowCount; }
-};
-
 Found FindRow(const char* name) {
-  for (size_t row = 0; row < kRowCount; ++row) {
-    size_t number = 0;
-    if (Matches(kRows[row].name, name, number)) {
-      return HasNumber(kRows[row]) && !IsArena(number) ? Found{} : Found{row, number};
-    }
+  size_t count = 0;
+  const ControlRow* rows = ControlRows(count);
+  for (size_t i = 0; i < count; ++i) {
+    Found found;
+    if (!Match(rows[i].name, name, found)) continue;
+    found.row = &rows[i];
+    found.number = i;
+    return found;
   }
   return {};
 }
@@ -235,25 +96,28 @@ Found FindRow(const char* name) {
 SPANHEAP_EXPORT int mallctl(const char* name, void* old_value, size_t* old_length, void* new_value,
                             size_t new_length) {
   const Found found = FindRow(name);
-  if (!found.ok()) return ENOENT;
-  return kRows[found.row].handle({old_value, old_length, new_value, new_length});
+  ControlCall call{old_value, old_length, new_value, new_length, 0, 0};
+  if (found.row == nullptr || !PutNumbers(*found.row, found.values, call)) return ENOENT;
+  return found.row->handle(call);
 }
 
 SPANHEAP_EXPORT int mallctlnametomib(const char* name, size_t* mib, size_t* mib_length) {
-  const Found found = FindRow(name);
-  if (!found.ok()) return ENOENT;
-  const size_t values[kMaxParts] = {found.row, found.number, 0};
-  const size_t parts = PartsOf(kRows[found.row]);
-  if (*mib_length > parts) *mib_length = parts;
-  for (size_t i = 0; i < *mib_length; ++i) mib[i] = values[i];
+  Found found = FindRow(name);
+  ControlCall unused{};
+  if (found.row == nullptr || !PutNumbers(*found.row, found.values, unused)) return ENOENT;
+  found.values[0] = found.number;
+  if (*mib_length > found.parts) *mib_length = found.parts;
+  for (size_t i = 0; i < *mib_length; ++i) mib[i] = found.values[i];
   return 0;
 }
 
 SPANHEAP_EXPORT int mallctlbymib(const size_t* mib, size_t mib_length, void* old_value,
                                  size_t* old_length, void* new_value, size_t new_length) {
-  if (mib_length == 0 || mib[0] >= kRowCount) return ENOENT;
-  const Row& row = kRows[mib[0]];
-  if (mib_length != PartsOf(row)) return ENOENT;
-  if (HasNumber(row) && !IsArena(mib[1])) return ENOENT;
-  return row.handle({old_value, old_length, new_value, new_length});
+  size_t count = 0;
+  const ControlRow* rows = ControlRows(count);
+  if (mib_length == 0 || mib[0] >= count) return ENOENT;
+  const ControlRow& row = rows[mib[0]];
+  ControlCall call{old_value, old_length, new_value, new_length, 0, 0};
+  if (mib_length != PartsOf(row) || !PutNumbers(row, mib, call)) return ENOENT;
+  return row.handle(call);
 }

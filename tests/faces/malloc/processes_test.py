@@ -60,7 +60,8 @@ class AtExit(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (7, ""))
         report = json.loads(self.path.read_text())
         parts = ("live_bytes", "free_in_spans_bytes", "thread_cache_bytes", "free_pages_bytes",
-                 "released_bytes", "metadata_bytes", "page_cache_bytes")
+                 "released_bytes", "metadata_bytes", "page_cache_bytes", "central_cache_bytes",
+                 "collected_bytes")
         self.assertEqual(sum(report[part] for part in parts), report["mapped_bytes"])
         self.assertGreater(report["live_bytes"], 0)
 

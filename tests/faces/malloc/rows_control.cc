@@ -96,7 +96,8 @@ void MallctlReads(Verdict& v) {
   EXPECT(v, Read<const char*>("version", error) != nullptr && error == 0);
   EXPECT(v, Read<unsigned>("arenas.narenas", error) >= 1 && error == 0);
   EXPECT(v, !Read<bool>("opt.prof", error) && error == 0);
-  EXPECT(v, !Read<bool>("background_thread", error) && error == 0);
+  Read<bool>("background_thread", error);
+  EXPECT(v, error == 0);
   uint64_t epoch = 1;
   size_t size = sizeof epoch;
   EXPECT(v, mallctl("epoch", &epoch, &size, &epoch, size) == 0);
@@ -111,6 +112,62 @@ void MallctlReads(Verdict& v) {
   EXPECT(v, active <= Read<size_t>("stats.resident", error));
   EXPECT(v, Read<size_t>("stats.metadata", error) > 0);
   v.Note("version, epoch, stats.*, opt.*, arenas.*");
+}
+
+// A class that the program's own blocks are of, found as redis finds it.
+void MallctlClasses(Verdict& v) {
+  if (mallctl == nullptr) return v.Expect(false, "mallctl missing", __LINE__);
+  int error = 0;
+  const auto bins = Read<unsigned>("arenas.nbins", error);
+  EXPECT(v, error == 0 && bins > 20);
+  EXPECT(v, Read<unsigned>("arenas.nlextents", error) > 4 && error == 0);
+  void* blocks[300];
+  for (void*& p : blocks) p = malloc(1000);
+  bool found = false;
+  for (unsigned bin = 0; bin < bins && !found; ++bin) {
+    char name[64];
+    snprintf(name, sizeof name, "arenas.bin.%u.size", bin);
+    const auto size = Read<size_t>(name, error);
+    if (error != 0 || size < 1000) continue;
+    found = true;
+    snprintf(name, sizeof name, "arenas.bin.%u.nregs", bin);
+    const auto slots = Read<uint32_t>(name, error);
+    snprintf(name, sizeof name, "stats.arenas.4096.bins.%u.curslabs", bin);
+    const auto spans = Read<size_t>(name, error);
+    snprintf(name, sizeof name, "stats.arenas.0.bins.%u.curregs", bin);
+    const auto used = Read<size_t>(name, error);
+    EXPECT(v, error == 0 && used >= 300 && used <= spans * slots);
+    size_t mib[6] = {};
+    size_t length = 6;
+    EXPECT(v, mallctlnametomib("stats.arenas.0.bins.0.curregs", mib, &length) == 0 && length == 6);
+    mib[4] = bin;
+    size_t again = 0;
+    size_t bytes = sizeof again;
+    EXPECT(v, mallctlbymib(mib, length, &again, &bytes, nullptr, 0) == 0 && again >= 300);
+    mib[4] = bins;
+    EXPECT(v, mallctlbymib(mib, length, &again, &bytes, nullptr, 0) == ENOENT);
+  }
+  EXPECT(v, found);
+  for (void* p : blocks) free(p);
+  v.Note("%u small classes", bins);
+}
+
+void MallctlDoes(Verdict& v) {
+  if (mallctl == nullptr) return v.Expect(false, "mallctl missing", __LINE__);
+  int error = 0;
+  EXPECT(v, mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0) == 0);
+  EXPECT(v, Read<bool>("thread.tcache.enabled", error) && error == 0);
+  unsigned arena = 0;
+  EXPECT(v, mallctl("thread.arena", nullptr, nullptr, &arena, sizeof arena) == 0);
+  arena = 7;
+  EXPECT(v, mallctl("thread.arena", nullptr, nullptr, &arena, sizeof arena) == EFAULT);
+  EXPECT(v, mallctl("arenas.create", nullptr, nullptr, nullptr, 0) == EAGAIN);
+  ssize_t decay = 1000;
+  EXPECT(v, mallctl("arenas.dirty_decay_ms", nullptr, nullptr, &decay, sizeof decay) == 0);
+  EXPECT(v, Read<ssize_t>("arena.0.dirty_decay_ms", error) == 1000 && error == 0);
+  EXPECT(v, mallctl("thread.allocatedp", nullptr, nullptr, nullptr, 0) == ENOENT);
+  EXPECT(v, mallctl("prof.active", nullptr, nullptr, nullptr, 0) == ENOENT);
+  v.Note("flush, decay times, one arena");
 }
 
 void MallctlErrors(Verdict& v) {
@@ -155,6 +212,8 @@ Rows ControlRows() {
       {"malloc_info", "XML into the caller's stream; options other than 0 refused", InfoIsXml},
       {"malloc_stats", "a report on stderr", StatsGoToStderr},
       {"mallctl", "the common names read true figures", MallctlReads},
+      {"mallctl", "size classes and what is used of them", MallctlClasses},
+      {"mallctl", "what programs set and do", MallctlDoes},
       {"mallctl", "jemalloc's error numbers", MallctlErrors},
       {"mallctl", "by MIB; arena 4096 means all", MallctlByMib},
   };
