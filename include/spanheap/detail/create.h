@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+//
+// create.h: New, TryNew, NewArray, Delete: collected objects begin, and may be told to end.
+//
+// Idea.   Memory comes zeroed, so a constructor that is interrupted by the collector, or leaves by
+//         an exception, leaves an object that can be scanned as it is. A destructor is registered
+//         after the constructor has returned; a type without one costs nothing.
+// Threads. Any.
+// Fails.   New and NewArray throw std::bad_alloc, the Try forms return null. What a constructor
+//          throws passes through; the memory is collected.
+// Cost.    sh_gc_new and the constructor. The empty asm stands for "this memory has been written":
+//          compilers may drop what was written before an object's life begins, zeros too.
+#ifndef SPANHEAP_DETAIL_CREATE_H
+#define SPANHEAP_DETAIL_CREATE_H
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "spanheap/detail/layout.h"
+#include "spanheap/detail/pointer.h"
+
+namespace spanheap {
+namespace detail {
+
+template <class T>
+[[gnu::always_inline]] inline void* AllocateZeroed(std::size_t count) {
+  void* memory = sh_gc_new(LayoutOf<T>(), count);
+  asm volatile("" : "+r"(memory) : : "memory");
+  return memory;
+}
+
+// T{} of memory that is zero already needs nothing.
+template <class T, class... Args>
+inline constexpr bool kZeroIsConstructed =
+    sizeof...(Args) == 0 && std::is_trivially_default_constructible_v<T>;
+
+template <class T, class... Args>
+[[gnu::always_inline]] inline T* ConstructAt(void* memory, Args&&... args) {
+  if constexpr (kZeroIsConstructed<T, Args...>) {
+    return static_cast<T*>(memory);
+  } else if constexpr (kPointerChecks) {
+    const ConstructionScope scope(memory, sizeof(T), LayoutOf<T>());
+    return ::new (memory) T(std::forward<Args>(args)...);
+  } else {
+    return ::new (memory) T(std::forward<Args>(args)...);
+  }
+}
+
+// Registers the destructors of `count` elements; false: no memory, and they have been destroyed.
+template <class T>
+bool ArmDestructor([[maybe_unused]] T* object, [[maybe_unused]] std::size_t count) {
+  if constexpr (!std::is_trivially_destructible_v<T>) {
+    if (sh_gc_set_destructor(Untyped(object), LayoutOf<T>(), count) != 0) {
+      std::destroy_n(object, count);
+      return false;
+    }
+  }
+  return true;
+}
+
+// Elements with a constructor, one after the other; an exception destroys those there are.
+template <class T>
+T* ConstructArray(void* memory, std::size_t count) {
+  T* const first = static_cast<T*>(memory);
+  if constexpr (!kZeroIsConstructed<T>) {
+    std::size_t done = 0;
+    try {
+      for (; done < count; ++done) ConstructAt<T>(first + done);
+    } catch (...) {
+      std::destroy_n(first, done);
+      throw;
+    }
+  }
+  return first;
+}
+
+}  // namespace detail
+
+// A collected T, constructed from `args` as T(args...); a plain struct takes its fields in order.
+// Null: no memory.
+template <class T, class... Args>
+T* TryNew(Args&&... args) {
+  void* const memory = detail::AllocateZeroed<T>(1);
+  if (memory == nullptr) return nullptr;
+  T* const object = detail::ConstructAt<T>(memory, std::forward<Args>(args)...);
+  return detail::ArmDestructor(object, 1) ? object : nullptr;
+}
+
+template <class T, class... Args>
+T* New(Args&&... args) {
+  T* const object = TryNew<T>(std::forward<Args>(args)...);
+  if (object == nullptr) throw std::bad_alloc();
+  return object;
+}
+
+// `count` elements in one object, each as T() makes it: zero, null, or by its constructor.
+template <class T>
+T* TryNewArray(std::size_t count) {
+  void* const memory = detail::AllocateZeroed<T>(count);
+  if (memory == nullptr) return nullptr;
+  T* const first = detail::ConstructArray<T>(memory, count);
+  return detail::ArmDestructor(first, count) ? first : nullptr;
+}
+
+template <class T>
+T* NewArray(std::size_t count) {
+  T* const first = TryNewArray<T>(count);
+  if (first == nullptr) throw std::bad_alloc();
+  return first;
+}
+
+// Hint: nobody will use the object any more (gc_c.h, sh_gc_delete). Its destructor runs now.
+template <class Holder>
+void Delete(const Holder& holder) {
+  sh_gc_delete(detail::Untyped(detail::AddressIn(holder)));
+}
+
+// The object holds `bytes` more (or fewer) outside of the collected heap; they count for the pace
+// of collection until it dies. Throws std::bad_alloc.
+template <class Holder>
+void AdjustExternal(const Holder& holder, int64_t bytes) {
+  if (sh_gc_adjust_external(detail::Untyped(detail::AddressIn(holder)), bytes) != 0) {
+    throw std::bad_alloc();
+  }
+}
+
+}  // namespace spanheap
+
+#endif

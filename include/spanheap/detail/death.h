@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// death.h: what runs when an object has died: cleanups, which do not see it, and the finalizer,
+// which does.
+//
+// Idea.   The function and its arguments are kept in a collected object of their own, every word of
+//         which may be a pointer; the collector holds it until it has run.
+// Threads. They run on the finalizer thread, one after the other; long ones hold up the rest.
+// Fails.   Throws std::bad_alloc. An exception that leaves a cleanup or finalizer ends the process.
+// Limits.  No order among them, nothing at the end of the process, and a stale word on a stack puts
+//          them off: for releasing what was forgotten, not for what must happen now.
+#ifndef SPANHEAP_DETAIL_DEATH_H
+#define SPANHEAP_DETAIL_DEATH_H
+
+#include <functional>
+#include <new>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "spanheap/detail/create.h"
+
+namespace spanheap {
+
+// A cleanup that may be stopped. Copyable; holds nothing alive.
+class Cleanup {
+ public:
+  Cleanup() = default;
+  explicit Cleanup(sh_gc_cleanup cleanup) : cleanup_(cleanup) {}
+  // It will not run. False: it has run, is about to, or was stopped before.
+  bool Stop() { return cleanup_.id != 0 && sh_gc_stop_cleanup(cleanup_) != 0; }
+
+ private:
+  sh_gc_cleanup cleanup_{};
+};
+
+namespace detail {
+
+template <class Function, class... Args>
+struct Call {
+  Function function;
+  std::tuple<Args...> args;
+
+  // Also ends what it is made of: nobody else does.
+  static void Run(void* closure) noexcept {
+    auto* const call = &static_cast<Conservative<Call>*>(closure)->value;
+    std::apply(call->function, call->args);
+    std::destroy_at(call);
+  }
+  template <class T>
+  static void RunWith(void* object, void* closure) noexcept {
+    auto* const call = &static_cast<Conservative<Call>*>(closure)->value;
+    std::apply(
+        [&](auto&... args) { std::invoke(call->function, static_cast<T*>(object), args...); },
+        call->args);
+    std::destroy_at(call);
+  }
+};
+
+// The call's memory, without its destructor: Run is that.
+template <class Call, class... Parts>
+void* NewCall(Parts&&... parts) {
+  struct alignas(Call) Cell {
+    unsigned char bytes[sizeof(Call)];
+  };
+  void* const memory = AllocateZeroed<Conservative<Cell>>(1);
+  if (memory == nullptr) throw std::bad_alloc();
+  return ::new (memory) Conservative<Call>{Call{std::forward<Parts>(parts)...}};
+}
+
+}  // namespace detail
+
+// Once the object is gone, function(args...) is called. The arguments are copied; raw pointers and
+// Ptrs among them keep their objects until then, and must not lead to this object.
+template <class Holder, class Function, class... Args>
+Cleanup AddCleanup(const Holder& holder, Function function, Args... args) {
+  using Call = detail::Call<Function, Args...>;
+  void* const object = detail::Untyped(detail::AddressIn(holder));
+  void* const closure =
+      detail::NewCall<Call>(std::move(function), std::tuple<Args...>(std::move(args)...));
+  const sh_gc_cleanup added = sh_gc_add_cleanup(object, &Call::Run, closure);
+  if (added.id == 0) throw std::bad_alloc();
+  return Cleanup(added);
+}
+
+// When the object is first found unreachable, function(object, args...) is called; it may give the
+// object a new life. One per object: a second replaces the first. The object's start only.
+template <class Holder, class Function, class... Args>
+void SetFinalizer(const Holder& holder, Function function, Args... args) {
+  using T = detail::PointeeOf<Holder>;
+  using Call = detail::Call<Function, Args...>;
+  void* const object = detail::Untyped(detail::AddressIn(holder));
+  void* const closure =
+      detail::NewCall<Call>(std::move(function), std::tuple<Args...>(std::move(args)...));
+  if (sh_gc_set_finalizer(object, &Call::template RunWith<T>, closure) != 0) throw std::bad_alloc();
+}
+
+template <class Holder>
+void ClearFinalizer(const Holder& holder) {
+  sh_gc_set_finalizer(detail::Untyped(detail::AddressIn(holder)), nullptr, nullptr);
+}
+
+}  // namespace spanheap
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// slot.h: one word that holds a collected pointer: how Ptr and its kin begin, change and read it.
+//
+// Idea.   A change of a word goes through the barrier (barrier.h). A word that begins does, too,
+//         while the collector marks: the new value may be known to a scanned stack alone, and the
+//         memory may have held a pointer that nobody cleared (an optional that is filled again).
+//         Beginning needs no restartable sequence: a thread that is stopped between the test and
+//         the store has the new value in a register, where it is found.
+// Cost.   A test of a global word and a store.
+#ifndef SPANHEAP_DETAIL_SLOT_H
+#define SPANHEAP_DETAIL_SLOT_H
+
+#include <cstdint>
+#include <type_traits>
+
+#include "spanheap/detail/barrier.h"
+#include "spanheap/detail/pointer_check.h"
+#include "spanheap/gc_c.h"
+
+namespace spanheap::detail {
+
+class Slot {
+ public:
+  constexpr Slot() noexcept {
+    if (std::is_constant_evaluated()) {
+      word_ = nullptr;
+    } else {
+      Begin(nullptr);
+    }
+  }
+  explicit Slot(const volatile void* value) noexcept { Begin(const_cast<void*>(value)); }
+
+  void* Load() const noexcept { return __atomic_load_n(&word_, __ATOMIC_RELAXED); }
+  void* LoadAcquire() const noexcept { return __atomic_load_n(&word_, __ATOMIC_ACQUIRE); }
+  void Store(const volatile void* value) noexcept {
+    StorePointer(&word_, const_cast<void*>(value));
+  }
+  void StoreRelease(const volatile void* value) noexcept {
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    StorePointer(&word_, const_cast<void*>(value));
+  }
+  void* Exchange(const volatile void* value) noexcept {
+    return sh_gc_exchange(&word_, const_cast<void*>(value));
+  }
+  bool CompareExchange(void** expected, const volatile void* value) noexcept {
+    return sh_gc_compare_exchange(&word_, expected, const_cast<void*>(value)) != 0;
+  }
+
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+ private:
+  // always_inline: files with and without checks may be linked together.
+  [[gnu::always_inline]] void Begin(void* value) noexcept {
+    if constexpr (kPointerChecks) CheckSlot(&word_);
+    const uint32_t marking = __atomic_load_n(&sh_inline_v1.barrier_on, __ATOMIC_RELAXED);
+    if (__builtin_expect(static_cast<long>(marking), 0) != 0) {
+      sh_gc_store_slow(&word_, value);
+    } else {
+      __atomic_store_n(&word_, value, __ATOMIC_RELAXED);
+    }
+  }
+
+  void* word_;
+};
+
+}  // namespace spanheap::detail
+
+#endif

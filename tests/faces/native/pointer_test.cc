@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#include <set>
+#include <thread>
+#include <unordered_set>
+
+#include "faces/native/native_fixture.h"
+
+namespace spanheap {
+namespace {
+
+using Pointers = Native;
+
+TEST_F(Pointers, AreOneWordAndTrivialToDestroy) {
+  static_assert(sizeof(Ptr<Node>) == sizeof(void*) && sizeof(AtomicPtr<Node>) == sizeof(void*) &&
+                sizeof(Weak<Node>) == sizeof(void*) && sizeof(Root<Node>) == sizeof(void*));
+  static_assert(std::is_trivially_destructible_v<Ptr<Node>> &&
+                std::is_trivially_destructible_v<Weak<Node>> &&
+                std::is_trivially_destructible_v<Vector<Ptr<Node>>> &&
+                std::is_trivially_destructible_v<String>);
+  static_assert(!std::is_trivially_copyable_v<Ptr<Node>>);
+}
+
+TEST_F(Pointers, AStructTakesItsFieldsInOrder) {
+  Node* const leaf = New<Node>(nullptr, nullptr, 1);
+  Ptr<Node> root = New<Node>(leaf, nullptr, 2);
+  EXPECT_EQ(root->left, leaf);
+  EXPECT_EQ(root->left->value, 1);
+  EXPECT_FALSE(root->right);
+  EXPECT_EQ(New<Node>()->value, 0);
+}
+
+TEST_F(Pointers, CompareHashAndSwapAsAddresses) {
+  Ptr<Node> a = New<Node>();
+  Ptr<Node> b = New<Node>();
+  Node* const first = a;
+  EXPECT_TRUE(a != b);
+  EXPECT_TRUE(a == first);
+  EXPECT_EQ(a < b, a.get() < b.get());
+  EXPECT_EQ(std::hash<Ptr<Node>>()(a), std::hash<Node*>()(first));
+  swap(a, b);
+  EXPECT_EQ(b, first);
+  a = nullptr;
+  EXPECT_EQ(a, nullptr);
+  std::unordered_set<Node*> set = {a, b};
+  EXPECT_EQ(set.size(), 2u);
+}
+
+struct Base {
+  int base = 1;
+};
+struct Other {
+  Ptr<Node> other;
+};
+struct Both : Base, Other {
+  SH_LAYOUT(Both, other);
+};
+
+TEST_F(Pointers, ToBasesAndMembersKeepTheWholeObject) {
+  Root<Other> base;
+  Root<int> member;
+  {
+    Both* const both = New<Both>();
+    both->other = New<Node>(nullptr, nullptr, 5);
+    const Ptr<Both> pointer = both;
+    const Ptr<Other> as_base = pointer;
+    base = as_base;
+    Node* const node = New<Node>(nullptr, nullptr, 6);
+    member = &node->value;
+  }
+  EXPECT_EQ(CountAfterCollect(), 3u);
+  EXPECT_EQ(base->other->value, 5);
+  EXPECT_EQ(*member, 6);
+}
+
+TEST_F(Pointers, RootsKeepObjectsUntilTheyEnd) {
+  {
+    Root<Node> root = New<Node>(New<Node>(), nullptr, 0);
+    Root<Node> copy = root;
+    root = nullptr;
+    EXPECT_EQ(CountAfterCollect(), 2u);
+    Root<Node> moved = std::move(copy);
+    EXPECT_EQ(CountAfterCollect(), 2u);
+    EXPECT_TRUE(moved);
+  }
+  EXPECT_EQ(CountAfterCollect(), 0u);
+}
+
+constinit Root<Node> global;
+constinit thread_local ThreadRoot<Node> per_thread;
+
+TEST_F(Pointers, GlobalsAndThreadLocalsAreConstantsUntilUsed) {
+  global = New<Node>(nullptr, nullptr, 7);
+  std::thread([] {
+    per_thread = New<Node>();
+    EXPECT_EQ(CountAfterCollect(), 2u);
+  }).join();
+  EXPECT_EQ(CountAfterCollect(), 1u);
+  global.reset();
+  EXPECT_EQ(CountAfterCollect(), 0u);
+}
+
+TEST_F(Pointers, ChangesGoThroughTheBarrier) {
+  Node* const node = New<Node>();
+  Node* const a = New<Node>();
+  Node* const b = New<Node>();
+  fake_gc::RecordStores(true);
+  node->left = a;
+  node->left = b;
+  node->left = nullptr;
+  fake_gc::RecordStores(false);
+  using Stores = std::vector<std::pair<void*, void*>>;
+  EXPECT_EQ(fake_gc::TakeStores(), (Stores{{nullptr, a}, {a, b}, {b, nullptr}}));
+}
+
+TEST_F(Pointers, BeginningOverAnOldValueTellsTheBarrier) {
+  struct Holder {
+    std::optional<Ptr<Node>> maybe;
+  };
+  auto* const holder = New<Holder>();
+  Node* const old = New<Node>();
+  holder->maybe.emplace(old);
+  holder->maybe.reset();  // leaves the word as it is
+  fake_gc::RecordStores(true);
+  holder->maybe.emplace();
+  fake_gc::RecordStores(false);
+  const auto stores = fake_gc::TakeStores();
+  ASSERT_EQ(stores.size(), 1u);
+  EXPECT_EQ(stores[0].first, old);
+}
+
+TEST_F(Pointers, RootsGoThroughTheBarrierToo) {
+  Root<Node> root = New<Node>();
+  Node* const old = root;
+  fake_gc::RecordStores(true);
+  root = nullptr;
+  fake_gc::RecordStores(false);
+  const auto stores = fake_gc::TakeStores();
+  ASSERT_EQ(stores.size(), 1u);
+  EXPECT_EQ(stores[0].first, old);
+}
+
+struct Shared {
+  AtomicPtr<Node> head;
+};
+TEST_F(Pointers, AtomicPointersExchangeAndCompare) {
+  auto* const shared = New<Shared>();
+  Node* const a = New<Node>();
+  Node* const b = New<Node>();
+  shared->head.store(a);
+  EXPECT_EQ(shared->head.exchange(b), a);
+  Node* expected = a;
+  EXPECT_FALSE(shared->head.compare_exchange(expected, nullptr));
+  EXPECT_EQ(expected, b);
+  EXPECT_TRUE(shared->head.compare_exchange(expected, a));
+  EXPECT_EQ(shared->head.load(), a);
+}
+
+TEST_F(Pointers, ArraysAreScannedAsTheirElementsSay) {
+  Root<Ptr<Node>> nodes = NewArray<Ptr<Node>>(100);
+  Root<char> raw = NewArray<char>(8);
+  for (int i = 0; i < 100; ++i) nodes.get()[i] = New<Node>();
+  Node* const unseen = New<Node>();
+  std::memcpy(raw.get(), &unseen, 8);
+  EXPECT_EQ(CountAfterCollect(), 102u);
+}
+
+TEST_F(Pointers, AllocationFailureIsAnExceptionOrNull) {
+  fake_gc::FailAfter(0);
+  EXPECT_THROW(New<Node>(), std::bad_alloc);
+  EXPECT_EQ(TryNew<Node>(), nullptr);
+  EXPECT_THROW(NewArray<int>(3), std::bad_alloc);
+  EXPECT_EQ(TryNewArray<int>(3), nullptr);
+  fake_gc::FailAfter(SIZE_MAX);
+  EXPECT_THROW(NewArray<Node>(SIZE_MAX / 8), std::bad_alloc);
+}
+
+TEST_F(Pointers, StacksAreSearched) {
+  fake_gc::ScanStack(true);
+  Node* volatile kept = New<Node>(New<Node>(), nullptr, 0);
+  Collect();
+  EXPECT_GE(fake_gc::Count(), 2u);
+  EXPECT_EQ(kept->left->value, 0);
+}
+
+TEST_F(Pointers, TracedObjectsNameWhatTheyHold) {
+  struct Irregular {
+    std::size_t used = 0;
+    Ptr<Node> slots[4];
+    void Trace(Visitor& visit) const {
+      for (std::size_t i = 0; i < used; ++i) visit(slots[i]);
+    }
+  };
+  Root<Irregular> irregular = New<Irregular>();
+  for (auto& slot : irregular->slots) slot = New<Node>();
+  irregular->used = 2;
+  EXPECT_EQ(CountAfterCollect(), 3u);
+}
+
+TEST_F(Pointers, BlockingRegionsNest) {
+  const BlockingRegion outer;
+  {
+    const BlockingRegion inner;
+    EXPECT_EQ(fake_gc::BlockingDepth(), 2);
+  }
+  EXPECT_EQ(fake_gc::BlockingDepth(), 1);
+}
+
+TEST_F(Pointers, LimitsHaveUnits) {
+  static_assert(512_MiB == int64_t{512} << 20 && 1_GiB == 1024_MiB && 1_MiB == 1024_KiB);
+  EXPECT_EQ(SetMemoryLimit(512_MiB), kNoMemoryLimit);
+  EXPECT_EQ(memory_limit(), 512_MiB);
+  EXPECT_EQ(SetMemoryLimit(kNoMemoryLimit), 512_MiB);
+  EXPECT_EQ(SetGcPercent(50), 100);
+  EXPECT_EQ(SetGcPercent(100), 50);
+}
+
+}  // namespace
+}  // namespace spanheap
