@@ -34,6 +34,8 @@ spanheap_install_library(spanheap_malloc_shared malloc)
 spanheap_install_library(spanheap_malloc_static malloc_static)
 spanheap_install_library(spanheap_embed_shared embed)
 spanheap_install_library(spanheap_embed_static embed_static)
+set_target_properties(spanheap_gc PROPERTIES EXPORT_NAME gc)
+install(TARGETS spanheap_gc EXPORT spanheap)
 spanheap_install_pkgconfig(spanheap "A heap that replaces malloc")
 spanheap_install_pkgconfig(spanheap-embed "A heap beside malloc: sh_* calls only")
 

@@ -39,6 +39,8 @@ class CollectedHeap {
   // Of the live object at or around `address`; null, 0: there is none.
   void* BaseOf(const void* address) const;
   size_t SizeOf(const void* address) const;
+  // SH_PLACE_...: what the collector sees at an aligned address.
+  int PlaceOf(const void* pointer);
 
   // --- Threads ---
   // The calling thread's record; attached if need be. Null: it cannot be.

@@ -36,3 +36,8 @@ SPANHEAP_EXPORT void sh_gc_root_free(sh_gc_root* root) noexcept {
   spanheap::detail::StorePointer(&root->value, nullptr);
   CollectedHeap::GetIfStarted()->roots.Put(&root->value);
 }
+
+SPANHEAP_EXPORT int sh_gc_place(const void* address) noexcept {
+  CollectedHeap* const heap = CollectedHeap::Get();
+  return heap == nullptr ? SH_PLACE_STACK : heap->PlaceOf(address);
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#include "collect/object_places.h"
+#include "runtime/collected_heap.h"
+#include "spanheap/gc_c.h"
+
+namespace spanheap {
+
+int CollectedHeap::PlaceOf(const void* pointer) {
+  const uintptr_t address = AddressOf(pointer).value;
+  const collected::HeapThread* const thread = Thread();
+  const auto on = [&](const StackRecord* stack) {
+    return stack != nullptr && address >= stack->bounds.low.value &&
+           address < stack->bounds.high.value;
+  };
+  if (thread != nullptr && (on(&thread->own_stack) || on(thread->current_stack))) {
+    return SH_PLACE_STACK;
+  }
+  switch (collected::PlaceOf(collector.store, collector.layouts, address)) {
+    case collected::Place::kScanned:
+      return SH_PLACE_OBJECT;
+    case collected::Place::kHole:
+      return SH_PLACE_HOLE;
+    case collected::Place::kNoObject:
+      break;
+  }
+  return mutators.ranges().Holds(address) ? SH_PLACE_ROOT : SH_PLACE_UNSEEN;
+}
+
+}  // namespace spanheap
