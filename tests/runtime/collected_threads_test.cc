@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// The collected heap under eight threads that change one graph, come and go, block and get signals:
+// no node that can be reached is ever lost.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "mutators/blocking_region.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/signals.h"
+#include "runtime/collected_heap.h"
+#include "spanheap/detail/barrier.h"
+
+namespace spanheap {
+namespace {
+
+using detail::LoadPointer;
+using detail::StorePointer;
+
+// A node that was lost has been zeroed, or is another one by now: its own address tells.
+struct Node {
+  void* children[2];
+  uintptr_t check;
+  uintptr_t payload[3];
+};
+
+constexpr uint64_t kFirstTwo = 3;
+constexpr uintptr_t kCheck = 0x5a5a'a5a5'1234'4321;
+constexpr size_t kSlots = 64;
+constexpr int kThreads = 8;
+
+sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0, &kFirstTwo, nullptr, nullptr, "Node", 0};
+
+struct Shared {
+  void** roots[kSlots];
+  Atomic<bool> stop;
+  Atomic<uint64_t> lost;
+  Atomic<uint64_t> steps;
+  Atomic<uint32_t> ids[kThreads];
+} shared;
+
+bool IsIntact(const Node* node) {
+  return (node->check ^ reinterpret_cast<uintptr_t>(node)) == kCheck;
+}
+
+Node* NewNode(void* left, void* right) {
+  auto* node = static_cast<Node*>(CollectedHeap::Get()->New(node_layout, 1));
+  node->check = kCheck ^ reinterpret_cast<uintptr_t>(node);
+  StorePointer(&node->children[0], left);
+  StorePointer(&node->children[1], right);
+  return node;
+}
+
+// Follows random children from a random root, looking at each node.
+Node* Walk(std::mt19937& random, int steps) {
+  auto* node = static_cast<Node*>(LoadPointer(shared.roots[random() % kSlots]));
+  for (int i = 0; node != nullptr; ++i) {
+    if (!IsIntact(node)) {
+      shared.lost.FetchAdd(1);
+      return nullptr;
+    }
+    auto* const next = static_cast<Node*>(LoadPointer(&node->children[random() % 2]));
+    if (i >= steps || next == nullptr) break;
+    node = next;
+  }
+  return node;
+}
+
+void ChangeSomething(std::mt19937& random) {
+  Node* const from = Walk(random, 6);
+  Node* const to = Walk(random, 6);
+  void** const root = shared.roots[random() % kSlots];
+  switch (random() % 8) {
+    case 0:
+      StorePointer(root, NewNode(from, nullptr));
+      break;
+    case 1:
+      StorePointer(root, NewNode(nullptr, nullptr));  // what hung there is garbage, mostly
+      break;
+    case 2:
+      sh_gc_exchange(root, from);
+      break;
+    case 3: {
+      void* expected = from;
+      sh_gc_compare_exchange(root, &expected, to);
+      break;
+    }
+    default:
+      if (from != nullptr) StorePointer(&from->children[random() % 2], NewNode(to, nullptr));
+  }
+}
+
+void Mutate(int index, uint32_t seed) {
+  std::mt19937 random(seed);
+  shared.ids[index].StoreRelease(os::ThreadId());
+  for (int i = 0; i < 20000 && !shared.stop.LoadAcquire(); ++i) {
+    ChangeSomething(random);
+    if (random() % 1024 == 0) {
+      const BlockingRegion region;
+      os::SleepFor_ns(20'000);
+    }
+    shared.steps.FetchAddRelaxed(1);
+  }
+  shared.ids[index].StoreRelease(0);
+}
+
+void KeepMutating(int index) {
+  for (uint32_t round = 0; !shared.stop.LoadAcquire(); ++round) {
+    std::thread(Mutate, index, static_cast<uint32_t>(index) * 1000 + round).join();
+  }
+}
+
+void DisturbOften() {
+  for (uint32_t i = 0; !shared.stop.LoadAcquire(); ++i) {
+    const uint32_t id = shared.ids[i % kThreads].LoadAcquire();
+    if (id != 0) os::SendSignal(id, SIGUSR1, nullptr);
+    os::SleepFor_ns(100'000);
+  }
+}
+
+TEST(CollectedThreadsTest, NoNodeIsLostByThreadsThatComeGoBlockAndAreDisturbed) {
+  signal(SIGUSR1, [](int) {});
+  CollectedHeap& heap = *CollectedHeap::Get();
+  for (void**& root : shared.roots) root = heap.roots.Take();
+  std::vector<std::thread> keepers;
+  for (int i = 0; i < kThreads; ++i) keepers.emplace_back(KeepMutating, i);
+  keepers.emplace_back(DisturbOften);
+  const uint64_t until = os::MonotonicNow_ns() + 1'000'000'000;
+  while (os::MonotonicNow_ns() < until) {
+    heap.Collect();
+  }
+  shared.stop.StoreRelease(true);
+  {
+    const BlockingRegion region;
+    for (std::thread& keeper : keepers) keeper.join();
+  }
+  EXPECT_EQ(shared.lost.LoadAcquire(), 0U);
+  EXPECT_GT(shared.steps.LoadAcquire(), 1000U);
+  for (void** root : shared.roots) {
+    StorePointer(root, nullptr);
+    heap.roots.Put(root);
+  }
+  heap.Collect();
+}
+
+}  // namespace
+}  // namespace spanheap
