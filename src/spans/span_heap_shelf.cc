@@ -34,7 +34,13 @@ bool SpanHeap::GiveUpShelf() {
   PageCache cache;
   bool any = false;
   for (unsigned c = 1; c <= kSmallClasses; ++c) {
-    while (Unshelve(c, cache) != 0) any = true;
+    // What others add meanwhile is theirs to give up.
+    for (uint64_t left = shelf_.blocks(c); left != 0;) {
+      const uint32_t n = Unshelve(c, cache);
+      if (n == 0) break;
+      any = true;
+      left -= n < left ? n : left;
+    }
   }
   pages_.Flush(cache);
   return any;
