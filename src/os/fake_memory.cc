@@ -144,7 +144,7 @@ Bytes FakeMemory::ResidentIn(Address start, Bytes size) {
   Guard guard(*this);
   CheckAligned(start, size);
   SPANHEAP_CHECK(states_.IsKnown(start, size) && "ResidentIn: not ours");
-  return Bytes(size.value / 100 * resident_percent_);
+  return Bytes(size.value * resident_percent_ / 100);
 }
 
 uint64_t FakeMemory::TouchFirst_ns(Address start) {

@@ -9,7 +9,9 @@
 
 namespace spanheap {
 
-void LargeBlocks::Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge) {
+void LargeBlocks::Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge,
+                       HugePages* huge_pages) {
+  huge_pages_ = huge_pages;
   memory_ = &memory;
   gauge_ = gauge;
   metadata_ = &metadata;
@@ -30,8 +32,35 @@ void* LargeBlocks::Allocate(Bytes size, Bytes alignment) {
   return block;
 }
 
+// ---- huge pages
+
+bool LargeBlocks::IsNextHuge(Bytes ready) {
+  if (huge_pages_ == nullptr || huge_pages_->unit().value == 0) return false;
+  if (huge_pages_->mode() == HugePageMode::kEager) return true;
+  return huge_pages_->mode() == HugePageMode::kAuto && density_.IsNextDense() &&
+         huge_pages_->MayAdvise(ready);
+}
+
+// The whole window, so that it stays one mapping as its block grows. The block holds content in its
+// first `touched` bytes.
+void LargeBlocks::Advise(Window& window, bool huge, Bytes touched) {
+  if (huge_pages_ == nullptr) return;
+  if (!huge) return huge_pages_->LeaveOrdinary(window.start, window.reserved);
+  const Bytes unit = huge_pages_->unit();
+  const Address fresh = RoundUp(window.start + touched, unit);
+  const bool can_try = fresh + unit * 2 <= window.start + window.ready;
+  window.is_huge = huge_pages_->Advise(window.start, window.reserved, can_try ? fresh : Address());
+}
+
+void LargeBlocks::NoteDensity(const Window& window) {
+  if (huge_pages_ == nullptr || huge_pages_->mode() != HugePageMode::kAuto) return;
+  density_.Note(*memory_, window.start, window.ready, window.is_huge);
+}
+
+// ---- blocks
+
 void* LargeBlocks::AllocateCharged(Bytes size, Bytes ready, Bytes alignment) {
-  Window window{Address(), WindowFor(ready), ready, size};
+  Window window{Address(), WindowFor(ready), ready, size, false};
   const Bytes aligned = alignment < kWindowAlignment ? kWindowAlignment : alignment;
   window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
   if (window.start == Address()) {  // less head-room, then
@@ -39,7 +68,10 @@ void* LargeBlocks::AllocateCharged(Bytes size, Bytes ready, Bytes alignment) {
     window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
     if (window.start == Address()) return nullptr;
   }
-  if (memory_->MakeReady(window.start, ready) && Insert(window)) return PointerTo(window.start);
+  if (memory_->MakeReady(window.start, ready)) {
+    Advise(window, IsNextHuge(ready), Bytes(0));
+    if (Insert(window)) return PointerTo(window.start);
+  }
   memory_->Unreserve(window.start, window.reserved);
   return nullptr;
 }
@@ -166,13 +198,15 @@ bool LargeBlocks::ResizeCharged(Window& window, Bytes ready) {
     window.ready = ready;
     return true;
   }
-  Window larger{Address(), WindowFor(ready), ready, window.asked};
+  Window larger{Address(), WindowFor(ready), ready, window.asked, false};
+  NoteDensity(window);
   larger.start = memory_->Reserve(larger.reserved, kWindowAlignment, "spanheap-large");
   if (larger.start == Address()) return false;
   if (memory_->Resize(window.start, window.ready, ready, larger.start) == Address()) {
     memory_->Unreserve(larger.start, larger.reserved);
     return false;
   }
+  Advise(larger, window.is_huge || IsNextHuge(ready), window.ready);
   window = larger;
   return true;
 }
@@ -185,6 +219,7 @@ bool LargeBlocks::Free(void* block) {
     if (!FindLocked(AddressOf(block), at)) return false;
     window = RemoveLocked(at);
   }
+  NoteDensity(window);
   memory_->Unreserve(window.start, window.reserved);
   Uncharge(window.ready);
   return true;

@@ -18,7 +18,9 @@
 #include "base/atomic.h"
 #include "base/units.h"
 #include "os/memory.h"
+#include "pages/huge_pages.h"
 #include "pages/memory_gauge.h"
+#include "spans/large_density.h"
 #include "spans/metadata_arena.h"
 #include "sync/mutex.h"
 
@@ -30,8 +32,9 @@ class LargeBlocks {
   static constexpr Bytes kWindowAlignment = 32_MiB;
 
   constexpr LargeBlocks() = default;
-  // `gauge`: what blocks are charged to, if anything.
-  void Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge = nullptr);
+  // `gauge`: what blocks are charged to, `huge_pages`: who asks the OS for them, if anything.
+  void Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge = nullptr,
+            HugePages* huge_pages = nullptr);
 
   // A zero block of at least `size` bytes, its start a multiple of `alignment` (a power of two).
   void* Allocate(Bytes size, Bytes alignment);
@@ -57,6 +60,7 @@ class LargeBlocks {
     Bytes reserved;  // size of the window
     Bytes ready;     // size of the block
     Bytes asked;     // of it, what the program asked for
+    bool is_huge;    // huge pages were asked for in all of the window
   };
   static constexpr uint32_t kMaxBlocks = 1 << 16;
 
@@ -67,6 +71,9 @@ class LargeBlocks {
   Window RemoveLocked(uint32_t at) REQUIRES(mutex_);
   bool Insert(const Window& window);
   bool Find(Address start, Window& window) const;
+  bool IsNextHuge(Bytes ready);
+  void Advise(Window& window, bool huge, Bytes touched);
+  void NoteDensity(const Window& window);
   void* AllocateCharged(Bytes size, Bytes ready, Bytes alignment);
   bool ResizeWindow(Window& window, Bytes ready);
   bool ResizeCharged(Window& window, Bytes ready);
@@ -78,6 +85,8 @@ class LargeBlocks {
   os::Memory* memory_ = nullptr;  // constant after Init
   MetadataArena* metadata_ = nullptr;
   MemoryGauge* gauge_ = nullptr;
+  HugePages* huge_pages_ = nullptr;
+  LargeDensity density_;
   mutable Mutex mutex_{LockRank::kLargeBlocks};
   Window* windows_ GUARDED_BY(mutex_) = nullptr;
   uint32_t count_ GUARDED_BY(mutex_) = 0;
