@@ -3,10 +3,10 @@
 // spanheap-latency: how long single first touches take while a heap grows, on memory that was torn
 // to pieces before.
 //
-// Idea.     [fragment MiB] of ordinary pages are taken from the kernel and every second one is given
-//           back, so that what is free has no huge page left in one piece: whoever wants one makes
-//           the kernel move pages. Then the heap grows by [heap MiB] in blocks of a page; each malloc
-//           and the first write into its block are timed together.
+// Idea.     [fragment MiB] of ordinary pages are taken from the kernel and every second one is
+//           given back, so that what is free has no huge page left in one piece: whoever wants
+//           one makes the kernel move pages. Then the heap grows by [heap MiB] in blocks of a
+//           page; each malloc and the first write into its block are timed together.
 // Output.   Microseconds: median, 99th, 99.9th, 99.99th percentile, the longest, and the total.
 // Caution.  With nearly all free memory as the first number other programs may run out of it.
 #include <sys/mman.h>
