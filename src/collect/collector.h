@@ -18,10 +18,22 @@
 
 #include "collect/allocator.h"
 #include "collect/heap_state.h"
+#include "collect/mark_verifier.h"
 #include "collect/specials.h"
+#include "collect/time_histogram.h"
 #include "collect/world.h"
+#include "policy/pacer.h"
 
 namespace spanheap::collected {
+
+struct CollectorTotals {
+  Atomic<uint64_t> forced_cycles;
+  Atomic<uint64_t> stop_ns;
+  Atomic<uint64_t> longest_stop_ns;
+  Atomic<uint64_t> stops;
+  Atomic<uint64_t> assist_ns;  // processor time, in all
+  Atomic<uint64_t> background_ns;
+};
 
 struct CycleFigures {
   uint64_t number = 0;
@@ -34,6 +46,9 @@ struct CycleFigures {
   uint64_t live_at_end = 0;
   uint64_t marked = 0;
   uint64_t goal = 0;
+  uint64_t assist_ns = 0;  // processor time
+  uint64_t background_ns = 0;
+  uint32_t processors = 1;
   uint64_t heap_scanned = 0;
   uint64_t roots_scanned = 0;
   uint64_t marked_objects = 0;
@@ -60,12 +75,28 @@ class Collector {
   uint64_t Work(Marker& marker, uint64_t budget);
   // A thread of the program marks, inside a section.
   uint64_t Help(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context);
+  // What a thread that owes `debt` bytes of allocation has to scan: at least some, in advance.
+  // Takes what credit there is; `debt` becomes the bytes that are paid when all is done.
+  uint64_t WorkFor(uint64_t debt) const;
+  uint64_t TakeCredit(uint64_t work);
+  void NoteAssist(uint64_t ns);
+  // Sweeps as much as an allocation of `bytes` has to. Inside a section.
+  void SweepFor(uint64_t bytes);
+  // A knob was turned: goal and trigger anew.
+  void Repace();
+  // After a thread has shaded something, inside a section.
+  void PassOnFrom(Marker& marker);
   // The thread's buffer is worked off (or dropped when nothing is marked). By the thread inside a
   // section, or while it is held.
   void FlushBarrier(HeapThread& thread);
 
+  // The next cycle ends with a look by the plain marker, while the world is stopped.
+  void RequestVerify() { verify_wanted_.StoreRelease(1); }
+  uint64_t missed() const { return missed_.LoadAcquire(); }
   uint64_t cycles() const { return cycles_.LoadAcquire(); }  // completed
-  const CycleFigures& last_cycle() const { return figures_; }
+  const CycleFigures& last_cycle() const { return last_; }
+  // Both stops of the last cycles added up, newest first; returns how many.
+  size_t ReadStops(uint64_t* stop_ns, size_t capacity) const;
 
   Specials specials;
   SpanStore store;
@@ -73,24 +104,39 @@ class Collector {
   MarkQueue queue;
   HeapState state;
   Allocator allocator{store, layouts, state};
+  policy::Pacer pacer;
+  CollectorTotals totals;
+  TimeHistogram stop_times;
+  TimeHistogram assist_times;
 
  private:
   template <class Function>
   void InSection(Function&& function);
   void BeginMark();
   void BeginMarkStopped();
+  void ResumeMark();
   void ListRoots();
+  uint64_t MarkRoots(uint32_t job, Marker& marker);
   void FinishMark();
   void MarkRootsAndDrain();
   bool MarkLateThreads();
+  void Rest();
+  void NoteStop(uint64_t ns);
+  void PaceSweep();
+  void Revise();
+  void EndPace();
   void Collect(Marker& marker);
   bool IsQuiet() const;
   // With the world stopped: true if nothing is grey. Then marking is over.
   bool TryEndMark();
   void EndMark();
 
-  World* world_ = nullptr;    // const after Init
-  Marker* marker_ = nullptr;  // the collector thread's
+  MarkVerifier verifier_;
+  Atomic<uint32_t> verify_wanted_;
+  Atomic<uint64_t> missed_;
+  World* world_ = nullptr;      // const after Init
+  Marker* marker_ = nullptr;    // the collector thread's
+  uint32_t first_special_ = 0;  // jobs from here on are blocks of specials
   Atomic<uint32_t> root_jobs_;
   Atomic<uint32_t> next_root_;
   Atomic<uint32_t> roots_done_;
@@ -100,7 +146,13 @@ class Collector {
   Atomic<uint64_t> root_bytes_;
   Atomic<uint64_t> marked_objects_;
   Atomic<uint64_t> cycles_;
-  CycleFigures figures_;
+  Atomic<uint64_t> cycle_assist_ns_;
+  uint64_t process_ns_ = 0;  // processor time of the process when marking began
+  uint64_t own_ns_ = 0;      // processor time of the collector's thread when marking began
+  CycleFigures figures_;     // of the running cycle; the collector's thread
+  CycleFigures last_;        // of the last that ended; read as it is
+  static constexpr unsigned kStops = 256;
+  Atomic<uint64_t> stops_[kStops];
 };
 
 }  // namespace spanheap::collected

@@ -5,11 +5,7 @@
 #include <bit>
 
 #include "base/check.h"
-
-// What trace() is given.
-struct sh_visitor {
-  spanheap::collected::Marker& marker;
-};
+#include "collect/visitor.h"
 
 namespace spanheap::collected {
 namespace {
@@ -277,7 +273,7 @@ void Marker::ScanTyped(ObjectRef object, uintptr_t from, uintptr_t to) {
   } else if (layout.kind == SH_SCAN_CONSERVATIVE) {
     ShadeRange(from, to);
   } else if (layout.kind == SH_SCAN_TRACED) {
-    sh_visitor visitor{*this};
+    sh_visitor visitor{this, nullptr};
     // Elements that begin in this slice; what is left over at a slot's end is no element.
     uintptr_t at = base + DivideUp(from - base, layout.size) * layout.size;
     const uintptr_t end = base + finder_.SizeOf(object);
@@ -310,20 +306,8 @@ void Marker::ShadeContents(ObjectRef object) {
   if (object.shape().domain == Domain::kBits) {
     ScanOne(object.page, object.slot, object.shape());
   } else if (object.shape().domain == Domain::kTyped) {
-    ScanTyped(object, base, base + finder_.SizeOf(object));
+    QueueObject(base);  // scanned when its turn comes, in slices; it is not marked by that
   }
 }
 
 }  // namespace spanheap::collected
-
-extern "C" __attribute__((visibility("default"))) void sh_gc_visit(sh_visitor* visitor,
-                                                                   const void* address) noexcept {
-  visitor->marker.Shade(reinterpret_cast<uintptr_t>(address));
-}
-
-extern "C" __attribute__((visibility("default"))) void sh_gc_visit_words(sh_visitor* visitor,
-                                                                         const void* first,
-                                                                         size_t words) noexcept {
-  const auto low = reinterpret_cast<uintptr_t>(first);
-  visitor->marker.ShadeRange(low, low + 8 * words);
-}

@@ -1,14 +1,161 @@
 // SPDX-License-Identifier: MIT
+//
+// Specials: what is known of single objects beside their memory: weak handles, finalizers,
+// destructors, cleanups, bytes held elsewhere; and the queue of what is to be run.
+//
+// Idea.       A record per fact, in a list of the object's span. When a span is swept, the facts of
+//             objects that were not marked take effect: weak handles become null; an object with a
+//             finalizer (or, after that, a destructor that runs later) is marked once more and
+//             queued; else destructors of the sweep run, cleanups are queued, and it is gone.
+//             Records lie in blocks that marking walks: what a finalizer's object holds, closures
+//             and handles are roots; so are queued objects.
+// Invariants. At most one finalizer per object, one weak handle per address. A record that is
+//             queued is in no span's list.
+// Threads.    Any, inside a section, after the object's span was swept. One lock.
+// Fails.      Null or false without memory for a record.
+// Go.         mheap.go (specials), mfinal.go, mcleanup.go.
+// Tests.      tests/collect/specials_test.cc.
 #pragma once
 
+#include "base/annotations.h"
 #include "collect/collected_span.h"
+#include "collect/marker.h"
+#include "spans/metadata_arena.h"
+#include "sync/mutex.h"
 
 namespace spanheap::collected {
+
+enum class SpecialKind : uint32_t {
+  kFree,
+  kWeak,
+  kFinalizer,
+  kDestructLater,
+  kDestructAtSweep,
+  kCleanup,
+  kExternal,
+  kQueued,  // of these three below, waiting to be run; `was` says which
+  kRunning,
+};
+
+struct Special {
+  Atomic<SpecialKind> kind;
+  SpecialKind was = SpecialKind::kFree;
+  Special* next = nullptr;    // of the span, the queue, or the free records
+  uintptr_t object = 0;       // the object's start; kWeak: the address asked for
+  uint64_t id = 0;            // kCleanup
+  void* function = nullptr;   // what to call; kDestruct...: the layout
+  Atomic<uintptr_t> closure;  // kWeak: the handle; kExternal: bytes; kDestruct...: elements
+};
 
 class Specials {
  public:
   constexpr Specials() = default;
-  void Sweep(CollectedSpan&) {}
+  void Init(SpanStore& store, LayoutTable& layouts, MetadataArena& metadata) {
+    store_ = &store;
+    layouts_ = &layouts;
+    metadata_ = &metadata;
+  }
+
+  // --- Facts. `object` is found and its span swept; the marker is the caller's, empty. ---
+  // A second finalizer replaces the first; a null function takes it away.
+  bool SetFinalizer(ObjectRef object, void* function, uintptr_t closure, Marker* marking);
+  bool SetDestructor(ObjectRef object, sh_layout& layout, size_t count, Marker* marking);
+  uint64_t AddCleanup(ObjectRef object, void* function, uintptr_t closure, Marker* marking);
+  bool StopCleanup(ObjectRef object, uint64_t id);
+  // The handle of the address; `handle` becomes it if there is none yet.
+  uintptr_t WeakHandle(ObjectRef object, uintptr_t address, uintptr_t handle, Marker* marking);
+  // Bytes held elsewhere, in all; false: no memory.
+  bool AdjustExternal(ObjectRef object, int64_t bytes);
+  int64_t external_bytes() const { return external_.LoadRelaxed(); }  // relaxed: a statistic
+
+  // --- The collector ---
+  // Of the span, which the caller has claimed: marks what is to live once more.
+  void Sweep(CollectedSpan& span);
+  // The object is given up by the program: its finalizer is forgotten, all else takes effect now.
+  // Returns its destructors, to be run by RunDestructor and given to Finish, linked by `next`.
+  Special* GiveUp(ObjectRef object);
+  static void RunDestructor(const Special& special);
+  // Blocks of records are jobs; shades what they hold, returns false when there is no such block.
+  bool MarkBlock(uint32_t block, Marker& marker);
+  // Calls `root` for what the records keep alive and `contents` for objects whose contents they do.
+  // The world is stopped.
+  template <class Root, class Contents>
+  void ForEachRoot(Root&& root, Contents&& contents) const NO_THREAD_SAFETY_ANALYSIS {
+    for (uint32_t b = 0; b < block_count(); ++b) {
+      for (const Special& special : blocks_[b]->records) VisitOne(special, root, contents);
+    }
+  }
+  uint32_t block_count() const { return block_count_.LoadAcquire(); }
+
+  // --- Running ---
+  // The next thing to run, or null. It is a root until Finish.
+  Special* TakeQueued();
+  void Finish(Special* special);
+  // Called when something was queued, inside a section.
+  void SetWakeUp(void (*wake)(void*), void* argument) {
+    wake_ = wake;
+    wake_argument_ = argument;
+  }
+  uint64_t queued() const { return queued_.LoadAcquire(); }  // since the start
+  uint64_t run() const { return run_.LoadAcquire(); }
+  uint64_t cleanups_queued() const { return cleanups_queued_.LoadAcquire(); }
+  uint64_t cleanups_run() const { return cleanups_run_.LoadAcquire(); }
+  void ResetInChild() { mutex_.ResetInChild(); }
+
+ private:
+  static constexpr uint32_t kPerBlock = 64;
+  static constexpr uint32_t kMostBlocks = 1 << 16;  // four million facts
+  struct Block {
+    Special records[kPerBlock];
+  };
+
+  Special* NewLocked() REQUIRES(mutex_);
+  bool AddBlockLocked() REQUIRES(mutex_);
+  void FreeLocked(Special* special) REQUIRES(mutex_);
+  Special* FindLocked(const CollectedSpan& span, uintptr_t object, SpecialKind kind)
+      REQUIRES(mutex_);
+  Special* AttachLocked(ObjectRef object, SpecialKind kind, void* function, uintptr_t closure)
+      REQUIRES(mutex_);
+  void UnlinkLocked(CollectedSpan& span, const Special* special) REQUIRES(mutex_);
+  void QueueLocked(Special* special) REQUIRES(mutex_);
+  // The facts of one dead object take effect, or it lives once more.
+  void ActLocked(CollectedSpan& span, ObjectRef object) REQUIRES(mutex_);
+  void TakeEffectLocked(Special* special) REQUIRES(mutex_);
+  void ShadeFor(const Special& special, Marker& marker) const;
+  template <class Root, class Contents>
+  static void VisitOne(const Special& special, Root&& root, Contents&& contents) {
+    const SpecialKind kind = special.kind.LoadAcquire();
+    const bool waits = kind == SpecialKind::kQueued || kind == SpecialKind::kRunning;
+    const SpecialKind what = waits ? special.was : kind;
+    const bool has_closure = what == SpecialKind::kWeak || what == SpecialKind::kCleanup ||
+                             what == SpecialKind::kFinalizer;
+    if (has_closure) root(special.closure.LoadAcquire());
+    if (what != SpecialKind::kFinalizer && what != SpecialKind::kDestructLater) return;
+    if (waits) {
+      root(special.object);
+    } else {
+      contents(special.object);
+    }
+  }
+  ObjectRef ObjectOf(uintptr_t address) const { return ObjectFinder(*store_).Find(address); }
+
+  SpanStore* store_ = nullptr;  // const after Init
+  LayoutTable* layouts_ = nullptr;
+  MetadataArena* metadata_ = nullptr;
+  void (*wake_)(void*) = nullptr;
+  void* wake_argument_ = nullptr;
+  Mutex mutex_{LockRank::kSpecials};
+  Special* free_ GUARDED_BY(mutex_) = nullptr;
+  Special* first_queued_ GUARDED_BY(mutex_) = nullptr;  // oldest first
+  Special* last_queued_ GUARDED_BY(mutex_) = nullptr;
+  uint64_t next_id_ GUARDED_BY(mutex_) = 1;
+  Block** blocks_ = nullptr;  // written under mutex_; entries below block_count_ are constant
+  Atomic<uint32_t> block_count_;
+  Atomic<int64_t> external_;
+  Atomic<uint64_t> queued_;
+  Atomic<uint64_t> run_;
+  Atomic<uint64_t> cleanups_queued_;
+  Atomic<uint64_t> cleanups_run_;
 };
 
 }  // namespace spanheap::collected

@@ -22,6 +22,7 @@ struct HeapThread : Mutator {
   Marker marker;                   // for assists and for flushing the buffer; empty in between
   int64_t assist_balance = 0;      // bytes it may allocate before it must help; its own
   HeapThread* recycled = nullptr;  // of the list of records that no thread uses
+  HeapThread* older = nullptr;     // of the list of all records; constant once it is in there
 };
 
 class World {
@@ -29,14 +30,15 @@ class World {
   // All threads that use the heap are stopped outside of sections, until Start.
   virtual void Stop() = 0;
   virtual void Start() = 0;
-  // Calls `visit` for each thread. The world is stopped.
+  // Calls `visit` for each record, also of those that no thread uses: their last thread may have
+  // been lost, and hold spans. The world is stopped.
   using Visit = void (*)(void* context, HeapThread& thread);
   virtual void ForEach(Visit visit, void* context) = 0;
   // Calls `visit` for each thread while it is held; the others go on.
   virtual void Handshake(Visit visit, void* context) = 0;
   // Calls `work` inside a core section: what takes locks goes in here. Not for long.
   virtual void InSection(void (*work)(void* context), void* context) = 0;
-  // What stores and allocations look at. The world is stopped.
+  // What stores look at; off: marking is over. The world is stopped.
   virtual void SetBarrier(bool on) = 0;
 
   // The roots as of now become jobs 0 .. n-1; returns n. The world is stopped.
@@ -46,6 +48,9 @@ class World {
   virtual uint64_t MarkRoots(uint32_t job, Marker& marker) = 0;
   // Scans a thread that is not in the list and has not been scanned in this cycle; false: none.
   virtual bool MarkLateThread(Marker& marker) = 0;
+  // Calls `visit` for each word that is a root or may be one, exact or not. The world is stopped.
+  using VisitWord = void (*)(void* context, uintptr_t word);
+  virtual void VisitRoots(VisitWord visit, void* context) = 0;
 
  protected:
   ~World() = default;

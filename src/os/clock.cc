@@ -16,6 +16,7 @@ uint64_t Read_ns(clockid_t clock) {
 }  // namespace
 
 uint64_t MonotonicNow_ns() { return Read_ns(CLOCK_MONOTONIC); }
+uint64_t ProcessProcessorTime_ns() { return Read_ns(CLOCK_PROCESS_CPUTIME_ID); }
 uint64_t ThreadProcessorTime_ns() { return Read_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 }  // namespace spanheap::os

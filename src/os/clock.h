@@ -8,6 +8,8 @@
 namespace spanheap::os {
 
 uint64_t MonotonicNow_ns();
+// Processor time that all threads of the process have used.
+uint64_t ProcessProcessorTime_ns();
 // Processor time the calling thread has used.
 uint64_t ThreadProcessorTime_ns();
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/collected_heap.h"
 
+#include <algorithm>
 #include <new>
 
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
+#include "os/clock.h"
 #include "runtime/heap_section.h"
-#include "runtime/occupied.h"
+#include "runtime/options.h"
 #include "runtime/runtime.h"
+#include "sync/stop_delay.h"
 
 namespace spanheap {
 
@@ -59,9 +62,12 @@ bool CollectedHeap::Init() {
     record.recycled = heap.lost_;
     heap.lost_ = &record;
   };
+  collector.specials.SetWakeUp(
+      [](void* self) { static_cast<CollectedHeap*>(self)->finalizers_.WakeUp(); }, this);
   if (!mutators.Start(hooks) || !exit_hook_.Create(OnThreadExit)) return false;
   SetAdoptHook(hooks.adopt);
-  collector.state.trigger.StoreRelease(4 << 20);
+  collector.pacer.SetPercent(options.gogc == Options::kGogcOff ? -1 : options.gogc);
+  collector.Repace();
   return true;
 }
 
@@ -79,7 +85,11 @@ HeapThread* CollectedHeap::NewRecord() {
   if (!section.is_open()) return nullptr;
   void* memory = runtime.metadata.Allocate(Bytes(sizeof(HeapThread)), Bytes(kCacheLine));
   if (memory == nullptr) return nullptr;
-  return new (memory) HeapThread(collector.store, collector.layouts, collector.queue);
+  auto* record = new (memory) HeapThread(collector.store, collector.layouts, collector.queue);
+  MutexLock lock(records_mutex_);
+  record->older = records_.LoadAcquire();
+  records_.StoreRelease(record);
+  return record;
 }
 
 void CollectedHeap::Recycle(HeapThread& record) {
@@ -142,6 +152,10 @@ void* CollectedHeap::New(sh_layout& layout, size_t count) {
   HeapThread* const thread = Thread();
   Request request;
   if (thread == nullptr || !Allocator::Plan(layout, count, request)) return nullptr;
+  if (collected::kSpanKinds[request.kind].domain == collected::Domain::kTyped &&
+      __atomic_load_n(&layout.id, __ATOMIC_ACQUIRE) == 0 && !NumberLayout(layout)) [[unlikely]] {
+    return nullptr;
+  }
   if (collected::IsLargeKind(request.kind)) return NewLarge(request);
   if (request.bytes < 16 && layout.kind == SH_SCAN_NONE) return NewTiny(*thread, request);
   for (;;) {
@@ -149,6 +163,12 @@ void* CollectedHeap::New(sh_layout& layout, size_t count) {
       return at;
     if (!Refill(*thread, request.kind)) return nullptr;
   }
+}
+
+// The first object of a type that is known by number. Numbers are given under a lock.
+bool CollectedHeap::NumberLayout(sh_layout& layout) {
+  const HeapSection section;
+  return section.is_open() && collector.layouts.IdOf(layout) != 0;
 }
 
 void* CollectedHeap::NewTiny(HeapThread& thread, const Request& request) {
@@ -168,7 +188,10 @@ bool CollectedHeap::Refill(HeapThread& thread, uint8_t kind) {
   size_t bytes = 0;
   {
     const HeapSection section;
-    if (section.is_open()) bytes = collector.allocator.Claim(thread.cache, kind);
+    if (section.is_open()) {
+      collector.SweepFor(kPageSize.value);
+      bytes = collector.allocator.Claim(thread.cache, kind);
+    }
   }
   if (bytes != 0) NoteAllocated(thread, bytes);
   return bytes != 0;
@@ -189,10 +212,16 @@ void* CollectedHeap::NewLarge(const Request& request) {
 }
 
 void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
-  thread.assist_balance -= static_cast<int64_t>(bytes);
   const collected::HeapState& state = collector.state;
+  thread.assist_balance -= static_cast<int64_t>(bytes);
+  if (state.is_marking()) {
+    if (thread.assist_balance < 0) Assist(thread);
+    if (thread_.is_lost()) [[unlikely]]
+      thread_.RequestDue();  // a forked child finishes its parent's mark
+    return;
+  }
   // Relaxed: a cycle that begins a little later does no harm.
-  if (state.live.LoadRelaxed() >= state.trigger.LoadRelaxed() && !state.is_marking()) {
+  if (state.live.LoadRelaxed() >= state.trigger.LoadRelaxed()) {
     thread_.RequestDue();
   }
 }
@@ -209,6 +238,26 @@ size_t CollectedHeap::SizeOf(const void* address) const {
   return object ? finder.SizeOf(object) : 0;
 }
 
+// Marks about as much as it has allocated, at its share of what is left to mark.
+void CollectedHeap::Assist(HeapThread& thread) {
+  const auto debt = static_cast<uint64_t>(-thread.assist_balance);
+  const uint64_t work = collector.WorkFor(debt);
+  uint64_t done = collector.TakeCredit(work);
+  if (done < work) {
+    const uint64_t begin = os::ThreadProcessorTime_ns();
+    const auto is_wanted = [](void*) { return this_stop.pending.LoadRelaxed() != 0; };
+    const HeapSection section;
+    if (collector.state.is_marking()) {
+      done += collector.Help(thread.marker, work - done, is_wanted, nullptr);
+    }
+    collector.NoteAssist(os::ThreadProcessorTime_ns() - begin);
+  }
+  thread.assist_balance +=
+      1 + static_cast<int64_t>(collector.pacer.bytes_per_work() * static_cast<double>(done));
+  // There is nothing it could do: the rest is in others' hands.
+  if (done < work) thread.assist_balance = std::max<int64_t>(thread.assist_balance, 0);
+}
+
 // ---- control
 
 void CollectedHeap::Collect() {
@@ -216,9 +265,16 @@ void CollectedHeap::Collect() {
   if (request != 0) thread_.Await(request);
 }
 
+uint64_t CollectedHeap::Verify() {
+  collector.RequestVerify();
+  Collect();
+  return collector.missed();
+}
+
 void CollectedHeap::AfterForkInChild() {
   collector.ResetInChild();
   thread_.ResetInChild();
+  finalizers_.ResetInChild();
   records_mutex_.ResetInChild();
   mutators.AfterForkInChild();
 }

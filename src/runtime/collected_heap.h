@@ -16,8 +16,10 @@
 #include "collect/collector.h"
 #include "mutators/mutator_registry.h"
 #include "mutators/root_slabs.h"
+#include "os/clock.h"
 #include "os/thread.h"
 #include "runtime/collector_thread.h"
+#include "runtime/finalizer_thread.h"
 #include "runtime/program_world.h"
 
 namespace spanheap {
@@ -42,6 +44,19 @@ class CollectedHeap {
   // SH_PLACE_...: what the collector sees at an aligned address.
   int PlaceOf(const void* pointer);
 
+  // Hint: the program uses the object no more.
+  void Delete(void* object);
+  bool AdjustExternal(void* object, int64_t bytes);
+
+  // --- Death; false, 0, null: no memory or no such object ---
+  bool SetFinalizer(void* object, void (*run)(void*, void*), void* closure);
+  bool SetDestructor(void* object, sh_layout& layout, size_t count);
+  uint64_t AddCleanup(void* object, void (*run)(void*), void* closure);
+  bool StopCleanup(void* object, uint64_t id);
+  void* WeakHandle(const void* address);
+  void* WeakGet(const void* handle);
+  bool DrainFinalizers(uint64_t timeout_ns) { return finalizers_.Drain(timeout_ns); }
+
   // --- Threads ---
   // The calling thread's record; attached if need be. Null: it cannot be.
   collected::HeapThread* Thread() {
@@ -49,9 +64,19 @@ class CollectedHeap {
                                    : AttachSlow();
   }
   void DetachThread();
+  // Gives back what threads left behind that are gone.
+  void ReleaseLost();
 
   // --- Control ---
   void Collect();
+  // Runs a cycle and marks once more by the plain marker; returns how many objects were missed.
+  uint64_t Verify();
+  // Each returns what was set before.
+  int64_t SetPercent(int64_t percent);
+  int64_t SetMemoryLimit(int64_t bytes);  // negative: only reads
+  void ReadStats(sh_gc_stats& stats) const;
+  // By the collector's thread, when a mark is over.
+  void NoteCycle();
 
   // Fork, as those of Runtime, outside of them.
   void BeforeFork() { mutators.BeforeFork(); }
@@ -70,9 +95,13 @@ class CollectedHeap {
   SPANHEAP_COLD collected::HeapThread* AttachSlow();
   collected::HeapThread* NewRecord() EXCLUDES(records_mutex_);
   void Recycle(collected::HeapThread& record) EXCLUDES(records_mutex_);
-  void ReleaseLost();
+  void Repace();
   static void OnThreadExit(void* record);
 
+  template <class Work>
+  bool WithObject(const void* address, Work&& work);
+  void Assist(collected::HeapThread& thread);
+  SPANHEAP_COLD bool NumberLayout(sh_layout& layout);
   void* NewTiny(collected::HeapThread& thread, const collected::Request& request);
   void* NewLarge(const collected::Request& request);
   // The kind's next slots, and what goes with them: help with marking, the next cycle.
@@ -81,9 +110,13 @@ class CollectedHeap {
 
   static Atomic<CollectedHeap*> the_heap_;
 
-  ProgramWorld world_{mutators, roots};
+  Atomic<collected::HeapThread*> records_;  // all there ever were, the newest first
+  ProgramWorld world_{mutators, roots, records_};
   CollectorThread thread_{collector};
+  FinalizerThread finalizers_{collector.specials};
   os::ThreadExitHook exit_hook_;
+  Atomic<int64_t> memory_limit_{INT64_MAX};
+  uint64_t start_ns_ = os::MonotonicNow_ns();
   Mutex records_mutex_{LockRank::kThreads};
   collected::HeapThread* recycled_ GUARDED_BY(records_mutex_) = nullptr;  // linked by `recycled`
   collected::HeapThread* lost_ GUARDED_BY(records_mutex_) = nullptr;      // they hold spans still

@@ -2,14 +2,22 @@
 #include "runtime/collector_thread.h"
 
 #include "mutators/blocking_region.h"
+#include "os/clock.h"
 #include "os/futex.h"
 #include "os/thread.h"
+#include "runtime/collected_heap.h"
 
 namespace spanheap {
+namespace {
+
+constexpr uint64_t kPeriod_ns = 120'000'000'000;  // as Go's
+
+}  // namespace
 
 bool CollectorThread::EnsureRunning() {
   MutexLock lock(start_mutex_);
   if (!is_running_) is_running_ = os::StartThread(Main, this);
+  if (is_running_) is_lost_.StoreRelease(0);
   return is_running_;
 }
 
@@ -36,18 +44,29 @@ void CollectorThread::Main(void* self) {
   for (;;) {
     const uint32_t requested = mine.requested_.LoadAcquire();
     if (requested == mine.served_.LoadAcquire()) {
-      os::FutexWait(mine.requested_, requested);
+      os::FutexWaitFor_ns(mine.requested_, requested, kPeriod_ns);
+      mine.RequestPeriodic();
     } else {
       mine.Serve();
     }
   }
 }
 
+// A heap in use that grows too slowly to reach its goal is collected all the same.
+void CollectorThread::RequestPeriodic() {
+  const collected::CycleFigures& last = collector_.last_cycle();
+  const bool is_idle = requested_.LoadAcquire() == served_.LoadAcquire();
+  if (!is_idle || last.number == 0 || collector_.pacer.percent() < 0) return;
+  if (os::MonotonicNow_ns() - last.start_ns >= kPeriod_ns) RequestDue();
+}
+
 void CollectorThread::Serve() {
   const uint32_t request = requested_.LoadAcquire();
   const bool forced = static_cast<int32_t>(forced_.LoadAcquire() - served_.LoadAcquire()) > 0;
+  CollectedHeap::GetIfStarted()->ReleaseLost();
   collector_.RunCycle(forced);
   due_.StoreRelease(0);
+  CollectedHeap::GetIfStarted()->NoteCycle();
   collector_.FinishSweep();
   if (forced) collector_.SweepHeldByAll();
   served_.StoreRelease(request);
@@ -56,7 +75,11 @@ void CollectorThread::Serve() {
 
 void CollectorThread::ResetInChild() {
   start_mutex_.ResetInChild();
+  if (!is_running_) return;
   is_running_ = false;
+  is_lost_.StoreRelease(1);
+  due_.StoreRelease(0);
+  served_.StoreRelease(requested_.LoadAcquire());
 }
 
 }  // namespace spanheap

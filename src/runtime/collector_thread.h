@@ -31,12 +31,16 @@ class CollectorThread {
     if (due_.LoadAcquire() == 0 && due_.Exchange(1) == 0) Request(false);
   }
 
+  // A forked child's parent had one; it has none yet.
+  bool is_lost() const { return is_lost_.LoadRelaxed() != 0; }  // relaxed: set before others run
+
   void ResetInChild() NO_THREAD_SAFETY_ANALYSIS;
 
  private:
   static void Main(void* self);
   bool EnsureRunning();
   void Serve();
+  void RequestPeriodic();
 
   collected::Collector& collector_;
   Mutex start_mutex_{LockRank::kStartUp};
@@ -44,7 +48,8 @@ class CollectorThread {
   Atomic<uint32_t> requested_;  // futex words
   Atomic<uint32_t> served_;
   Atomic<uint32_t> forced_;  // the highest request that was made by hand
-  Atomic<uint32_t> due_;     // 1: a cycle was asked for because the heap has grown
+  Atomic<uint32_t> is_lost_;
+  Atomic<uint32_t> due_;  // 1: a cycle was asked for because the heap has grown
 };
 
 }  // namespace spanheap

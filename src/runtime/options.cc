@@ -168,6 +168,19 @@ constexpr const char* kZeroReallocNames[] = {"free", "abort", nullptr};
 constexpr const char* kHugePageNames[] = {"auto", "off", "eager", nullptr};
 constexpr const char* kStatsNames[] = {"never", "exit", nullptr};
 
+bool ReadGogc(Options& to, Piece text) {
+  if (!text.Is("off")) return ReadNumber<&Options::gogc, 1'000'000>(to, text);
+  to.gogc = Options::kGogcOff;
+  return true;
+}
+void WriteGogc(const Options& from, ValueWriter& out) {
+  if (from.gogc == Options::kGogcOff) {
+    out.Text("off");
+  } else {
+    out.Number(from.gogc);
+  }
+}
+
 struct Row {
   const char* name;
   bool at_start_only;
@@ -197,6 +210,8 @@ constexpr Row kRows[] = {
     Choice<&Options::stats, kStatsNames>("stats"),
     {"stats_json", false, ReadText<&Options::stats_json>, WriteText<&Options::stats_json>},
     Number<&Options::stats_pid>("stats_pid"),
+    {"gogc", true, ReadGogc, WriteGogc},
+    Number<&Options::gctrace, 1>("gctrace"),
 };
 
 const Row* FindRow(Piece name) {

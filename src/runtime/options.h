@@ -61,6 +61,13 @@ struct Options {
   // stats_pid=PID: only this process writes at its end, not its children; 0: each does.
   uint32_t stats_pid = 0;
 
+  // gogc=N|off: by how many hundredths of what lives the collected heap may grow before a cycle
+  // ends; off: cycles by call only. Read when that heap starts.
+  static constexpr uint32_t kGogcOff = ~uint32_t{0};
+  uint32_t gogc = 100;
+  // gctrace=0|1: a line on stderr for each cycle of the collected heap.
+  uint32_t gctrace = 0;
+
   // Reads all places but the calls.
   void Load();
   // "name=value,name=value": white space and line ends separate as commas do, # hides a line's

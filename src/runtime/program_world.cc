@@ -22,8 +22,8 @@ void ProgramWorld::Stop() NO_THREAD_SAFETY_ANALYSIS {
 }
 void ProgramWorld::Start() NO_THREAD_SAFETY_ANALYSIS { mutators_.StartWorld(); }
 
-void ProgramWorld::ForEach(Visit visit, void* context) NO_THREAD_SAFETY_ANALYSIS {
-  mutators_.ForEach([&](Mutator& m) { visit(context, static_cast<HeapThread&>(m)); });
+void ProgramWorld::ForEach(Visit visit, void* context) {
+  for (HeapThread* at = records_.LoadAcquire(); at != nullptr; at = at->older) visit(context, *at);
 }
 
 void ProgramWorld::Handshake(Visit visit, void* context) {
@@ -99,6 +99,31 @@ bool ProgramWorld::MarkOneThread(Marker& marker, uint64_t& bytes) {
     }
   };
   return mutators_.ScanNext(epoch_, shade, &marker, bytes);
+}
+
+// Stacks of fibers and ambiguous ranges are scanned once in each epoch: a new one begins.
+void ProgramWorld::VisitRoots(VisitWord visit, void* context) NO_THREAD_SAFETY_ANALYSIS {
+  struct Call {
+    VisitWord visit;
+    void* context;
+    static void Words(const WordRanges& ranges, void* self) SPANHEAP_NO_SANITIZE {
+      const auto& call = *static_cast<Call*>(self);
+      for (const os::WordSpan& words : ranges) {
+        for (const uintptr_t* at = words.begin; at != words.end; ++at)
+          call.visit(call.context, *at);
+      }
+    }
+  } call{visit, context};
+  mutators_.ForEach([&](Mutator& mutator) { Call::Words(mutator.Words(), &call); });
+  slabs_.ForEachPage([&](const RootPage& page) {
+    for (const Atomic<void*>& slot : page.slots)
+      visit(context, AddressOf(slot.LoadAcquire()).value);
+  });
+  mutators_.BeginEpoch(++epoch_);
+  uint64_t bytes = 0;
+  while (mutators_.stacks().ScanNext(&Call::Words, &call, bytes) ||
+         mutators_.ranges().ScanNext(&Call::Words, &call, bytes)) {}
+  mutators_.EndEpoch();
 }
 
 bool ProgramWorld::MarkLateThread(Marker& marker) {

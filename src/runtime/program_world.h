@@ -18,8 +18,9 @@ namespace spanheap {
 
 class ProgramWorld final : public collected::World {
  public:
-  constexpr ProgramWorld(MutatorRegistry& mutators, const RootSlabs& slabs)
-      : mutators_(mutators), slabs_(slabs) {}
+  constexpr ProgramWorld(MutatorRegistry& mutators, const RootSlabs& slabs,
+                         const Atomic<collected::HeapThread*>& records)
+      : mutators_(mutators), slabs_(slabs), records_(records) {}
 
   void Stop() override;
   void Start() override;
@@ -30,6 +31,7 @@ class ProgramWorld final : public collected::World {
   uint32_t ListRoots() override;
   uint64_t MarkRoots(uint32_t job, collected::Marker& marker) override;
   bool MarkLateThread(collected::Marker& marker) override;
+  void VisitRoots(VisitWord visit, void* context) override;
 
  private:
   uint64_t MarkRootPages(collected::Marker& marker);
@@ -37,9 +39,10 @@ class ProgramWorld final : public collected::World {
 
   MutatorRegistry& mutators_;
   const RootSlabs& slabs_;
-  uint64_t epoch_ = 0;           // of the running mark; the collector's thread
-  uint32_t page_jobs_ = 0;       // jobs below this are root pages
-  Atomic<RootPage*> next_page_;  // not given out yet in this mark
+  const Atomic<collected::HeapThread*>& records_;  // the newest, linked by `older`
+  uint64_t epoch_ = 0;                             // of the running mark; the collector's thread
+  uint32_t page_jobs_ = 0;                         // jobs below this are root pages
+  Atomic<RootPage*> next_page_;                    // not given out yet in this mark
 };
 
 }  // namespace spanheap

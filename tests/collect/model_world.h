@@ -91,7 +91,9 @@ class ModelWorld final : public World {
     for (auto& mine : threads_) heap.allocator.Release(mine->cache);
   }
   void Collect() {
+    heap.RequestVerify();
     heap.RunCycle(true);
+    ASSERT_EQ(heap.missed(), 0U);
     while (heap.SweepSome()) {}
     ReleaseCaches();
     ASSERT_EQ(heap.store.unswept(), 0U);
@@ -108,6 +110,9 @@ class ModelWorld final : public World {
   void SetBarrier(bool) override {}
   void InSection(void (*work)(void*), void* context) override { work(context); }
   bool MarkLateThread(Marker&) override { return false; }
+  void VisitRoots(VisitWord visit, void* context) override {
+    for (void* root : roots) visit(context, reinterpret_cast<uintptr_t>(root));
+  }
   uint32_t ListRoots() override { return static_cast<uint32_t>(roots.size()); }
   uint64_t MarkRoots(uint32_t job, Marker& marker) override {
     marker.Shade(reinterpret_cast<uintptr_t>(roots[job]));

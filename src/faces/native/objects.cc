@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Objects and exact roots of spanheap/gc_c.h.
+#include <cerrno>
+
 #include "faces/native/export.h"
 #include "runtime/collected_heap.h"
 #include "spanheap/detail/barrier.h"
@@ -40,4 +42,16 @@ SPANHEAP_EXPORT void sh_gc_root_free(sh_gc_root* root) noexcept {
 SPANHEAP_EXPORT int sh_gc_place(const void* address) noexcept {
   CollectedHeap* const heap = CollectedHeap::Get();
   return heap == nullptr ? SH_PLACE_STACK : heap->PlaceOf(address);
+}
+
+SPANHEAP_EXPORT void sh_gc_delete(void* object) noexcept {
+  CollectedHeap* const heap = CollectedHeap::GetIfStarted();
+  if (object != nullptr && heap != nullptr) heap->Delete(object);
+}
+
+SPANHEAP_EXPORT int sh_gc_adjust_external(void* object, int64_t bytes) noexcept {
+  CollectedHeap* const heap = CollectedHeap::Get();
+  if (heap != nullptr && heap->AdjustExternal(object, bytes)) return 0;
+  errno = ENOMEM;
+  return -1;
 }

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+#include "collect/specials.h"
+
+#include "base/check.h"
+
+namespace spanheap::collected {
+namespace {
+
+bool RunsLater(SpecialKind kind) {
+  return kind == SpecialKind::kFinalizer || kind == SpecialKind::kDestructLater;
+}
+
+}  // namespace
+
+// ---- records
+
+bool Specials::AddBlockLocked() {
+  if (blocks_ == nullptr) {
+    blocks_ = static_cast<Block**>(
+        metadata_->Allocate(Bytes(kMostBlocks * sizeof(Block*)), Bytes(kCacheLine)));
+  }
+  const uint32_t n = block_count_.LoadAcquire();
+  if (blocks_ == nullptr || n == kMostBlocks) return false;
+  auto* block = static_cast<Block*>(metadata_->Allocate(Bytes(sizeof(Block)), Bytes(kCacheLine)));
+  if (block == nullptr) return false;
+  for (Special& special : block->records) FreeLocked(&special);
+  blocks_[n] = block;
+  block_count_.StoreRelease(n + 1);
+  return true;
+}
+
+Special* Specials::NewLocked() {
+  if (free_ == nullptr && !AddBlockLocked()) return nullptr;
+  Special* special = free_;
+  free_ = special->next;
+  return special;
+}
+
+void Specials::FreeLocked(Special* special) {
+  special->kind.StoreRelease(SpecialKind::kFree);
+  special->closure.StoreRelease(0);
+  special->next = free_;
+  free_ = special;
+}
+
+Special* Specials::FindLocked(const CollectedSpan& span, uintptr_t object, SpecialKind kind) {
+  for (Special* at = span.specials; at != nullptr; at = at->next) {
+    if (at->object == object && at->kind.LoadAcquire() == kind) return at;
+  }
+  return nullptr;
+}
+
+Special* Specials::AttachLocked(ObjectRef object, SpecialKind kind, void* function,
+                                uintptr_t closure) {
+  Special* special = NewLocked();
+  if (special == nullptr) return nullptr;
+  CollectedSpan& span = ObjectFinder(*store_).SpanOf(object);
+  special->object = ObjectFinder(*store_).BaseOf(object).value;
+  special->function = function;
+  special->closure.StoreRelease(closure);
+  special->next = span.specials;
+  special->kind.StoreRelease(kind);
+  span.specials = special;
+  span.has_specials.StoreRelease(1);
+  return special;
+}
+
+void Specials::UnlinkLocked(CollectedSpan& span, const Special* special) {
+  Special** at = &span.specials;
+  while (*at != special) at = &(*at)->next;
+  *at = special->next;
+  if (span.specials == nullptr) span.has_specials.StoreRelease(0);
+}
+
+// ---- facts
+
+bool Specials::SetFinalizer(ObjectRef object, void* function, uintptr_t closure, Marker* marking) {
+  const ObjectFinder finder(*store_);
+  MutexLock lock(mutex_);
+  Special* special =
+      FindLocked(finder.SpanOf(object), finder.BaseOf(object).value, SpecialKind::kFinalizer);
+  if (function == nullptr) {
+    if (special == nullptr) return true;
+    UnlinkLocked(finder.SpanOf(object), special);
+    FreeLocked(special);
+    return true;
+  }
+  if (special == nullptr) {
+    special = AttachLocked(object, SpecialKind::kFinalizer, function, closure);
+    if (special == nullptr) return false;
+  }
+  special->function = function;
+  special->closure.StoreRelease(closure);
+  if (marking != nullptr) ShadeFor(*special, *marking);
+  return true;
+}
+
+bool Specials::SetDestructor(ObjectRef object, sh_layout& layout, size_t count, Marker* marking) {
+  const bool at_sweep = (layout.flags & SH_FINALIZE_AT_SWEEP) != 0;
+  MutexLock lock(mutex_);
+  const Special* special =
+      AttachLocked(object, at_sweep ? SpecialKind::kDestructAtSweep : SpecialKind::kDestructLater,
+                   &layout, count);
+  if (special == nullptr) return false;
+  if (marking != nullptr) ShadeFor(*special, *marking);
+  return true;
+}
+
+uint64_t Specials::AddCleanup(ObjectRef object, void* function, uintptr_t closure,
+                              Marker* marking) {
+  MutexLock lock(mutex_);
+  Special* special = AttachLocked(object, SpecialKind::kCleanup, function, closure);
+  if (special == nullptr) return 0;
+  special->id = next_id_++;
+  if (marking != nullptr) ShadeFor(*special, *marking);
+  return special->id;
+}
+
+bool Specials::StopCleanup(ObjectRef object, uint64_t id) {
+  CollectedSpan& span = ObjectFinder(*store_).SpanOf(object);
+  MutexLock lock(mutex_);
+  for (Special* at = span.specials; at != nullptr; at = at->next) {
+    if (at->kind.LoadAcquire() != SpecialKind::kCleanup || at->id != id) continue;
+    UnlinkLocked(span, at);
+    FreeLocked(at);
+    return true;
+  }
+  return false;
+}
+
+uintptr_t Specials::WeakHandle(ObjectRef object, uintptr_t address, uintptr_t handle,
+                               Marker* marking) {
+  CollectedSpan& span = ObjectFinder(*store_).SpanOf(object);
+  MutexLock lock(mutex_);
+  Special* special = FindLocked(span, address, SpecialKind::kWeak);
+  if (special == nullptr && handle != 0) {
+    special = AttachLocked(object, SpecialKind::kWeak, nullptr, handle);
+    if (special != nullptr) special->object = address;
+  }
+  if (special == nullptr) return 0;
+  if (marking != nullptr) ShadeFor(*special, *marking);
+  return special->closure.LoadAcquire();
+}
+
+bool Specials::AdjustExternal(ObjectRef object, int64_t bytes) {
+  const ObjectFinder finder(*store_);
+  MutexLock lock(mutex_);
+  Special* special =
+      FindLocked(finder.SpanOf(object), finder.BaseOf(object).value, SpecialKind::kExternal);
+  if (special == nullptr) special = AttachLocked(object, SpecialKind::kExternal, nullptr, 0);
+  if (special == nullptr) return false;
+  special->closure.StoreRelease(special->closure.LoadAcquire() + static_cast<uintptr_t>(bytes));
+  external_.FetchAddRelaxed(bytes);  // relaxed: a statistic
+  return true;
+}
+
+// ---- death
+
+void Specials::QueueLocked(Special* special) {
+  special->was = special->kind.LoadAcquire();
+  special->next = nullptr;
+  special->kind.StoreRelease(SpecialKind::kQueued);
+  (first_queued_ == nullptr ? first_queued_ : last_queued_->next) = special;
+  last_queued_ = special;
+  (special->was == SpecialKind::kCleanup ? cleanups_queued_ : queued_).FetchAdd(1);
+  if (wake_ != nullptr) wake_(wake_argument_);
+}
+
+void Specials::TakeEffectLocked(Special* special) {
+  switch (special->kind.LoadAcquire()) {
+    case SpecialKind::kWeak:
+      // The handle is an object that the record has kept alive.
+      reinterpret_cast<Atomic<uintptr_t>*>(special->closure.LoadAcquire())->StoreRelease(0);
+      break;
+    case SpecialKind::kExternal:
+      external_.FetchSubRelaxed(static_cast<int64_t>(special->closure.LoadAcquire()));
+      break;
+    case SpecialKind::kDestructAtSweep:
+      RunDestructor(*special);
+      break;
+    default:
+      QueueLocked(special);
+      return;
+  }
+  FreeLocked(special);
+}
+
+void Specials::ActLocked(CollectedSpan& span, ObjectRef object) {
+  const ObjectFinder finder(*store_);
+  const uintptr_t low = finder.BaseOf(object).value;
+  const uintptr_t high = low + finder.SizeOf(object);
+  SpecialKind reviver = SpecialKind::kFree;
+  for (const Special* at = span.specials; at != nullptr; at = at->next) {
+    const SpecialKind kind = at->kind.LoadAcquire();
+    if (at->object < low || at->object >= high || !RunsLater(kind)) continue;
+    if (reviver != SpecialKind::kFinalizer) reviver = kind;
+  }
+  for (Special** at = &span.specials; *at != nullptr;) {
+    Special* special = *at;
+    const SpecialKind kind = special->kind.LoadAcquire();
+    const bool is_mine = special->object >= low && special->object < high;
+    const bool acts =
+        reviver == SpecialKind::kFree || kind == reviver || kind == SpecialKind::kWeak;
+    if (!is_mine || !acts) {
+      at = &special->next;
+      continue;
+    }
+    *at = special->next;
+    TakeEffectLocked(special);
+  }
+  if (span.specials == nullptr) span.has_specials.StoreRelease(0);
+  if (reviver == SpecialKind::kFree) return;
+  // What it holds was marked with the roots; the object itself lives once more.
+  store_->tables().marks(object.page)[object.slot / 64].FetchOr(object.bit());
+}
+
+void Specials::Sweep(CollectedSpan& span) {
+  MutexLock lock(mutex_);
+  bool again = true;
+  while (again) {
+    again = false;
+    for (const Special* at = span.specials; at != nullptr; at = at->next) {
+      const ObjectRef object = ObjectOf(at->object);
+      SPANHEAP_CHECK(object && "facts are of live objects");
+      const uint64_t marks = store_->tables().marks(object.page)[object.slot / 64].LoadAcquire();
+      if ((marks & object.bit()) != 0) continue;
+      ActLocked(span, object);
+      again = true;  // the list has changed
+      break;
+    }
+  }
+}
+
+Special* Specials::GiveUp(ObjectRef object) {
+  const ObjectFinder finder(*store_);
+  CollectedSpan& span = finder.SpanOf(object);
+  const uintptr_t low = finder.BaseOf(object).value;
+  const uintptr_t high = low + finder.SizeOf(object);
+  Special* destructors = nullptr;
+  MutexLock lock(mutex_);
+  for (Special** at = &span.specials; *at != nullptr;) {
+    Special* special = *at;
+    if (special->object < low || special->object >= high) {
+      at = &special->next;
+      continue;
+    }
+    *at = special->next;
+    const SpecialKind kind = special->kind.LoadAcquire();
+    if (kind == SpecialKind::kFinalizer) {
+      FreeLocked(special);
+    } else if (kind == SpecialKind::kDestructLater || kind == SpecialKind::kDestructAtSweep) {
+      special->was = kind;
+      special->kind.StoreRelease(SpecialKind::kRunning);
+      special->next = destructors;
+      destructors = special;
+    } else {
+      TakeEffectLocked(special);
+    }
+  }
+  if (span.specials == nullptr) span.has_specials.StoreRelease(0);
+  return destructors;
+}
+
+void Specials::RunDestructor(const Special& special) {
+  const auto& layout = *static_cast<const sh_layout*>(special.function);
+  for (size_t i = special.closure.LoadAcquire(); i > 0; --i) {
+    layout.destroy(reinterpret_cast<void*>(special.object + (i - 1) * layout.size));
+  }
+}
+
+// ---- roots
+
+void Specials::ShadeFor(const Special& special, Marker& marker) const {
+  switch (special.kind.LoadAcquire()) {
+    case SpecialKind::kWeak:
+    case SpecialKind::kCleanup:
+      marker.Shade(special.closure.LoadAcquire());
+      return;
+    case SpecialKind::kFinalizer:
+      marker.Shade(special.closure.LoadAcquire());
+      marker.ShadeContents(ObjectOf(special.object));
+      return;
+    case SpecialKind::kDestructLater:
+      marker.ShadeContents(ObjectOf(special.object));
+      return;
+    case SpecialKind::kQueued:
+    case SpecialKind::kRunning:
+      if (special.was != SpecialKind::kCleanup) marker.Shade(special.object);
+      if (special.was == SpecialKind::kFinalizer || special.was == SpecialKind::kCleanup) {
+        marker.Shade(special.closure.LoadAcquire());
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+bool Specials::MarkBlock(uint32_t block, Marker& marker) {
+  if (block >= block_count()) return false;
+  MutexLock lock(mutex_);
+  for (const Special& special : blocks_[block]->records) ShadeFor(special, marker);
+  return true;
+}
+
+// ---- running
+
+Special* Specials::TakeQueued() {
+  MutexLock lock(mutex_);
+  Special* special = first_queued_;
+  if (special == nullptr) return nullptr;
+  first_queued_ = special->next;
+  special->kind.StoreRelease(SpecialKind::kRunning);
+  return special;
+}
+
+void Specials::Finish(Special* special) {
+  MutexLock lock(mutex_);
+  (special->was == SpecialKind::kCleanup ? cleanups_run_ : run_).FetchAdd(1);
+  FreeLocked(special);
+}
+
+}  // namespace spanheap::collected

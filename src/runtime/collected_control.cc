@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+//
+// The knobs of the collected heap, its figures, and the line it prints for each cycle.
+#include <algorithm>
+
+#include "base/line_writer.h"
+#include "os/clock.h"
+#include "os/output.h"
+#include "policy/sweep_pacing.h"
+#include "runtime/collected_heap.h"
+#include "runtime/heap_section.h"
+#include "runtime/options.h"
+#include "runtime/runtime.h"
+
+namespace spanheap {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+
+// What a memory limit counts.
+uint64_t MappedBytes() {
+  const PageHeapStats pages = runtime.pages.ReadStats();
+  return pages.mapped() - pages.released + runtime.metadata.mapped().value +
+         runtime.large.live_bytes().value;
+}
+
+// What of it is the collector's to decide about.
+policy::LimitedHeap LimitedHeapNow(uint64_t live, uint64_t marked) {
+  const PageHeapStats pages = runtime.pages.ReadStats();
+  return {MappedBytes(), pages.free_backed + pages.cached, live, marked};
+}
+
+// Two significant digits below ten milliseconds, as "0.23" or "4.1".
+void Milliseconds(LineWriter& line, uint64_t ns) {
+  if (ns >= 10'000'000) {
+    line.Decimal(ns / 1'000'000);
+    return;
+  }
+  uint64_t us = ns / 1000;
+  if (us == 0) {
+    line.Text("0");
+    return;
+  }
+  uint64_t unit = 1;  // drop digits behind the second one
+  while (us / unit >= 100) unit *= 10;
+  us = us / unit * unit;
+  line.Decimal(us / 1000);
+  const uint64_t rest = us % 1000;
+  if (rest == 0) return;
+  line.Char('.').Char(static_cast<char>('0' + rest / 100));
+  if (rest % 100 == 0) return;
+  line.Char(static_cast<char>('0' + rest / 10 % 10));
+  if (rest % 10 != 0) line.Char(static_cast<char>('0' + rest % 10));
+}
+
+}  // namespace
+
+int64_t CollectedHeap::SetPercent(int64_t percent) {
+  const int64_t before = collector.pacer.percent();
+  collector.pacer.SetPercent(percent);
+  Repace();
+  return before;
+}
+
+int64_t CollectedHeap::SetMemoryLimit(int64_t bytes) {
+  const int64_t before = memory_limit_.LoadAcquire();
+  if (bytes < 0) return before;
+  memory_limit_.StoreRelease(bytes);
+  Repace();
+  return before;
+}
+
+void CollectedHeap::Repace() {
+  const int64_t limit = memory_limit_.LoadAcquire();
+  const HeapSection section;
+  uint64_t goal = policy::Pacer::kNever;
+  if (limit != INT64_MAX) {
+    const policy::LimitedHeap heap =
+        LimitedHeapNow(collector.state.live.LoadAcquire(), collector.last_cycle().marked);
+    goal = policy::LimitGoal(heap, static_cast<uint64_t>(limit));
+  }
+  collector.pacer.SetLimitGoal(goal);
+  collector.Repace();
+}
+
+void CollectedHeap::ReadStats(sh_gc_stats& stats) const {
+  const collected::CycleFigures& last = collector.last_cycle();
+  const collected::SpanStoreStats spans = collector.store.ReadStats();
+  const collected::CollectorTotals& totals = collector.totals;
+  // Relaxed: statistics.
+  stats.cycles = collector.cycles();
+  stats.forced_cycles = totals.forced_cycles.LoadRelaxed();
+  stats.live_bytes = collector.state.live.LoadRelaxed();
+  stats.marked_bytes = last.marked;
+  stats.goal_bytes = collector.pacer.goal();
+  stats.trigger_bytes = collector.state.trigger.LoadRelaxed();
+  stats.mapped_bytes = MappedBytes();
+  stats.external_bytes = static_cast<uint64_t>(collector.specials.external_bytes());
+  stats.allocated_bytes = collector.state.allocated_bytes.LoadRelaxed();
+  stats.allocated_objects = collector.state.allocated_objects.LoadRelaxed();
+  stats.freed_bytes = spans.freed_bytes;
+  stats.freed_objects = spans.freed_objects;
+  stats.stops = totals.stops.LoadRelaxed();
+  stats.stop_total_ns = totals.stop_ns.LoadRelaxed();
+  stats.stop_max_ns = totals.longest_stop_ns.LoadRelaxed();
+  stats.assist_ns = totals.assist_ns.LoadRelaxed();
+  stats.fractional_ns = totals.background_ns.LoadRelaxed();
+  stats.scan_heap_bytes = last.heap_scanned;
+  stats.scan_globals_bytes = last.roots_scanned;
+  stats.finalizers_queued = collector.specials.queued();
+  stats.finalizers_run = collector.specials.run();
+  stats.cleanups_queued = collector.specials.cleanups_queued();
+  stats.cleanups_run = collector.specials.cleanups_run();
+  stats.threads = mutators.count();
+  stats.memory_limit = memory_limit_.LoadAcquire();
+  stats.percent = collector.pacer.percent();
+}
+
+// In the shape of Go's line, so that what reads that reads this.
+void CollectedHeap::NoteCycle() {
+  Repace();
+  if (options.gctrace == 0) return;
+  const collected::CycleFigures& c = collector.last_cycle();
+  const uint64_t elapsed = os::MonotonicNow_ns() - start_ns_;
+  const uint64_t p = c.processors;
+  const uint64_t used = collector.totals.assist_ns.LoadRelaxed() +  // relaxed: statistics
+                        collector.totals.background_ns.LoadRelaxed() +
+                        collector.totals.stop_ns.LoadRelaxed() * p;
+  LineWriter line;
+  line.Text("gc ").Decimal(c.number).Text(" @").Decimal(elapsed / 1'000'000'000).Char('.');
+  const uint64_t thousandths = elapsed / 1'000'000 % 1000;
+  line.Decimal(thousandths / 100).Decimal(thousandths / 10 % 10).Decimal(thousandths % 10);
+  line.Text("s ").Decimal(used * 100 / std::max<uint64_t>(elapsed * p, 1)).Text("%: ");
+  const uint64_t clock[] = {c.stop1_ns, c.mark_ns, c.stop2_ns};
+  for (unsigned i = 0; i < 3; ++i) {
+    if (i != 0) line.Char('+');
+    Milliseconds(line, clock[i]);
+  }
+  line.Text(" ms clock, ");
+  Milliseconds(line, c.stop1_ns * p);
+  line.Char('+');
+  Milliseconds(line, c.assist_ns);
+  line.Char('/');
+  Milliseconds(line, c.background_ns);
+  line.Text("/0+");
+  Milliseconds(line, c.stop2_ns * p);
+  line.Text(" ms cpu, ").Decimal(c.live_at_start / kMiB).Text("->");
+  line.Decimal(c.live_at_end / kMiB).Text("->").Decimal(c.marked / kMiB).Text(" MB, ");
+  line.Decimal(c.goal / kMiB).Text(" MB goal, 0 MB stacks, ");
+  line.Decimal(c.roots_scanned / kMiB).Text(" MB globals, ").Decimal(p).Text(" P");
+  if (c.forced) line.Text(" (forced)");
+  line.Char('\n');
+  os::WriteAll(2, line.data(), line.size());
+}
+
+}  // namespace spanheap

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+//
+// What CollectedHeap knows of the death of objects: weak handles, finalizers, destructors,
+// cleanups.
+//
+// Idea. Each call finds the object and has its span swept, so that the object is known to live;
+//       while marking, what the new fact keeps alive is shaded by the calling thread. All inside
+//       one section: no phase begins or ends meanwhile.
+#include "os/futex.h"
+#include "runtime/collected_heap.h"
+#include "runtime/heap_section.h"
+
+namespace spanheap {
+
+using collected::HeapThread;
+using collected::Marker;
+using collected::ObjectFinder;
+using collected::ObjectRef;
+
+// Calls `work(object, marker)`; the marker is null while nothing is marked. False: no such object.
+template <class Work>
+bool CollectedHeap::WithObject(const void* address, Work&& work) {
+  HeapThread* const thread = Thread();
+  const HeapSection section;
+  if (thread == nullptr || !section.is_open()) return false;
+  const ObjectFinder finder(collector.store);
+  ObjectRef object = finder.Find(AddressOf(address).value);
+  if (!object) return false;
+  collector.store.EnsureSwept(&finder.SpanOf(object));
+  object = finder.Find(AddressOf(address).value);
+  if (!object) return false;
+  const bool is_marking = collector.state.is_marking();
+  const bool done = work(object, is_marking ? &thread->marker : nullptr);
+  if (is_marking) collector.PassOnFrom(thread->marker);
+  return done;
+}
+
+bool CollectedHeap::SetFinalizer(void* object, void (*run)(void*, void*), void* closure) {
+  if (!finalizers_.EnsureRunning()) return false;
+  return WithObject(object, [&](ObjectRef ref, Marker* marking) {
+    return collector.specials.SetFinalizer(ref, reinterpret_cast<void*>(run),
+                                           AddressOf(closure).value, marking);
+  });
+}
+
+bool CollectedHeap::SetDestructor(void* object, sh_layout& layout, size_t count) {
+  if (!finalizers_.EnsureRunning()) return false;
+  return WithObject(object, [&](ObjectRef ref, Marker* marking) {
+    return collector.specials.SetDestructor(ref, layout, count, marking);
+  });
+}
+
+uint64_t CollectedHeap::AddCleanup(void* object, void (*run)(void*), void* closure) {
+  if (!finalizers_.EnsureRunning()) return 0;
+  uint64_t id = 0;
+  WithObject(object, [&](ObjectRef ref, Marker* marking) {
+    id = collector.specials.AddCleanup(ref, reinterpret_cast<void*>(run), AddressOf(closure).value,
+                                       marking);
+    return id != 0;
+  });
+  return id;
+}
+
+bool CollectedHeap::StopCleanup(void* object, uint64_t id) {
+  return WithObject(
+      object, [&](ObjectRef ref, Marker*) { return collector.specials.StopCleanup(ref, id); });
+}
+
+bool CollectedHeap::AdjustExternal(void* object, int64_t bytes) {
+  const bool done = WithObject(object, [&](ObjectRef ref, Marker*) {
+    return collector.specials.AdjustExternal(ref, bytes);
+  });
+  if (done && bytes > 0) {
+    collector.state.live.FetchAddRelaxed(static_cast<uint64_t>(bytes));  // relaxed: a counter
+    NoteAllocated(*Thread(), static_cast<size_t>(bytes));
+  }
+  return done;
+}
+
+void CollectedHeap::Delete(void* object) {
+  collected::Special* destructors = nullptr;
+  WithObject(object, [&](ObjectRef ref, Marker*) {
+    destructors = collector.specials.GiveUp(ref);
+    return true;
+  });
+  while (destructors != nullptr) {
+    collected::Special* const next = destructors->next;
+    collected::Specials::RunDestructor(*destructors);
+    const HeapSection section;
+    collector.specials.Finish(destructors);
+    destructors = next;
+  }
+}
+
+// ---- weak handles
+
+void* CollectedHeap::WeakHandle(const void* address) {
+  uintptr_t handle = 0;
+  const auto get = [&](ObjectRef ref, Marker* marking) {
+    handle = collector.specials.WeakHandle(ref, AddressOf(address).value, handle, marking);
+    return handle != 0;
+  };
+  if (WithObject(address, get)) return PointerTo(Address(handle));
+  // None yet. The handle is an object of its own, never part of a tiny block.
+  static constinit sh_layout handle_layout = {8,       SH_SCAN_NONE,  0, nullptr, nullptr,
+                                              nullptr, "weak handle", 0};
+  auto* const made = static_cast<Atomic<uintptr_t>*>(New(handle_layout, 1));
+  if (made == nullptr) return nullptr;
+  made->StoreRelease(AddressOf(address).value);
+  handle = AddressOf(made).value;
+  const bool done = WithObject(address, get);
+  asm volatile("" : : "r"(made) : "memory");  // alive until the object keeps it
+  return done ? PointerTo(Address(handle)) : nullptr;
+}
+
+void* CollectedHeap::WeakGet(const void* handle) {
+  const auto* const word = static_cast<const Atomic<uintptr_t>*>(handle);
+  void* target = PointerTo(Address(word->LoadAcquire()));
+  if (target == nullptr) return nullptr;
+  void* found = nullptr;
+  WithObject(target, [&](ObjectRef, Marker* marking) {
+    // The span is swept now: if the object was dead, the handle says so.
+    found = PointerTo(Address(word->LoadAcquire()));
+    if (marking != nullptr && found != nullptr) marking->Shade(AddressOf(found).value);
+    return true;
+  });
+  return found;
+}
+
+}  // namespace spanheap

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/finalizer_thread.h"
+
+#include <algorithm>
+
+#include "mutators/blocking_region.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/thread.h"
+#include "runtime/collected_heap.h"
+#include "runtime/heap_section.h"
+
+namespace spanheap {
+
+using collected::Special;
+using collected::SpecialKind;
+
+void FinalizerThread::WakeUp() {
+  wanted_.FetchAdd(1);
+  os::FutexWakeAll(wanted_);
+}
+
+bool FinalizerThread::EnsureRunning() {
+  MutexLock lock(start_mutex_);
+  if (!is_running_) is_running_ = os::StartThread(Main, this);
+  return is_running_;
+}
+
+void FinalizerThread::Main(void* self) {
+  auto& mine = *static_cast<FinalizerThread*>(self);
+  mine.thread_id_.StoreRelease(os::ThreadId());
+  CollectedHeap::Get()->Thread();
+  for (;;) {
+    const uint32_t wanted = mine.wanted_.LoadAcquire();
+    mine.RunAll();
+    const BlockingRegion waiting;
+    os::FutexWait(mine.wanted_, wanted);
+  }
+}
+
+void FinalizerThread::RunAll() {
+  for (;;) {
+    Special* special = nullptr;
+    {
+      const HeapSection section;
+      special = specials_.TakeQueued();
+    }
+    if (special == nullptr) return;
+    Run(*special);
+    {
+      const HeapSection section;
+      specials_.Finish(special);
+    }
+    finished_.FetchAdd(1);
+    os::FutexWakeAll(finished_);
+  }
+}
+
+// The record is a root meanwhile, so the object stays.
+void FinalizerThread::Run(const Special& special) {
+  void* const closure = PointerTo(Address(special.closure.LoadAcquire()));
+  if (special.was == SpecialKind::kFinalizer) {
+    const auto run = reinterpret_cast<void (*)(void*, void*)>(special.function);
+    run(PointerTo(Address(special.object)), closure);
+  } else if (special.was == SpecialKind::kCleanup) {
+    reinterpret_cast<void (*)(void*)>(special.function)(closure);
+  } else {
+    collected::Specials::RunDestructor(special);
+  }
+}
+
+bool FinalizerThread::Drain(uint64_t timeout_ns) {
+  if (os::ThreadId() == thread_id_.LoadAcquire()) return false;
+  const uint64_t finalizers = specials_.queued();
+  const uint64_t cleanups = specials_.cleanups_queued();
+  const uint64_t begin = os::MonotonicNow_ns();
+  const BlockingRegion waiting;
+  for (;;) {
+    const uint32_t finished = finished_.LoadAcquire();
+    if (specials_.run() >= finalizers && specials_.cleanups_run() >= cleanups) return true;
+    const uint64_t waited = os::MonotonicNow_ns() - begin;
+    if (waited >= timeout_ns) return false;
+    constexpr uint64_t kLongest = 1'000'000'000;
+    os::FutexWaitFor_ns(finished_, finished, std::min(timeout_ns - waited, kLongest));
+  }
+}
+
+void FinalizerThread::ResetInChild() {
+  start_mutex_.ResetInChild();
+  is_running_ = false;
+}
+
+}  // namespace spanheap

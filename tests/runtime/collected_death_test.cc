@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+//
+// The death of objects: weak handles, finalizers, destructors and cleanups, in their order.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "runtime/collected_heap.h"
+#include "spanheap/detail/barrier.h"
+
+namespace spanheap {
+namespace {
+
+constexpr uint64_t kTwoWords = 3;
+std::atomic<int> destroyed{0};
+std::atomic<int> finalized{0};
+std::atomic<int> cleaned{0};
+std::atomic<void*> revived{nullptr};
+
+sh_layout plain = {16, SH_SCAN_PRECISE, 0, &kTwoWords, nullptr, nullptr, "plain", 0};
+sh_layout with_destructor = {16,
+                             SH_SCAN_PRECISE,
+                             SH_FINALIZE_LATER,
+                             &kTwoWords,
+                             nullptr,
+                             [](void*) { ++destroyed; },
+                             "with destructor",
+                             0};
+sh_layout destroyed_at_sweep = {16,
+                                SH_SCAN_PRECISE,
+                                SH_FINALIZE_AT_SWEEP,
+                                &kTwoWords,
+                                nullptr,
+                                [](void*) { ++destroyed; },
+                                "destroyed at sweep",
+                                0};
+
+// On a thread that ends: no frame of the test ever held what is made there.
+template <class Function>
+void Elsewhere(Function&& function) {
+  std::thread(function).join();
+}
+
+CollectedHeap& Heap() { return *CollectedHeap::Get(); }
+void CollectAndDrain() {
+  Heap().Collect();
+  EXPECT_TRUE(Heap().DrainFinalizers(10'000'000'000));
+}
+
+constexpr int kMany = 64;
+
+TEST(CollectedDeathTest, AWeakHandleIsOnePerAddressAndBecomesNullWhenTheObjectDies) {
+  void** const slots[2] = {Heap().roots.Take(), Heap().roots.Take()};  // the handle is a root
+  Elsewhere([&] {
+    void* object = Heap().New(plain, 1);
+    detail::StorePointer(slots[0], object);
+    detail::StorePointer(slots[1], Heap().WeakHandle(object));
+    EXPECT_EQ(Heap().WeakHandle(object), *slots[1]);
+    EXPECT_NE(Heap().WeakHandle(static_cast<char*>(object) + 8), *slots[1]);
+  });
+  CollectAndDrain();
+  Elsewhere([&] { EXPECT_EQ(Heap().WeakGet(*slots[1]), *slots[0]); });
+  detail::StorePointer(slots[0], nullptr);
+  CollectAndDrain();
+  Elsewhere([&] { EXPECT_EQ(Heap().WeakGet(*slots[1]), nullptr); });
+  detail::StorePointer(slots[1], nullptr);
+}
+
+TEST(CollectedDeathTest, DestructorsRunOnceLaterOrAtSweep) {
+  for (sh_layout* layout : {&with_destructor, &destroyed_at_sweep}) {
+    destroyed = 0;
+    Elsewhere([&] {
+      for (int i = 0; i < kMany; ++i) {
+        ASSERT_TRUE(Heap().SetDestructor(Heap().New(*layout, 2), *layout, 2));
+      }
+    });
+    CollectAndDrain();
+    CollectAndDrain();
+    EXPECT_EQ(destroyed, 2 * kMany);
+  }
+}
+
+TEST(CollectedDeathTest, AFinalizerMayReviveItsObjectWhoseCleanupComesAtItsNextDeath) {
+  finalized = cleaned = 0;
+  void** const kept = Heap().roots.Take();
+  static void** keep_in;
+  keep_in = kept;
+  Elsewhere([&] {
+    auto** object = static_cast<void**>(Heap().New(plain, 1));
+    void** child = static_cast<void**>(Heap().New(plain, 1));
+    child[1] = nullptr;
+    detail::StorePointer(&object[0], child);
+    EXPECT_TRUE(Heap().SetFinalizer(
+        object,
+        [](void* dead, void* closure) {
+          finalized += static_cast<int>(reinterpret_cast<uintptr_t>(closure));
+          detail::StorePointer(keep_in, dead);
+        },
+        reinterpret_cast<void*>(7)));
+    EXPECT_NE(Heap().AddCleanup(object, [](void*) { ++cleaned; }, nullptr), 0U);
+    const uint64_t stopped = Heap().AddCleanup(object, [](void*) { cleaned += 100; }, nullptr);
+    EXPECT_TRUE(Heap().StopCleanup(object, stopped));
+    EXPECT_FALSE(Heap().StopCleanup(object, stopped));
+  });
+  CollectAndDrain();
+  ASSERT_EQ(finalized, 7);
+  EXPECT_EQ(cleaned, 0);
+  ASSERT_NE(*kept, nullptr);
+  Elsewhere([&] {
+    EXPECT_NE(Heap().BaseOf(static_cast<void**>(*kept)[0]), nullptr) << "what it holds lives, too";
+  });
+  detail::StorePointer(kept, nullptr);
+  CollectAndDrain();
+  EXPECT_EQ(finalized, 7);
+  EXPECT_EQ(cleaned, 1);
+}
+
+TEST(CollectedDeathTest, DeleteRunsDestructorsAtOnceAndClearsWeakHandles) {
+  destroyed = 0;
+  void* object = Heap().New(with_destructor, 3);
+  ASSERT_TRUE(Heap().SetDestructor(object, with_destructor, 3));
+  void* handle = Heap().WeakHandle(object);
+  Heap().Delete(object);
+  EXPECT_EQ(destroyed, 3);
+  EXPECT_EQ(Heap().WeakGet(handle), nullptr);
+}
+
+TEST(CollectedDeathTest, BytesHeldElsewhereCountUntilTheObjectDies) {
+  const int64_t before = Heap().collector.specials.external_bytes();
+  Elsewhere([&] {
+    void* object = Heap().New(plain, 1);
+    EXPECT_TRUE(Heap().AdjustExternal(object, 1000));
+    EXPECT_TRUE(Heap().AdjustExternal(object, 500));
+  });
+  EXPECT_EQ(Heap().collector.specials.external_bytes(), before + 1500);
+  CollectAndDrain();
+  EXPECT_EQ(Heap().collector.specials.external_bytes(), before);
+}
+
+}  // namespace
+}  // namespace spanheap
