@@ -88,6 +88,7 @@ class CollectedHeap {
   RootSlabs roots;
 
  private:
+  friend struct RootRecord;  // tools are told whether it has begun
   CollectedHeap();
 
   SPANHEAP_COLD static CollectedHeap* StartSlow();

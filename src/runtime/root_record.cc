@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "runtime/collected_heap.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 
@@ -139,6 +140,10 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     Number("span.solo", static_cast<uint64_t>(SpanState::kSolo)),
     At("spans.small_bytes", &runtime.spans.small_bytes_),
     At("spans.solo_bytes", &runtime.spans.solo_bytes_),
+    SPANHEAP_FIELD("span.holes", Span, holes),
+    At("spans.hole_bytes", &runtime.spans.hole_bytes_),
+    At("spans.os_page", &runtime.spans.os_page_),
+    At("collected.heap", &CollectedHeap::the_heap_),
     At("kept.bytes", &runtime.spans.run_cache_.bytes_),
     At("kept.shelves", &runtime.spans.run_cache_.shelves_),
     Number("kept.record", sizeof(RunCache::Shelf)),

@@ -111,6 +111,7 @@ TEST_F(RootRecordTest, CountersAreThoseOfTheReport) {
   EXPECT_EQ(Value("metadata.bytes"), runtime.metadata.mapped().value);
   EXPECT_EQ(Value("spans.ready") * Number("span.record"), runtime.spans.table().mapped().value);
   EXPECT_EQ(Value("spans.small_bytes"), runtime.spans.small_bytes());
+  EXPECT_EQ(Value("spans.hole_bytes"), runtime.spans.hole_bytes());
   EXPECT_EQ(Value("kept.bytes"), runtime.spans.kept_run_bytes());
 }
 

@@ -48,8 +48,12 @@ def undescribed(value, schema):
     return set(value) - set(schema["properties"])
 
 
+def load(name):
+    return json.loads((SHARE / f"{name}.schema.json").read_text())
+
+
 def check(test, value, name):
     """Fails the test unless `value` is as share/NAME.schema.json says."""
-    schema = json.loads((SHARE / f"{name}.schema.json").read_text())
+    schema = load(name)
     test.assertEqual(list(faults(value, schema, schema)), [])
     test.assertEqual(undescribed(value, schema), set())

@@ -56,7 +56,7 @@ class InABrowser(unittest.TestCase):
         moments = [{"time_ms": 100 * i, "process_resident_bytes": (50 + i) << 20,
                     "limit_bytes": 200 << 20, "live_bytes": (20 + i) << 20,
                     "free_in_spans_bytes": 10 << 20, "thread_cache_bytes": 1 << 20,
-                    "page_cache_bytes": 8192, "free_pages_bytes": 5 << 20,
+                    "page_cache_bytes": 8192, "central_cache_bytes": 0, "collected_bytes": 0, "free_pages_bytes": 5 << 20,
                     "released_bytes": 30 << 20, "metadata_bytes": 2 << 20,
                     "mapped_bytes": 90 << 20, "live_blocks": 7, "unreconciled_bytes": 0}
                    for i in range(50)]

@@ -5,9 +5,11 @@ const CATEGORIES = [
   {key: 'live_bytes', colour: '--live'},
   {key: 'free_in_spans_bytes', colour: '--free_in_spans'},
   {key: 'thread_cache_bytes', colour: '--thread_cache'},
+  {key: 'central_cache_bytes', colour: '--central_cache'},
   {key: 'page_cache_bytes', colour: '--page_cache'},
   {key: 'free_pages_bytes', colour: '--free_pages'},
   {key: 'metadata_bytes', colour: '--metadata'},
+  {key: 'collected_bytes', colour: '--solo'},
   {key: 'released_bytes', colour: '--released', isVirtual: true},
 ];
 
@@ -15,9 +17,11 @@ const LABELS = {
   live_bytes: 'live',
   free_in_spans_bytes: 'free in spans',
   thread_cache_bytes: 'in thread caches',
+  central_cache_bytes: 'in central caches',
   page_cache_bytes: 'in page caches',
   free_pages_bytes: 'free pages',
   metadata_bytes: 'metadata',
+  collected_bytes: 'collected heap',
   released_bytes: 'released',
 };
 

@@ -17,10 +17,12 @@ constexpr CategoryName kNames[kCategories] = {
     {"live_bytes", "live"},
     {"free_in_spans_bytes", "free in spans"},
     {"thread_cache_bytes", "in thread caches"},
+    {"central_cache_bytes", "in central caches"},
     {"page_cache_bytes", "in page caches"},
     {"free_pages_bytes", "free pages"},
     {"released_bytes", "released"},
     {"metadata_bytes", "metadata"},
+    {"collected_bytes", "collected heap"},
 };
 
 Category CategoryOf(PageState state) {
@@ -36,8 +38,9 @@ Category CategoryOf(PageState state) {
       return Category::kLive;
     case PageState::kSmall:
       return Category::kFreeInSpans;  // counted by slots instead
-    case PageState::kFree:
     case PageState::kRunKept:
+      return Category::kCentralCache;
+    case PageState::kFree:
     case PageState::kUnknown:
       return Category::kFreePages;
   }
@@ -64,6 +67,8 @@ class Bookkeeper {
     AddLarge();
     AddMetadata();
     AddThreads();
+    AddShelf();
+    AddCollected();
     Reconcile();
     return account_;
   }
@@ -100,7 +105,10 @@ class Bookkeeper {
         part.resident += resident;
         if (cells[i].malloc_class != 0)
           account_.classes[cells[i].malloc_class].resident += resident;
-        if (cells[i].state == PageState::kUnknown) unknown_ += to - from;
+        if (cells[i].state == PageState::kUnknown) {
+          unknown_ += to - from;
+          unknown_resident_ += resident;
+        }
       }
       i = next;
     }
@@ -128,7 +136,10 @@ class Bookkeeper {
     const uint64_t cached_bytes = uint64_t{use.cached} * span.block_bytes;
     Of(Category::kLive).mapped += live_bytes;
     Of(Category::kThreadCache).mapped += cached_bytes;
-    Of(Category::kFreeInSpans).mapped += bytes - live_bytes - cached_bytes;
+    const uint64_t holes = image_.HoleBytesOf(span);
+    Of(Category::kReleased).mapped += holes;
+    account_.hole_bytes += holes;
+    Of(Category::kFreeInSpans).mapped += bytes - live_bytes - cached_bytes - holes;
     const uint64_t start = image_.AddressOf(span.first_page);
     const uint64_t resident = residency_.BytesIn(start, start + bytes);
     row.resident += resident;
@@ -211,10 +222,31 @@ class Bookkeeper {
       }
       account_.threads.push_back(row);
     }
+  }
+
+  // Used pages that are nobody's here are the collected heap's, where there is one.
+  void AddCollected() {
+    const uint64_t claimed = image_.counters.claimed;
+    if (!image_.has_collected || unknown_ < claimed) return;
+    Of(Category::kCollected) = {unknown_ - claimed, unknown_resident_};
+    Of(Category::kFreePages).mapped -= unknown_ - claimed;
+    Of(Category::kFreePages).resident -= unknown_resident_;
+    unknown_ = claimed;
+  }
+
+  // The shelf's blocks were counted with those of the threads.
+  void AddShelf() {
     for (size_t c = 1; c < image_.shelf.size(); ++c) {
       account_.shelf_blocks += image_.shelf[c].size();
       account_.shelf_bytes += image_.shelf[c].size() * image_.classes[c].block_bytes;
     }
+    Part& threads = Of(Category::kThreadCache);
+    const uint64_t mapped = std::min(account_.shelf_bytes, threads.mapped);
+    const uint64_t resident = std::min(mapped, threads.resident);
+    Of(Category::kCentralCache).mapped += mapped;
+    Of(Category::kCentralCache).resident += resident;
+    threads.mapped -= mapped;
+    threads.resident -= resident;
   }
 
   void Reconcile() {
@@ -222,7 +254,10 @@ class Bookkeeper {
     account_.mapped = counters.grown + counters.table_bytes + counters.record_bytes +
                       counters.piece_bytes + counters.large_bytes;
     const uint64_t sum = account_.MappedSum();
+    const uint64_t holes = account_.hole_bytes;
     account_.unreconciled = map_.contradictions();
+    account_.unreconciled +=
+        holes > counters.hole_bytes ? holes - counters.hole_bytes : counters.hole_bytes - holes;
     // Pages that are nobody's are those on their way back to the OS, or they are a contradiction.
     account_.unreconciled +=
         unknown_ > counters.claimed ? unknown_ - counters.claimed : counters.claimed - unknown_;
@@ -234,6 +269,7 @@ class Bookkeeper {
   const Residency& residency_;
   Account account_;
   uint64_t unknown_ = 0;
+  uint64_t unknown_resident_ = 0;
 };
 
 // Bytes of [start, end) that lie in one of the stretches.

@@ -25,12 +25,14 @@ enum class Category {
   kLive,
   kFreeInSpans,
   kThreadCache,
+  kCentralCache,
   kPageCache,
   kFreePages,
   kReleased,
-  kMetadata
+  kMetadata,
+  kCollected
 };
-inline constexpr size_t kCategories = 7;
+inline constexpr size_t kCategories = 9;
 // Key for programs, label for people; the same as in the library's report.
 const char* KeyOf(Category category);
 const char* LabelOf(Category category);
@@ -77,6 +79,7 @@ struct Account {
   std::vector<ThreadAccount> threads;
   uint64_t shelf_blocks = 0;  // freed blocks that wait by the batch for any thread
   uint64_t shelf_bytes = 0;
+  uint64_t hole_bytes = 0;  // part of released: inside spans
   uint64_t live_blocks = 0;
   uint64_t large_blocks = 0;
   uint64_t large_bytes = 0;

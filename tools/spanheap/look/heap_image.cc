@@ -2,6 +2,7 @@
 #include "spanheap/look/heap_image.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace spanheap::look {
 
@@ -21,6 +22,14 @@ uint32_t HeapImage::PageAt(uint64_t address) const {
     return arena.first_chunk * chunk_pages + static_cast<uint32_t>(page);
   }
   return 0;
+}
+
+// A span has at most 32 units; in longer ones a unit is more than one OS page.
+uint64_t HeapImage::HoleBytesOf(const SpanImage& span) const {
+  if (span.holes == 0) return 0;
+  uint64_t unit = os_page;
+  while (span.pages * page_size > unit * 32) unit *= 2;
+  return static_cast<uint64_t>(std::popcount(span.holes)) * unit;
 }
 
 bool HeapImage::IsQuiet() const {

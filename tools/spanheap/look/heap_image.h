@@ -34,6 +34,7 @@ struct SpanImage {
   uint32_t slots = 0;
   uint8_t malloc_class = 0;
   bool is_solo = false;
+  uint32_t holes = 0;       // a bit per unit given back to the OS
   uint32_t first_word = 0;  // of its bits in HeapImage::bits; small spans only
 };
 
@@ -88,6 +89,7 @@ struct CounterImage {
   uint64_t large_bytes = 0;
   uint64_t small_bytes = 0;
   uint64_t solo_bytes = 0;
+  uint64_t hole_bytes = 0;
   uint64_t kept_bytes = 0;
   uint64_t reserved = 0;
   uint64_t peak = 0;
@@ -130,6 +132,8 @@ struct HeapImage {
   std::vector<Setting> settings;
   CounterImage counters;
   LimitImage limits;
+  uint64_t os_page = 0;        // in multiples of which spans have holes; 0: they have none
+  bool has_collected = false;  // a collected heap has begun
   bool gate_is_closed = false;
   bool lock_is_held = false;  // a lock that may be held outside of sections
   size_t unreadable = 0;      // places that led nowhere: the heap changed meanwhile
@@ -138,6 +142,8 @@ struct HeapImage {
   // The page that holds an address; 0: none of the heap's.
   uint32_t PageAt(uint64_t address) const;
   bool IsRunClass(unsigned c) const { return c >= first_run_class; }
+  // Bytes of a span that were given back to the OS.
+  uint64_t HoleBytesOf(const SpanImage& span) const;
   // True if nobody was inside of the heap when this was read.
   bool IsQuiet() const;
 };

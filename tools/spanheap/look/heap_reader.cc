@@ -91,6 +91,9 @@ void HeapReader::ReadCounters(HeapImage& image) const {
   counters.large_bytes = root_.Value("large.bytes");
   counters.small_bytes = root_.Value("spans.small_bytes");
   counters.solo_bytes = root_.Value("spans.solo_bytes");
+  counters.hole_bytes = root_.ValueOr("spans.hole_bytes", 0);
+  image.os_page = root_.ValueOr("spans.os_page", 0);
+  image.has_collected = root_.ValueOr("collected.heap", 0) != 0;
   counters.kept_bytes = root_.Value("kept.bytes");
   counters.reserved = root_.Value("pages.reserved") + root_.Value("large.reserved");
   counters.peak = root_.Value("pages.peak");

@@ -90,6 +90,7 @@ Json LookToJson(const Look& look) {
   json["mapped_bytes"] = account.mapped;
   json["unreconciled_bytes"] = account.unreconciled;
   json["categories"] = Categories(look);
+  json["hole_bytes"] = account.hole_bytes;
   json["live_blocks"] = account.live_blocks;
   json["large"] = {{"blocks", account.large_blocks}, {"bytes", account.large_bytes}};
   if (!look.is_core) {

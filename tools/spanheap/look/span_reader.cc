@@ -25,6 +25,7 @@ void HeapReader::ReadSpans(HeapImage& image) const {
   const RootField block_bytes = root_.Field("span.block_bytes");
   const RootField slots = root_.Field("span.slots");
   const RootField malloc_class = root_.Field("span.class");
+  const RootField holes = root_.Has("span.holes") ? root_.Field("span.holes") : RootField();
   const RootField bits = root_.Field("span.bits");
   const uint64_t small = root_.Number("span.small");
   const uint64_t solo = root_.Number("span.solo");
@@ -41,6 +42,7 @@ void HeapReader::ReadSpans(HeapImage& image) const {
     span.slots = static_cast<uint32_t>(slots.In(at));
     span.malloc_class = static_cast<uint8_t>(malloc_class.In(at));
     span.is_solo = kind == solo;
+    span.holes = static_cast<uint32_t>(holes.In(at));
     const bool is_sound = span.is_solo || (span.slots != 0 && span.slots <= kMostSlots &&
                                            span.malloc_class < image.classes.size());
     if (!is_sound) {
