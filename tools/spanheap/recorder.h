@@ -9,7 +9,7 @@
 // Threads. One of its own between Start and Finish; the watched process does nothing for it.
 // Fails.   std::system_error when the file cannot be written; a process that cannot be looked into
 //          (yet) gives no moments, and Finish tells the last reason.
-// Tests.   tests/tools/record_test.py.
+// Tests.   tests/tools/view_test.py.
 #pragma once
 
 #include <sys/types.h>

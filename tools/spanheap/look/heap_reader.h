@@ -6,7 +6,7 @@
 // Idea.  Large tables are read in one piece, small scattered things in one call for all of them.
 // Fails. std::runtime_error when the library does not tell what is needed. What changes while it is
 //        read may lead nowhere: such places count as unreadable, and lists have a bound.
-// Cost.  About 2 ms for each 100 MB of heap; the heap's process does nothing.
+// Cost.  About 0.2 s of processor time for a heap of 3 GiB; the heap's process does nothing.
 // Tests. tests/tools/explain_test.py: the image adds up to what the library counts, to the byte.
 #pragma once
 

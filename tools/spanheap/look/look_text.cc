@@ -127,8 +127,9 @@ void AddScavenger(Page& page, const Look& look) {
   page.Line("    released          {:>11}  in {} calls so far",
             tools::FormatBytes(account.Of(Category::kReleased).mapped),
             look.image.counters.os_releases);
-  page.Line("    could be          {:>11}  free pages and shelves",
-            tools::FormatBytes(account.Of(Category::kFreePages).mapped));
+  page.Line("    could be          {:>11}  free pages and central caches",
+            tools::FormatBytes(account.Of(Category::kFreePages).mapped +
+                               account.Of(Category::kCentralCache).mapped));
   const LimitImage& limits = look.image.limits;
   if (limits.target != LimitImage::kNone || limits.ceiling != LimitImage::kNone) {
     const auto text = [](uint64_t bytes) {
