@@ -76,7 +76,30 @@ void Collector::SweepHeldByAll() {
       this);
 }
 
+// Whoever begins a step counts itself and then looks for a pause; who pauses sets it and then looks
+// at the count. Each is a read-modify-write, so one of the two sees the other.
+void Collector::BeginStep() {
+  for (;;) {
+    in_step_.FetchAdd(1);
+    const uint32_t pauses = paused_.FetchAdd(0);
+    if (pauses == 0) return;
+    EndStep();
+    os::FutexWait(paused_, pauses);
+  }
+}
+
+void Collector::PauseForFork() {
+  paused_.FetchAdd(1);
+  while (in_step_.FetchAdd(0) != 0) os::YieldThread();
+}
+
+void Collector::ResumeAfterFork() {
+  if (paused_.FetchSub(1) == 1) os::FutexWakeAll(paused_);
+}
+
 void Collector::ResetInChild() {
+  in_step_.StoreRelease(0);  // who was about to find the pause is gone, and others that fork
+  paused_.StoreRelease(0);
   store.ResetInChild();
   layouts.ResetInChild();
   queue.ResetInChild();
@@ -151,11 +174,13 @@ void Collector::FinishMark() {
 }
 
 bool Collector::MarkLateThreads() {
+  BeginStep();
   active_.FetchAdd(1);
   bool any = false;
   while (world_->MarkLateThread(*marker_)) any = true;
   InSection([&] { Collect(*marker_); });
   active_.FetchSub(1);
+  EndStep();
   return any;
 }
 
@@ -199,6 +224,7 @@ void Collector::Revise() {
 // ---- one worker's share
 
 uint64_t Collector::Work(Marker& marker, uint64_t budget) {
+  BeginStep();
   active_.FetchAdd(1);
   uint64_t done = 0;
   while (done < budget && next_root_.LoadAcquire() < root_jobs_.LoadAcquire()) {
@@ -214,6 +240,7 @@ uint64_t Collector::Work(Marker& marker, uint64_t budget) {
     Collect(marker);
   });
   active_.FetchSub(1);
+  EndStep();
   return done;
 }
 

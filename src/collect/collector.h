@@ -66,6 +66,10 @@ class Collector {
   void FinishSweep();
   // Sweeps what threads hold.
   void SweepHeldByAll();
+  // Fork: from here on no thread of the collector is in the middle of a step, so what is grey lies
+  // in queues, and a child goes on with the mark. Called while the world runs.
+  void PauseForFork();
+  void ResumeAfterFork();
   void ResetInChild();
 
   // --- Parts of it ---
@@ -140,7 +144,12 @@ class Collector {
   Atomic<uint32_t> root_jobs_;
   Atomic<uint32_t> next_root_;
   Atomic<uint32_t> roots_done_;
-  Atomic<uint32_t> active_;  // contexts that may hold grey objects
+  void BeginStep();
+  void EndStep() { in_step_.FetchSub(1); }
+
+  Atomic<uint32_t> in_step_;  // threads of the collector with grey objects of their own
+  Atomic<uint32_t> paused_;   // threads that fork; a futex word
+  Atomic<uint32_t> active_;   // contexts that may hold grey objects
   Atomic<uint64_t> marked_bytes_;
   Atomic<uint64_t> scanned_bytes_;
   Atomic<uint64_t> root_bytes_;

@@ -79,8 +79,14 @@ class CollectedHeap {
   void NoteCycle();
 
   // Fork, as those of Runtime, outside of them.
-  void BeforeFork() { mutators.BeforeFork(); }
-  void AfterForkInParent() { mutators.AfterForkInParent(); }
+  void BeforeFork() {
+    collector.PauseForFork();
+    mutators.BeforeFork();
+  }
+  void AfterForkInParent() {
+    mutators.AfterForkInParent();
+    collector.ResumeAfterFork();
+  }
   void AfterForkInChild();
 
   collected::Collector collector;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The collected heap under eight threads that change one graph, come and go, block and get signals:
-// no node that can be reached is ever lost.
+// The collected heap under eight threads that change one graph, come and go, block, get signals,
+// and whose process forks: no node that can be reached is ever lost.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <random>
 #include <thread>
@@ -14,6 +16,7 @@
 #include "os/futex.h"
 #include "os/signals.h"
 #include "runtime/collected_heap.h"
+#include "runtime/heap.h"
 #include "spanheap/detail/barrier.h"
 
 namespace spanheap {
@@ -123,7 +126,27 @@ void DisturbOften() {
   }
 }
 
-TEST(CollectedThreadsTest, NoNodeIsLostByThreadsThatComeGoBlockAndAreDisturbed) {
+// The child collects what it has inherited, and looks at all of it.
+int ForkOnce() {
+  heap::BeforeFork();
+  const pid_t child = fork();
+  if (child == 0) {
+    heap::AfterForkInChild();
+    alarm(60);
+    std::mt19937 random(1);
+    for (int i = 0; i < 2000; ++i) ChangeSomething(random);
+    CollectedHeap::Get()->Collect();
+    for (int i = 0; i < 2000; ++i) Walk(random, 20);
+    _exit(shared.lost.LoadAcquire() == 0 ? 0 : 1);
+  }
+  heap::AfterForkInParent();
+  int status = -1;
+  const BlockingRegion region;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+TEST(CollectedThreadsTest, NoNodeIsLostByThreadsThatComeGoBlockAreDisturbedAndForked) {
   signal(SIGUSR1, [](int) {});
   CollectedHeap& heap = *CollectedHeap::Get();
   for (void**& root : shared.roots) root = heap.roots.Take();
@@ -131,8 +154,10 @@ TEST(CollectedThreadsTest, NoNodeIsLostByThreadsThatComeGoBlockAndAreDisturbed) 
   for (int i = 0; i < kThreads; ++i) keepers.emplace_back(KeepMutating, i);
   keepers.emplace_back(DisturbOften);
   const uint64_t until = os::MonotonicNow_ns() + 1'000'000'000;
-  while (os::MonotonicNow_ns() < until) {
+  for (int i = 0; os::MonotonicNow_ns() < until; ++i) {
     heap.Collect();
+    if (i % 8 != 0) continue;
+    ASSERT_EQ(ForkOnce(), 0);
   }
   shared.stop.StoreRelease(true);
   {
