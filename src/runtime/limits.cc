@@ -9,6 +9,7 @@
 #include "os/cgroup.h"
 #include "os/clock.h"
 #include "runtime/heap_section.h"
+#include "runtime/occupied.h"
 #include "runtime/options.h"
 
 namespace spanheap {
@@ -40,6 +41,7 @@ Bytes ReleaseFree(const HeapSection& section, Bytes most) {
 // ---- the marks
 
 void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
+  const Occupied occupied;  // a handler that allocates must not wait for the lock
   const bool has_percentage = soft.percent != 0 || hard.percent != 0;
   const uint64_t whole = has_percentage ? ReadWhole() : policy::kNoLimit;
   ThreadState unlisted;  // in no list: a fork does not wait for it
@@ -60,6 +62,7 @@ void Limits::SetMarks(uint64_t whole) {
 
 void Limits::Refresh() {
   if (!has_percentage_.LoadRelaxed()) return;  // relaxed: as above
+  const Occupied occupied;                     // as above
   const uint64_t whole = ReadWhole();
   ThreadState unlisted;  // in no list: a fork does not wait for it
   const CoreSection section(runtime.gate, unlisted);
@@ -67,7 +70,21 @@ void Limits::Refresh() {
   SetMarks(whole);
 }
 
+void Limits::RefreshByClock() {
+  constexpr uint64_t kPeriod_ns = 1'000'000'000;
+  const uint64_t now_ns = os::MonotonicNow_ns();
+  uint64_t due_ns = refresh_at_ns_.LoadAcquire();
+  if (now_ns < due_ns || !refresh_at_ns_.CompareExchangeStrong(due_ns, now_ns + kPeriod_ns)) return;
+  Refresh();
+}
+
 // ---- the soft limit
+
+void Limits::AfterAllocationSlow(size_t growth) {
+  if (this_thread.occupied != 0) return;                // a handler, in the midst of something
+  if (has_percentage_.LoadRelaxed()) RefreshByClock();  // relaxed: as above
+  if (gauge_.is_above_target()) GiveBack(growth);
+}
 
 void Limits::GiveBack(size_t growth) {
   const uint64_t target = gauge_.target();

@@ -12,8 +12,9 @@
 //          the thread whose allocation was refused, so it may use the heap. Allocations of its own
 //          that are refused do not call it again; other threads' may meanwhile.
 // Fails.   A soft limit never refuses: if nothing can be given back, it is passed.
-// Cost.    Two loads at the end of an allocation's slow path. Near the limit: a system call, at
-//          most for kMostReleasePerCall or what the allocation took in.
+// Cost.    Three loads at the end of an allocation's slow path; where a limit is a percentage, a look
+//          at the clock, too, and a few small files a second. Near the limit: a system call, for
+//          kMostReleasePerCall or what the allocation took in at most.
 // Go.      mheap.go allocSpan's scavenging for the memory limit; debug.SetMemoryLimit.
 // Tests.   tests/runtime/limits_test.cc; tests/faces/malloc/limits_test.py with whole programs.
 #pragma once
@@ -40,15 +41,17 @@ class Limits {
 
   // The limits are what these say from here on.
   void Set(policy::MemoryAmount soft, policy::MemoryAmount hard);
-  // What the control groups allow may have changed: percentages are computed anew. By the clock.
+  // What the control groups allow may have changed: percentages are computed anew. Slow paths do
+  // this once a second.
   void Refresh();
   // False: no memory for the record.
   bool SetCallback(Callback callback, void* context);
 
   // A slow path has just allocated, taking in about `growth`.
   void AfterAllocation(size_t growth) {
-    if (gauge_.is_above_target()) [[unlikely]]
-      GiveBack(growth);
+    // Relaxed: seen by the next slow path or the one after.
+    if (gauge_.is_above_target() || has_percentage_.LoadRelaxed()) [[unlikely]]
+      AfterAllocationSlow(growth);
   }
   // The same for an allocation of `n` that failed for the `failures`-th time (from 1 on). True: try
   // again.
@@ -66,7 +69,9 @@ class Limits {
   // How often a callback may ask for another try of one allocation.
   static constexpr unsigned kMostTries = 3;
 
-  SPANHEAP_COLD void GiveBack(size_t growth);
+  SPANHEAP_COLD void AfterAllocationSlow(size_t growth);
+  void RefreshByClock();
+  void GiveBack(size_t growth);
   bool GiveBackAll();
   bool CallBack(size_t n, unsigned failures);
   void SetMarks(uint64_t whole);
@@ -77,6 +82,7 @@ class Limits {
   policy::MemoryAmount soft_ GUARDED_BY(mutex_);
   policy::MemoryAmount hard_ GUARDED_BY(mutex_);
   Atomic<bool> has_percentage_;
+  Atomic<uint64_t> refresh_at_ns_;     // when to look at the control groups again
   Atomic<bool> logged_;                // a refusal by this hard limit
   Atomic<Registered*> registered_;     // in metadata, constant once published
   Atomic<uint64_t> returning_;         // bytes that are being given back now

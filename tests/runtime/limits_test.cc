@@ -5,6 +5,7 @@
 #include "runtime/limits.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 #include <thread>
@@ -203,6 +204,19 @@ TEST_F(LimitsTest, ThreadsTogetherKeepTheHardLimit) {
   EXPECT_GT(refused, 0U);
   // Tables and records are charged without asking.
   EXPECT_LE(highest, runtime.pages.gauge().ceiling() + 2 * kMiB);
+}
+
+TEST_F(LimitsTest, SlowPathsComputePercentagesAnew) {
+  ASSERT_TRUE(heap::SetOption("hardlimit", "50%"));
+  const uint64_t half = runtime.pages.gauge().ceiling();
+  runtime.pages.gauge().SetCeiling(half / 2);  // as if the control group had allowed less then
+  heap::Free(heap::Allocate(3 * kMiB), "free");
+  for (int i = 0; i < 100 && runtime.pages.gauge().ceiling() != half; ++i) {
+    usleep(20'000);
+    heap::FlushThreadCache();
+    heap::Free(heap::Allocate(3 * kMiB), "free");
+  }
+  EXPECT_EQ(runtime.pages.gauge().ceiling(), half);
 }
 
 TEST_F(LimitsTest, APercentageIsOfWhatTheMachineAllows) {
