@@ -13,8 +13,8 @@
 //          that are refused do not call it again; other threads' may meanwhile.
 // Fails.   A soft limit never refuses: if nothing can be given back, it is passed.
 // Cost.    Three loads at the end of an allocation's slow path; where a limit is a percentage, a
-//          look at the clock, too, and a few small files a second. Near the limit: a system call, for
-//          kMostReleasePerCall or what the allocation took in at most.
+//          look at the clock, too, and a few small files a second. Near the limit: a system
+//          call, for kMostReleasePerCall or what the allocation took in at most.
 // Go.      mheap.go allocSpan's scavenging for the memory limit; debug.SetMemoryLimit.
 // Tests.   tests/runtime/limits_test.cc; tests/faces/malloc/limits_test.py with whole programs.
 #pragma once
