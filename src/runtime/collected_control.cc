@@ -84,6 +84,7 @@ void CollectedHeap::Repace() {
 }
 
 void CollectedHeap::ReadStats(sh_gc_stats& stats) const {
+  const HeapSection section;
   const collected::CycleFigures& last = collector.last_cycle();
   const collected::SpanStoreStats spans = collector.store.ReadStats();
   const collected::CollectorTotals& totals = collector.totals;
