@@ -21,7 +21,7 @@ namespace spanheap {
 SPANHEAP_ALWAYS_INLINE void* TryAllocateFast(size_t n) {
   if (n > kMaxTabledBytes) [[unlikely]]
     return nullptr;
-  ThreadBins& bins = *this_thread.bins;
+  ThreadBins& bins = *this_thread.bins.LoadRelaxed();  // relaxed: see runtime/idle_caches.h
   const size_t c = kClassTable[(n + kClassGranule - 1) / kClassGranule];
   void** top = bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   void* block = *top;
@@ -43,8 +43,8 @@ SPANHEAP_ALWAYS_INLINE bool TryFreeFast(const PageTables& tables, void* p) {
     return false;
   // Relaxed: the byte was written before the block was first handed out.
   const size_t c = tables.class_of[offset >> kPageShift].LoadRelaxed();
-  ThreadBins& bins = *this_thread.bins;
-  void** top = bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
+  ThreadBins& bins = *this_thread.bins.LoadRelaxed();  // relaxed: see runtime/idle_caches.h
+  void** top = bins.tops[c].LoadRelaxed();             // relaxed: written by this thread only
   if (top == bins.limits[c]) [[unlikely]]
     return false;
   if (*top == p) [[unlikely]]

@@ -22,7 +22,7 @@ const constinit ThreadBins kEmptyBins =
     MakeEmptyBins(std::make_index_sequence<kMallocClassCount>());
 
 // The fast paths only read empty bins, so pointing at a constant is sound.
-constinit thread_local ThreadAnchor this_thread{const_cast<ThreadBins*>(&kEmptyBins), nullptr,
-                                                false, 0};
+constinit thread_local ThreadAnchor this_thread{
+    Atomic<ThreadBins*>(const_cast<ThreadBins*>(&kEmptyBins)), nullptr, false, 0};
 
 }  // namespace spanheap

@@ -58,7 +58,9 @@ extern const ThreadBins kEmptyBins;
 // One pointer that the fast paths follow, one that finds the thread's block from a slow path.
 struct ThreadBlock;
 struct ThreadAnchor {
-  ThreadBins* bins;    // never null
+  // Never null. Written by the thread, and, while the thread's slow paths are kept out, by who
+  // trims its caches (runtime/idle_caches.h).
+  Atomic<ThreadBins*> bins;
   ThreadBlock* block;  // null: not attached yet
   bool exited;         // the block was given back: the thread is in its last destructors
   uint32_t occupied;   // above 0: the thread is where its signal handlers must not come in

@@ -89,6 +89,17 @@ struct ClassState {
   Atomic<uint64_t> requested_bytes;
 };
 
+// What is known to whoever trims the caches of sleeping threads (runtime/idle_caches.h).
+struct IdleWatch {
+  Atomic<ThreadAnchor*> anchor;  // the owner's; null: it is not there yet, or on its way out
+  uint32_t thread_id = 0;        // constant while the block has an owner, like the next one
+  uint64_t blocked_signals = 0;  // what the owner blocked when it attached
+  Atomic<bool> trimmed;          // the caches are empty; the owner clears it in its slow path
+  uint32_t rounds = 0;           // without a change; these three are under the registry's lock
+  uint32_t attempts = 0;
+  uint64_t signature = 0;
+};
+
 struct ThreadBlock {
   ThreadBins bins;
   ThreadState state;
@@ -110,6 +121,7 @@ struct ThreadBlock {
   ThreadBlock* previous = nullptr;
   bool in_limit_callback = false;  // the owner is in the program's callback (runtime/limits.h)
   bool orphaned = false;           // its thread was lost in a fork; guarded by the registry
+  IdleWatch idle;
   ClassState classes[kMallocClassCount];
   // Bins begin on short stacks, all of them together on a page or two, and move to a full one when
   // they grow: a thread that uses many classes a little touches few pages.

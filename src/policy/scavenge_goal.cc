@@ -20,9 +20,12 @@ void ScavengeGoal::Observe(uint64_t now_ns, uint64_t in_use) {
   if (in_use >= peak_) {
     peak_ = in_use;
   } else {
-    const uint64_t half_life = has_fallen() ? kHalfLifeAfterFall_ns : kHalfLife_ns;
+    if (in_use < peak_ - peak_ / 4) has_fallen_ = true;
+    const uint64_t half_life = has_fallen_ ? kHalfLifeAfterFall_ns : kHalfLife_ns;
     peak_ = in_use + Decayed(peak_ - in_use, now_ns - seen_ns_, half_life);
   }
+  // Near enough: from here on it is slow again.
+  if (peak_ - in_use <= in_use / 32) has_fallen_ = false;
   seen_ns_ = now_ns;
 }
 
@@ -32,7 +35,8 @@ uint64_t ScavengeGoal::Excess(uint64_t retained) const {
 }
 
 bool ScavengeGoal::TakeGeneration() {
-  if (seen_ns_ - generation_ns_ < kGeneration_ns) return false;
+  const uint64_t length = has_fallen_ ? kGenerationAfterFall_ns : kGeneration_ns;
+  if (seen_ns_ - generation_ns_ < length) return false;
   generation_ns_ = seen_ns_;
   return true;
 }

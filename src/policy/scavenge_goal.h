@@ -22,10 +22,12 @@ class ScavengeGoal {
   // Pages freed in one generation are given back in the next at the earliest. Longer: fewer pages
   // come back by a fault; shorter: memory is back sooner.
   static constexpr uint64_t kGeneration_ns = 500'000'000;
+  // After a fall things go twice as fast.
+  static constexpr uint64_t kGenerationAfterFall_ns = kGeneration_ns / 2;
   // The peak's distance from the use halves in this time. A swing with a period below it hardly
   // moves the goal.
   static constexpr uint64_t kHalfLife_ns = 2'000'000'000;
-  static constexpr uint64_t kHalfLifeAfterFall_ns = 200'000'000;
+  static constexpr uint64_t kHalfLifeAfterFall_ns = 100'000'000;
   // A heap this far below its goal is not worth a system call.
   static constexpr uint64_t kLeastExcess = 256 << 10;
 
@@ -35,8 +37,8 @@ class ScavengeGoal {
   // Bytes the heap may keep backed.
   uint64_t bytes() const { return peak_ + peak_ / 10; }
   uint64_t peak() const { return peak_; }
-  // Use has fallen by more than a quarter below the peak.
-  bool has_fallen() const { return in_use_ < peak_ - peak_ / 4; }
+  // Use fell by more than a quarter below the peak, and the peak has not come down to it yet.
+  bool has_fallen() const { return has_fallen_; }
   // What is above the goal when so much is backed; 0 if it is not worth while.
   uint64_t Excess(uint64_t retained) const;
   // True once for each generation that has passed by the last Observe.
@@ -49,6 +51,7 @@ class ScavengeGoal {
   uint64_t generation_ns_ = 0;  // when this generation began
   uint64_t in_use_ = 0;         // bytes
   uint64_t peak_ = 0;           // bytes
+  bool has_fallen_ = false;
 };
 
 }  // namespace spanheap

@@ -81,7 +81,7 @@ void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
 // It counts as fast path, for signal handlers, too.
 void* TryPopHeldRun(size_t n) {
   ThreadBlock* block = this_thread.block;
-  if (block == nullptr || this_thread.bins != &block->bins) return nullptr;
+  if (block == nullptr || this_thread.bins.LoadRelaxed() != &block->bins) return nullptr;
   if (block->bins.sample_countdown < static_cast<int64_t>(n)) return nullptr;
   void* held = ThreadCache(runtime.spans, *block).PopHeldRun(MallocClassFor(n));
   if (held != nullptr) block->bins.sample_countdown -= static_cast<int64_t>(n);

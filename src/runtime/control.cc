@@ -42,11 +42,14 @@ void ObeyOptions() {
 
 }  // namespace
 
+void AfterAllocation(const void* caller) { runtime.background.Attend(caller); }
+
 bool Start() { return runtime.EnsureStarted(); }
 
 void PrepareThreadBeforeTls() {
-  this_thread.bins = const_cast<ThreadBins*>(&kEmptyBins);
-  this_thread.exited = true;  // so that the shared block serves
+  this_thread.bins.StoreRelaxed(
+      const_cast<ThreadBins*>(&kEmptyBins));  // relaxed: this thread's own
+  this_thread.exited = true;                  // so that the shared block serves
 }
 
 bool SetOption(const char* name, const char* value) {
@@ -82,6 +85,7 @@ void AfterForkInChild() {
   runtime.spans.ResetInChild();
   runtime.large.ResetInChild();
   runtime.limits.ResetInChild();
+  runtime.background.ResetInChild();
   runtime.AfterForkInChild();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInChild();
 }

@@ -82,7 +82,7 @@ void FreeAllDeferred(const HeapSection& section) {
 // for signal handlers, too.
 bool TryKeepRun(void* p, const char* call) {
   ThreadBlock* block = this_thread.block;
-  if (block == nullptr || this_thread.bins != &block->bins) return false;
+  if (block == nullptr || this_thread.bins.LoadRelaxed() != &block->bins) return false;
   const PageTables& tables = runtime.pages.tables();
   const size_t offset = AddressOf(p).value - tables.base.value;
   if (offset >= tables.linear_bytes) return false;
@@ -125,8 +125,9 @@ void CheckStated(void* p, size_t n, size_t alignment, const char* call) {
 
 }  // namespace
 
-void Free(void* p, const char* call) {
-  if (p == nullptr || TryKeepRun(p, call)) return;
+namespace {
+
+void FreeSlow(void* p, const char* call) {
   const HeapSection section;
   if (section.is_reentrant()) {
     if (!runtime.bootstrap.Contains(p)) DeferFree(section.block(), p);
@@ -138,6 +139,14 @@ void Free(void* p, const char* call) {
   }
   FreeAllDeferred(section);
   FreeInSection(section, LookUp(p), p, call);
+}
+
+}  // namespace
+
+void Free(void* p, const char* call) {
+  if (p == nullptr || TryKeepRun(p, call)) return;
+  FreeSlow(p, call);
+  if (this_thread.occupied == 0) runtime.background.Notice();
 }
 
 void FreeSized(void* p, size_t n, size_t alignment, const char* call) {

@@ -55,6 +55,10 @@ size_t GoodSizeAligned(size_t alignment, size_t n);
 // True if p lies in memory of this heap (live or not).
 bool Owns(const void* p);
 
+// To be called by faces at the end of a slow path of malloc or new that the code at `caller`
+// called, outside of everything: may start the thread that gives memory back.
+void AfterAllocation(const void* caller);
+
 // Gives all free memory beyond `keep` bytes back to the OS; true if any went back.
 bool Trim(size_t keep);
 

@@ -34,20 +34,25 @@ void HeapSection::Enter() {
   if (runtime.threads.has_orphans() && !is_shared_) [[unlikely]]
     runtime.threads.ReclaimOrphan();
   CoreSection::Enter(runtime.gate, block_->state);
-  this_thread.bins = const_cast<ThreadBins*>(&kEmptyBins);
+  this_thread.bins.StoreRelaxed(
+      const_cast<ThreadBins*>(&kEmptyBins));            // relaxed: this thread's own
   std::atomic_signal_fence(std::memory_order_seq_cst);  // before the section touches the bins
+  // Relaxed: who trims this thread's caches waits until the section is over.
+  if (block_->idle.trimmed.LoadRelaxed()) block_->idle.trimmed.StoreRelaxed(false);
   is_direct_ = is_shared_ || options.verify >= 2;
 }
 
 void HeapSection::Leave() NO_THREAD_SAFETY_ANALYSIS {
   std::atomic_signal_fence(std::memory_order_seq_cst);
+  // Before the section ends: from then on somebody else may put the empty bins there. Relaxed: a
+  // handler that comes in between finds bins that are whole, and the section still open.
+  if (!is_direct_) this_thread.bins.StoreRelaxed(&block_->bins);
   CoreSection::Leave(block_->state);
   if (is_shared_) {
     runtime.threads.shared_mutex().Unlock();
     Occupied::End();
     return;
   }
-  if (!is_direct_) this_thread.bins = &block_->bins;
 }
 
 }  // namespace spanheap

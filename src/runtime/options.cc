@@ -181,6 +181,9 @@ void WriteGogc(const Options& from, ValueWriter& out) {
   }
 }
 
+constexpr const char* kSwitchNames[] = {"off", "on", nullptr};
+constexpr const char* kReleaseNames[] = {"dontneed", "free", nullptr};
+
 struct Row {
   const char* name;
   bool at_start_only;
@@ -212,6 +215,9 @@ constexpr Row kRows[] = {
     Number<&Options::stats_pid>("stats_pid"),
     {"gogc", true, ReadGogc, WriteGogc},
     Number<&Options::gctrace, 1>("gctrace"),
+    Choice<&Options::background, kSwitchNames>("background"),
+    {"release", true, ReadChoice<&Options::release, kReleaseNames>,
+     WriteChoice<&Options::release, kReleaseNames>},
 };
 
 const Row* FindRow(Piece name) {

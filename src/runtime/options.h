@@ -28,6 +28,10 @@ enum class ForeignPointer : uint8_t { kAbort, kIgnore };
 enum class ZeroRealloc : uint8_t { kFree, kAbort };
 enum class StatsAt : uint8_t { kNever, kExit };
 
+// How pages go back: at once (MADV_DONTNEED), or when the kernel is short (MADV_FREE).
+enum class ReleaseBy : uint8_t { kDontNeed, kFree };
+enum class Switch : uint8_t { kOff, kOn };
+
 enum class OptionResult : uint8_t { kDone, kUnknownName, kBadValue, kAtStartOnly };
 
 struct Options {
@@ -67,6 +71,11 @@ struct Options {
   uint32_t gogc = 100;
   // gctrace=0|1: a line on stderr for each cycle of the collected heap.
   uint32_t gctrace = 0;
+
+  // background=on|off: a thread of the heap's own may give memory back; else slow paths do it.
+  Switch background = Switch::kOn;
+  // release=dontneed|free: how the OS is told that pages are not needed. At the start only.
+  ReleaseBy release = ReleaseBy::kDontNeed;
 
   // Reads all places but the calls.
   void Load();

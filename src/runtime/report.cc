@@ -3,12 +3,15 @@
 // Where the memory is, and whether everything agrees with everything.
 #include <algorithm>
 
+#include "base/annotations.h"
 #include "base/check.h"
 #include "observe/heap_report.h"
+#include "os/futex.h"
 #include "runtime/census.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
+#include "runtime/idle_caches.h"
 #include "runtime/options.h"
 
 namespace spanheap::heap {
@@ -52,6 +55,20 @@ void AddPages(HeapReport& report) {
   report.page_allocations = pages.allocations;
   report.os_releases = pages.os_releases;
 }
+
+// Keeps the heap's own thread out of it for a while.
+class BackgroundPause {
+ public:
+  explicit BackgroundPause(Scavenger& scavenger) NO_THREAD_SAFETY_ANALYSIS : scavenger_(scavenger) {
+    while (!scavenger_.TryTake()) os::YieldThread();
+  }
+  ~BackgroundPause() NO_THREAD_SAFETY_ANALYSIS { scavenger_.Leave(); }
+  BackgroundPause(const BackgroundPause&) = delete;
+  BackgroundPause& operator=(const BackgroundPause&) = delete;
+
+ private:
+  Scavenger& scavenger_;
+};
 
 void AddCollected(HeapReport& report) {
   const CollectedHeap* heap = CollectedHeap::GetIfStarted();
@@ -113,6 +130,7 @@ uint64_t Verify() {
   Census census;
   Census::Take(census, nullptr, nullptr);
   const HeapSection section;
+  const BackgroundPause pause(runtime.scavenger);
   uint64_t used[kMallocClassCount] = {};
   runtime.spans.Verify(used);
   uint64_t live = runtime.spans.solo_count() + runtime.large.live_count();
@@ -140,18 +158,38 @@ void FlushThreadCache() {
   if (section.is_open()) section.cache().Flush();
 }
 
+namespace {
+
+// What sleeping threads keep in their caches.
+void TrimIdleThreads() {
+  IdleCaches idle(runtime);
+  for (bool any = true; any;) {
+    idle.LookAtAll();
+    const HeapSection section;
+    if (!section.is_open()) return;
+    for (any = false; idle.has_more();) any = idle.TrimNext() || any;
+  }
+}
+
+}  // namespace
+
 bool Trim(size_t keep) {
+  if (!runtime.EnsureStarted()) return false;
+  TrimIdleThreads();
   const HeapSection section;
   if (!section.is_open()) return false;
   section.cache().Flush();
   runtime.spans.GiveUpSpares();
-  const PageHeapStats stats = runtime.pages.ReadStats();
-  if (stats.free_backed <= keep) return false;
-  const uint64_t spare = policy::AboveFloor(stats.free_backed - keep,
-                                            runtime.pages.gauge().counted(), options.minheap.value);
-  if (spare < kPageSize.value) return false;
-  const Pages most = PagesFor(Bytes(spare));
-  return runtime.pages.ReleaseFree(most, true).value != 0;
+  // All there is, unless something is to stay.
+  Bytes most{~size_t{0}};
+  if (keep != 0 || options.minheap.value != 0) {
+    const uint64_t backed = runtime.pages.ReadStats().free_backed;
+    if (backed <= keep) return false;
+    most = Bytes(
+        policy::AboveFloor(backed - keep, runtime.pages.gauge().counted(), options.minheap.value));
+    if (most < kPageSize) return false;
+  }
+  return runtime.scavenger.Release(most, section.block().page_cache).value != 0;
 }
 
 }  // namespace spanheap::heap

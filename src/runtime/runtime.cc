@@ -79,6 +79,9 @@ bool Runtime::StartLocked() {
   if (!has_pages_ && !pages.Init(memory, page_options)) return false;
   has_pages_ = true;
   if (!spans.Init(memory, metadata, RecordCapacity(pages, page_options.limits))) return false;
+  spans.SetOsPage(os::PageSize());
+  scavenger.Init(memory);
+  pages.SetLazyRelease(options.release == ReleaseBy::kFree);
   large.Init(memory, metadata, &pages.gauge(), &huge_pages);
   threads.Init();
   limits.Set(options.memlimit, options.hardlimit);

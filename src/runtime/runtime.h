@@ -13,9 +13,11 @@
 
 #include "pages/huge_pages.h"
 #include "pages/page_heap.h"
+#include "runtime/background.h"
 #include "runtime/bootstrap.h"
 #include "runtime/limits.h"
 #include "runtime/thread_registry.h"
+#include "scavenge/scavenger.h"
 #include "spans/large_blocks.h"
 #include "spans/metadata_arena.h"
 #include "spans/span_heap.h"
@@ -28,7 +30,12 @@ class Runtime {
  public:
   // What is large and begins as zero is given from outside, so that it is no part of the file.
   constexpr Runtime(ThreadBlock& shared_block, Bootstrap& arena)
-      : spans(pages), limits(pages.gauge()), threads(*this, shared_block), bootstrap(arena) {}
+      : spans(pages),
+        limits(pages.gauge()),
+        scavenger(pages, spans),
+        background(*this, pages, scavenger),
+        threads(*this, shared_block),
+        bootstrap(arena) {}
 
   // True once the heap can be used.
   bool EnsureStarted() { return started_.LoadAcquire() != 0 || Start(); }
@@ -45,6 +52,8 @@ class Runtime {
   SpanHeap spans;
   LargeBlocks large;
   Limits limits;
+  Scavenger scavenger;
+  Background background;
   CoreGate gate;
   ThreadRegistry threads;
   Bootstrap& bootstrap;

@@ -2,6 +2,7 @@
 #include "runtime/thread_registry.h"
 
 #include "caches/thread_cache.h"
+#include "os/sleeper.h"
 #include "runtime/occupied.h"
 #include "runtime/runtime.h"
 #include "runtime/sampling.h"
@@ -30,10 +31,15 @@ ThreadBlock* ThreadRegistry::Attach() {
     if (block == nullptr) return nullptr;
     LinkLocked(block);
     this_thread.block = block;
-    this_thread.bins = &block->bins;
+    this_thread.bins.StoreRelaxed(&block->bins);  // relaxed: this thread's own
   }
   // May allocate: the thread is ready for that by now.
-  exit_hook_.Arm(block);
+  const bool tells_its_end = exit_hook_.Arm(block);
+  // The anchor is part of the thread's variables: good only as long as its end is told.
+  if (!tells_its_end) return block;
+  block->idle.thread_id = os::ThreadId();
+  block->idle.blocked_signals = os::BlockedSignals();
+  block->idle.anchor.StoreRelease(&this_thread);
   return block;
 }
 
@@ -76,16 +82,22 @@ void ThreadRegistry::OnThreadExit(void* block) {
 
 void ThreadRegistry::Detach(ThreadBlock& block) {
   const Occupied occupied;
-  this_thread.bins = const_cast<ThreadBins*>(&kEmptyBins);
+  this_thread.bins.StoreRelaxed(
+      const_cast<ThreadBins*>(&kEmptyBins));  // relaxed: this thread's own
   {
     CoreSection section(runtime_.gate, block.state);
+    block.idle.anchor.StoreRelease(
+        nullptr);  // nobody else has the record while the section is open
     ThreadCache(runtime_.spans, block).End();
   }
   this_thread.block = nullptr;
   this_thread.exited = true;
-  MutexLock lock(mutex_);
-  UnlinkLocked(&block);
-  RecycleLocked(&block);
+  {
+    MutexLock lock(mutex_);
+    UnlinkLocked(&block);
+    RecycleLocked(&block);
+  }
+  runtime_.background.NoticeThreadEnd();
 }
 
 void ThreadRegistry::RecycleLocked(ThreadBlock* block) {
@@ -141,10 +153,15 @@ void ThreadRegistry::AfterForkInParent() {
 void ThreadRegistry::AfterForkInChild() {
   uint32_t lost = 0;
   for (ThreadBlock* block = first_; block != nullptr; block = block->next) {
-    if (block == this_thread.block) continue;
+    block->state.claimed.StoreRelaxed(0);  // relaxed: one thread is left
+    if (block == this_thread.block) {
+      block->idle.thread_id = os::ThreadId();
+      continue;
+    }
     block->orphaned = true;
     // Its thread may have been on its way in, to find the gate closed and turn back.
     block->state.section_depth.StoreRelaxed(0);  // relaxed: one thread is left
+    block->idle.anchor.StoreRelaxed(nullptr);
     ++lost;
   }
   shared_.state.section_depth.StoreRelaxed(0);

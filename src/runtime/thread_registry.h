@@ -53,6 +53,15 @@ class ThreadRegistry {
   // Empties one orphan and recycles its block.
   void ReclaimOrphan();
 
+  // Calls look(block) for the block of each thread but the calling one, with the list locked.
+  template <class Look>
+  void ForEachOther(Look&& look) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    for (ThreadBlock* block = first_; block != nullptr; block = block->next) {
+      if (!block->orphaned && block != this_thread.block) look(*block);
+    }
+  }
+
   // Fork. Between Before and After, no other thread is inside the heap.
   void BeforeFork() ACQUIRE(mutex_);
   void AfterForkInParent() RELEASE(mutex_);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "os/clock.h"
+
 namespace spanheap {
 namespace {
 
@@ -23,6 +25,24 @@ Scavenger::Use Scavenger::ReadUse() const {
   use.retained = stats.used - holes + stats.cached + stats.free_backed;
   use.free_backed = stats.free_backed;
   return use;
+}
+
+Bytes Scavenger::Work(uint64_t now_ns, PageCache& cache) {
+  const uint64_t before_ns = os::ThreadProcessorTime_ns();
+  budget_.Advance(now_ns);
+  if (now_ns >= next_tick_ns_) {
+    Tick(now_ns);
+    next_tick_ns_ = now_ns + (goal_.has_fallen() ? kTickAfterFall_ns : kTick_ns);
+  }
+  Bytes released;
+  if (has_more_ && budget_.may_work()) released = Slice(Bytes(budget_.SliceBytes()), cache);
+  budget_.Charge(os::ThreadProcessorTime_ns() - before_ns, released.value);
+  return released;
+}
+
+uint64_t Scavenger::Wait_ns(uint64_t now_ns) const {
+  if (has_more_) return budget_.Wait_ns();
+  return next_tick_ns_ > now_ns ? next_tick_ns_ - now_ns : 0;
 }
 
 void Scavenger::Tick(uint64_t now_ns) {

@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "base/annotations.h"
+#include "policy/scavenge_budget.h"
 #include "policy/scavenge_goal.h"
 #include "scavenge/hole_sweep.h"
 #include "spans/span_heap.h"
@@ -30,6 +31,8 @@ class Scavenger {
  public:
   // How often use is looked at while something happens.
   static constexpr uint64_t kTick_ns = 250'000'000;
+  // The same after a fall of use, until the goal has come down.
+  static constexpr uint64_t kTickAfterFall_ns = kTick_ns / 2;
 
   constexpr Scavenger(PageHeap& pages, SpanHeap& spans)
       : pages_(pages), spans_(spans), sweep_(spans), forced_sweep_(spans) {}
@@ -39,7 +42,18 @@ class Scavenger {
   bool TryTake() TRY_ACQUIRE(true, turn_) { return turn_.TryLock(); }
   void Leave() RELEASE(turn_) { turn_.Unlock(); }
 
-  // Use is looked at. To be called every kTick_ns or so.
+  Mutex& turn() RETURN_CAPABILITY(turn_) { return turn_; }
+
+  // What is due at this time: a tick, and one slice if there is credit. Returns the bytes given.
+  Bytes Work(uint64_t now_ns, PageCache& cache) REQUIRES(turn_);
+  // How long after `now_ns` there will be nothing to do.
+  uint64_t Wait_ns(uint64_t now_ns) const REQUIRES(turn_);
+  // Other work that is paid from the same budget: processor time.
+  bool may_work() const REQUIRES(turn_) { return budget_.may_work(); }
+  void Charge(uint64_t cost_ns) REQUIRES(turn_) { budget_.Charge(cost_ns, 0); }
+  uint64_t spent_ns() const REQUIRES(turn_) { return budget_.spent_ns(); }
+
+  // The parts of Work. Use is looked at, every kTick_ns or so.
   void Tick(uint64_t now_ns) REQUIRES(turn_);
   // One slice of work: about `most` bytes. Returns those given back.
   Bytes Slice(Bytes most, PageCache& cache) REQUIRES(turn_);
@@ -79,6 +93,8 @@ class Scavenger {
   // Never waited for, so it may be held across system calls.
   Mutex turn_{LockRank::kScavenger};
   ScavengeGoal goal_ GUARDED_BY(turn_);
+  ScavengeBudget budget_ GUARDED_BY(turn_);
+  uint64_t next_tick_ns_ GUARDED_BY(turn_) = 0;
   HoleSweep sweep_ GUARDED_BY(turn_);
   bool has_more_ GUARDED_BY(turn_) = false;
   bool has_given_ GUARDED_BY(turn_) = false;  // since the last tick

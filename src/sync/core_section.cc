@@ -43,8 +43,23 @@ void CoreGate::AwaitOutside(const ThreadState& thread) const {
   }
 }
 
-void CoreGate::AwaitOpen() {
+void CoreGate::AwaitOpen(ThreadState& self) {
   while (is_closed()) os::FutexWait(closed_, 1);
+  while (self.claimed.LoadSequential() != 0) os::FutexWait(self.claimed, 1);
+}
+
+bool CoreGate::TryClaim(ThreadState& thread) const {
+  uint32_t free = 0;
+  if (!closer_makes_barrier_ || !thread.claimed.CompareExchangeStrong(free, 1)) return false;
+  os::Membarrier();
+  if (thread.section_depth.LoadSequential() == 0) return true;
+  EndClaim(thread);
+  return false;
+}
+
+void CoreGate::EndClaim(ThreadState& thread) const {
+  thread.claimed.StoreSequential(0);
+  os::FutexWakeAll(thread.claimed);
 }
 
 // Relaxed here and below: a switch that is turned once and orders nothing.

@@ -28,6 +28,8 @@ namespace spanheap {
 // The part of a thread's record that this room needs to know.
 struct ThreadState {
   Atomic<uint32_t> section_depth;  // written by the owner only
+  // 1: somebody else has the thread's record; its owner waits outside. A futex word.
+  Atomic<uint32_t> claimed;
 };
 
 class CoreGate {
@@ -41,8 +43,13 @@ class CoreGate {
   void AwaitOutside(const ThreadState& thread) const;
   bool is_closed() const { return closed_.LoadSequential() != 0; }
   bool closer_makes_barrier() const { return closer_makes_barrier_; }
-  // Sleeps until the gate is open.
-  SPANHEAP_NOINLINE void AwaitOpen();
+  // Sleeps until the gate is open, and until nobody else has the thread's record.
+  SPANHEAP_NOINLINE void AwaitOpen(ThreadState& self);
+
+  // Keeps one thread out of sections as Close keeps all. False, and nothing is claimed, if it is in
+  // one, if somebody else has claimed it, or if this kernel cannot make threads pass a barrier.
+  bool TryClaim(ThreadState& thread) const;
+  void EndClaim(ThreadState& thread) const;
 
  private:
   friend struct RootRecord;  // its layout is described to tools
@@ -99,10 +106,10 @@ class CoreSection {
 
   static void EnterOutermost(CoreGate& gate, ThreadState& self) {
     Announce(gate, self);
-    while (gate.is_closed()) [[unlikely]] {
+    while (gate.is_closed() || self.claimed.LoadSequential() != 0) [[unlikely]] {
       self.section_depth.StoreRelease(0);
       StopDelay::End();  // who closed the gate may wait for this thread to stop
-      gate.AwaitOpen();
+      gate.AwaitOpen(self);
       StopDelay::Begin();
       Announce(gate, self);
     }

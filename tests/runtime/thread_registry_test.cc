@@ -26,10 +26,10 @@ TEST_F(ThreadRegistryTest, AThreadGetsItsBlockWithItsFirstAllocation) {
   const uint64_t before = Report().threads;
   std::thread([before] {
     EXPECT_EQ(this_thread.block, nullptr);
-    EXPECT_EQ(this_thread.bins, &kEmptyBins);
+    EXPECT_EQ(this_thread.bins.LoadRelaxed(), &kEmptyBins);
     void* const block = heap::Allocate(10);
     ASSERT_NE(this_thread.block, nullptr);
-    EXPECT_EQ(this_thread.bins, &this_thread.block->bins);
+    EXPECT_EQ(this_thread.bins.LoadRelaxed(), &this_thread.block->bins);
     EXPECT_EQ(Report().threads, before + 1);
     heap::Free(block, "test");
   }).join();

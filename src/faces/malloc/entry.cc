@@ -29,7 +29,11 @@ SPANHEAP_COLD void* ReallocateToZero(void* p, const char* call) {
 
 }  // namespace
 
-void* AllocateSlow(size_t n) { return OrOutOfMemory(heap::Allocate(n)); }
+void* AllocateSlow(size_t n, const void* caller) {
+  void* block = heap::Allocate(n);
+  heap::AfterAllocation(caller);
+  return OrOutOfMemory(block);
+}
 
 void* AllocateZeroed(size_t count, size_t size) {
   size_t n = 0;

@@ -21,18 +21,19 @@
 namespace spanheap::face {
 
 // A block of n bytes, or null with ENOMEM.
-SPANHEAP_NOINLINE void* AllocateSlow(size_t n);
+// `caller` is the code that called malloc.
+SPANHEAP_NOINLINE void* AllocateSlow(size_t n, const void* caller);
 SPANHEAP_ALWAYS_INLINE void* Allocate(size_t n) {
   if (void* block = heap::TryAllocateFast(n)) [[likely]]
     return block;
-  return AllocateSlow(n);
+  return AllocateSlow(n, __builtin_return_address(0));
 }
 
 // As operator new: never null, and as the nothrow one.
 SPANHEAP_ALWAYS_INLINE void* New(size_t n) {
   if (void* block = heap::TryAllocateFast(n)) [[likely]]
     return block;
-  return NewSlow(n);
+  return NewSlow(n, __builtin_return_address(0));
 }
 SPANHEAP_ALWAYS_INLINE void* NewOrNull(size_t n) {
   if (void* block = heap::TryAllocateFast(n)) [[likely]]

@@ -59,8 +59,9 @@ void* AllocateOrNull(Attempt attempt) noexcept {
 
 }  // namespace
 
-void* NewSlow(size_t n) {
+void* NewSlow(size_t n, const void* caller) {
   void* p = AllocateWithHandler([n] { return heap::Allocate(n); });
+  heap::AfterAllocation(caller);
   if (p == nullptr) ThrowBadAlloc(n);
   return p;
 }

@@ -17,8 +17,8 @@
 
 namespace spanheap::face {
 
-// Never null.
-SPANHEAP_NOINLINE void* NewSlow(size_t n);
+// Never null. `caller` is the code that called operator new.
+SPANHEAP_NOINLINE void* NewSlow(size_t n, const void* caller);
 SPANHEAP_NOINLINE void* NewAlignedSlow(size_t n, size_t alignment);
 // Null when no memory is to be had, also when the handler threw.
 SPANHEAP_NOINLINE void* NewOrNullSlow(size_t n) noexcept;

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "os/sleeper.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <initializer_list>
+
+#include "os/keep_errno.h"
+#include "os/proc_text.h"
+#include "os/small_file.h"
+
+namespace spanheap::os {
+namespace {
+
+constexpr size_t kText = 4096;
+
+// "/proc/self/task/<id>/<name>", read whole. False: it is not there.
+bool ReadOfThread(uint32_t thread_id, const char* name, char (&text)[kText]) {
+  char path[64];
+  char digits[12];
+  char* number = digits + sizeof digits;
+  *--number = '\0';
+  do {
+    *--number = static_cast<char>('0' + thread_id % 10);
+    thread_id /= 10;
+  } while (thread_id != 0);
+  char* end = path;
+  for (const char* piece : {"/proc/self/task/", static_cast<const char*>(number), "/", name}) {
+    const size_t size = strlen(piece);
+    memcpy(end, piece, size + 1);
+    end += size;
+  }
+  SmallFile file(path);
+  if (!file.is_open()) return false;
+  const long size = file.Read(text, sizeof text - 1);
+  if (size <= 0) return false;
+  text[size] = '\0';
+  return true;
+}
+
+struct Status {
+  bool is_sleeping = false;
+  uint64_t blocked = 0;
+  uint64_t handled = 0;
+  uint64_t switches = 0;  // voluntary
+};
+
+bool ReadStatus(uint32_t thread_id, Status& status) {
+  char text[kText];
+  if (!ReadOfThread(thread_id, "status", text)) return false;
+  status.is_sleeping = strstr(text, "\nState:\tS") != nullptr;
+  return NumberAfter(text, "\nSigBlk:\t", 16, status.blocked) &&
+         NumberAfter(text, "\nSigCgt:\t", 16, status.handled) &&
+         NumberAfter(text, "\nvoluntary_ctxt_switches:\t", 10, status.switches);
+}
+
+// The file begins with the number of the system call, or "running", or -1: asleep elsewhere.
+bool IsInSystemCall(uint32_t thread_id) {
+  char text[kText];
+  return ReadOfThread(thread_id, "syscall", text) && text[0] >= '0' && text[0] <= '9';
+}
+
+}  // namespace
+
+uint64_t BlockedSignals() {
+  KeepErrno keep;
+  uint64_t mask = 0;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, nullptr, &mask, sizeof mask);
+  return mask;
+}
+
+bool HandlersBlockTheirSignals() {
+  KeepErrno keep;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action{};
+    if (sigaction(signal, nullptr, &action) != 0) continue;  // libc's own
+    const bool is_default = (action.sa_flags & SA_SIGINFO) == 0 &&
+                            (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN);
+    const auto open = static_cast<unsigned>(SA_NODEFER) | static_cast<unsigned>(SA_RESETHAND);
+    if (!is_default && (static_cast<unsigned>(action.sa_flags) & open) != 0) return false;
+  }
+  return true;
+}
+
+bool IsAsleep(uint32_t thread_id, uint64_t blocked_before) {
+  KeepErrno keep;
+  Status first;
+  Status last;
+  if (!ReadStatus(thread_id, first) || !first.is_sleeping) return false;
+  if ((first.blocked & first.handled & ~blocked_before) != 0) return false;
+  if (!IsInSystemCall(thread_id)) return false;
+  return ReadStatus(thread_id, last) && last.is_sleeping && last.switches == first.switches;
+}
+
+}  // namespace spanheap::os

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Whether another thread of the process sleeps in a system call, and not inside a signal handler.
+//
+// Idea.    The kernel says of a thread whether it is blocked in a system call, how often it has
+//          gone to sleep, and which signals it blocks. The same count before and after the other
+//          two answers means that it slept throughout. While a handler runs its signal is blocked;
+//          so a thread that blocks no handled signal but those it blocked when it was known to be
+//          in no handler is in none now. Handlers that do not block their signal (SA_NODEFER) or
+//          that are gone once called (SA_RESETHAND) leave no trace: where a process has one,
+//          nothing is claimed.
+// Limits.  A handler that unblocks its own signal and then sleeps is not seen.
+// Fails.   False when /proc or one of its files is not there.
+// Cost.    Three small files: 20 to 50 microseconds.
+// Tests.   tests/os/sleeper_test.cc.
+#pragma once
+
+#include <cstdint>
+
+namespace spanheap::os {
+
+// Signals the calling thread blocks, bit n - 1 for signal n.
+uint64_t BlockedSignals();
+
+// False if the process has a handler that runs with its own signal open.
+bool HandlersBlockTheirSignals();
+
+// True only if the thread slept in one system call during a part of this call, outside of every
+// handler. `blocked_before`: what it blocked while it was known to be in no handler.
+bool IsAsleep(uint32_t thread_id, uint64_t blocked_before);
+
+}  // namespace spanheap::os

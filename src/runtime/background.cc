@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/background.h"
+
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/service_thread.h"
+#include "runtime/heap_section.h"
+#include "runtime/options.h"
+#include "runtime/runtime.h"
+
+namespace spanheap {
+namespace {
+
+// Ticks in a row without anything to do before the thread dozes: two seconds.
+constexpr uint32_t kQuietTicks = 8;
+// Between two slices: others get at the page tables of the process.
+constexpr uint64_t kBreak_ns = 200'000;
+// How often to look whether any other thread is left, once the first one has ended.
+constexpr uint64_t kWatch_ns = 500'000'000;
+// Threads whose caches are trimmed at a time: about a millisecond.
+constexpr unsigned kTrimsPerRound = 8;
+// Slow paths without a thread look at the clock each so many visits.
+constexpr uint32_t kVisits = 16;
+
+}  // namespace
+
+// ---- by the thread
+
+bool Background::TryStart(const void* caller) {
+  if (options.background == Switch::kOff || os::IsSystemCode(caller)) return false;
+  uint32_t none = kNone;
+  if (!state_.CompareExchangeStrong(none, kStarting)) return false;
+  const auto body = [](void* self) { static_cast<Background*>(self)->Run(); };
+  state_.StoreRelease(kAwake);
+  if (os::StartServiceThread(body, this, "spanheap")) return true;
+  state_.StoreRelease(kRefused);
+  return false;
+}
+
+void Background::Run() {
+  while (options.background == Switch::kOn) {
+    const uint32_t seen = signal_.LoadAcquire();
+    const uint64_t wait_ns = Round();
+    if (wait_ns != kForGood) {
+      os::FutexWaitFor_ns(signal_, seen, wait_ns);
+      continue;
+    }
+    const os::Others others = os::OtherThreads();
+    if (others == os::Others::kNone) return;  // libc ends the process with its last thread
+    if (others == os::Others::kAll) {
+      Doze(seen);
+    } else {
+      os::FutexWaitFor_ns(signal_, seen, kWatch_ns);
+    }
+  }
+  state_.StoreRelease(kNone);
+}
+
+// A slow path after the exchange wakes this thread; one before it has changed nothing that the last
+// ticks could not see.
+void Background::Doze(uint32_t seen) {
+  uint32_t awake = kAwake;
+  if (!state_.CompareExchangeStrong(awake, kDozing)) return;
+  os::FutexWait(signal_, seen);
+  uint32_t dozing = kDozing;
+  state_.CompareExchangeStrong(dozing, kAwake);  // woken early
+}
+
+void Background::Wake() {
+  uint32_t dozing = kDozing;
+  if (!state_.CompareExchangeStrong(dozing, kAwake)) return;
+  signal_.FetchAdd(1);
+  os::FutexWakeOne(signal_);
+}
+
+// The look at all threads comes before the section: it takes the lock of their list.
+uint64_t Background::Round() {
+  const uint64_t now_ns = os::MonotonicNow_ns();
+  if (now_ns >= next_look_ns_) {
+    next_look_ns_ = now_ns + Scavenger::kTick_ns;
+    idle_.Look();
+  }
+  const HeapSection section;
+  if (!section.is_open() || !scavenger_.TryTake()) return Scavenger::kTick_ns;
+  const bool trims = TrimIdle();
+  const uint64_t wait_ns = Work(section.block());
+  const bool is_quiet = scavenger_.quiet_ticks() >= kQuietTicks && !idle_.is_pending();
+  scavenger_.Leave();
+  if (trims) return kBreak_ns;
+  return is_quiet ? kForGood : wait_ns;
+}
+
+bool Background::TrimIdle() {
+  const uint64_t before_ns = os::ThreadProcessorTime_ns();
+  bool any = false;
+  for (unsigned i = 0; i < kTrimsPerRound && idle_.has_more() && scavenger_.may_work(); ++i) {
+    any = idle_.TrimNext() || any;
+  }
+  if (any) scavenger_.Stir();
+  scavenger_.Charge(os::ThreadProcessorTime_ns() - before_ns);
+  return any && idle_.has_more();
+}
+
+uint64_t Background::Work(ThreadBlock& block) {
+  const bool released = scavenger_.Work(os::MonotonicNow_ns(), block.page_cache).value != 0;
+  if (!block.page_cache.is_empty()) pages_.Flush(block.page_cache);
+  const uint64_t wait_ns = scavenger_.Wait_ns(os::MonotonicNow_ns());
+  return released && wait_ns < kBreak_ns ? kBreak_ns : wait_ns;
+}
+
+// ---- by slow paths
+
+void Background::NoticeSlow() {
+  switch (state_.LoadAcquire()) {
+    case kDozing:
+      Wake();
+      return;
+    case kNone:
+    case kRefused:
+      WorkByClock();
+      return;
+    default:
+      return;
+  }
+}
+
+// A handler that interrupted a slow path, and whoever forks, leave all that to others.
+void Background::AttendSlow(const void* caller) {
+  const ThreadBlock* block = this_thread.block;
+  if (this_thread.occupied != 0) return;
+  // Relaxed: this thread's own.
+  if (block != nullptr && block->state.section_depth.LoadRelaxed() != 0) return;
+  if (!TryStart(caller)) NoticeSlow();
+}
+
+void Background::WorkByClock() {
+  // Relaxed: a count that may miss some, and a time that may be old.
+  const uint32_t visits = visits_.LoadRelaxed() + 1;
+  visits_.StoreRelaxed(visits);
+  if (visits % kVisits != 0) return;
+  const uint64_t now_ns = os::MonotonicNow_ns();
+  if (now_ns < due_ns_.LoadRelaxed()) return;
+  const HeapSection section;
+  if (!section.is_open() || !scavenger_.TryTake()) return;
+  const uint64_t wait_ns = Work(section.block());
+  due_ns_.StoreRelaxed(now_ns + wait_ns);
+  scavenger_.Leave();
+}
+
+// ---- ends
+
+void Background::NoticeThreadEnd() {
+  if (state_.LoadAcquire() == kDozing) Wake();
+}
+
+void Background::ResetInChild() {
+  state_.StoreRelaxed(kNone);  // relaxed: one thread is left
+  due_ns_.StoreRelaxed(0);
+  scavenger_.ResetInChild();
+}
+
+}  // namespace spanheap

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+//
+// Background: who gives memory back while nobody asks: a thread of the heap's own, or, where there
+// is none, the slow paths by the clock.
+//
+// Idea.       The thread starts once the heap has grown past a threshold, from a malloc of the
+//             program's own code: not from free or calloc, which libc calls under its locks, nor
+//             when libc or the dynamic linker is the caller. It works in rounds: a tick each
+//             quarter of a second, slices of work between, all within the scavenger's budget. When
+//             a few ticks in a row found nothing to do it dozes, without any wake-up, until the
+//             next slow path.
+// Picture.    kNone --malloc--> kStarting --> kAwake <--slow path-- kDozing
+// Invariants. At most one thread per process. A forked child begins with none.
+// Threads.    Attend and Notice: any, outside of sections.
+// Fails.      No thread to be had, a program without a dynamic linker, `background=off`: slow paths
+//             look at the clock and do a slice each.
+// Cost.       Two loads at the end of a slow path. Nothing at all below the threshold.
+// Go.         bgscavenge; the monitor thread that wakes it.
+// Tests.      tests/stress/background.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.h"
+#include "base/platform.h"
+#include "caches/thread_block.h"
+#include "pages/page_heap.h"
+#include "runtime/idle_caches.h"
+#include "scavenge/scavenger.h"
+
+namespace spanheap {
+
+class Runtime;
+
+class Background {
+ public:
+  // Heaps that were never larger keep what they have: a small process pays for no thread.
+  static constexpr uint64_t kThreshold = 32 << 20;
+
+  constexpr Background(Runtime& runtime, PageHeap& pages, Scavenger& scavenger)
+      : pages_(pages), scavenger_(scavenger), idle_(runtime) {}
+
+  // At the end of a slow path: wakes the thread if it dozes, or does a piece of its work.
+  void Notice() {
+    // Relaxed: what is missed now is seen by the next slow path.
+    if (state_.LoadRelaxed() == kAwake || pages_.grown_bytes() < kThreshold) return;
+    NoticeSlow();
+  }
+  // The same at the end of a slow path of malloc, called by the code at `caller`: may start it.
+  void Attend(const void* caller) {
+    if (state_.LoadRelaxed() == kAwake || pages_.grown_bytes() < kThreshold) return;  // as above
+    AttendSlow(caller);
+  }
+  // A registered thread has ended: the last one takes this thread with it.
+  void NoticeThreadEnd();
+
+  bool is_running() const { return state_.LoadAcquire() >= kAwake; }
+  void ResetInChild();
+
+ private:
+  enum State : uint32_t { kNone, kStarting, kRefused, kAwake, kDozing };
+  static constexpr uint64_t kForGood = ~uint64_t{0};
+
+  SPANHEAP_COLD void NoticeSlow();
+  SPANHEAP_COLD void AttendSlow(const void* caller);
+  void WorkByClock();
+  bool TryStart(const void* caller);
+  void Wake();
+  void Run();
+  void Doze(uint32_t seen);
+  // One round; returns how long to sleep then.
+  uint64_t Round();
+  // Trims some idle threads' caches. True: there are more.
+  bool TrimIdle() REQUIRES(scavenger_.turn());
+  // What is due, by whoever has the turn; returns how long there will be nothing to do.
+  uint64_t Work(ThreadBlock& block) REQUIRES(scavenger_.turn());
+
+  PageHeap& pages_;
+  Scavenger& scavenger_;
+  IdleCaches idle_;  // the thread's own, down to next_look_ns_
+  uint64_t next_look_ns_ = 0;
+  Atomic<uint32_t> state_;   // State
+  Atomic<uint32_t> signal_;  // a futex word; changes with each wake-up
+  Atomic<uint32_t> visits_;  // slow paths since the clock was last looked at; a rough count
+  Atomic<uint64_t> due_ns_;  // when WorkByClock is to do something next
+};
+
+}  // namespace spanheap

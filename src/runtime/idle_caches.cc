@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/idle_caches.h"
+
+#include "caches/thread_cache.h"
+#include "os/limits.h"
+#include "os/sleeper.h"
+#include "runtime/runtime.h"
+
+namespace spanheap {
+namespace {
+
+// Changes, almost surely, whenever the thread's bins do.
+uint64_t SignatureOf(const ThreadBlock& block) {
+  // Relaxed: a change seen late is seen in the next round.
+  uint64_t signature = block.refills.LoadRelaxed() * 31 + block.flushes.LoadRelaxed();
+  for (const Atomic<void**>& top : block.bins.tops) {
+    signature = (signature ^ reinterpret_cast<uintptr_t>(top.LoadRelaxed())) * 0x9E3779B97F4A7C15;
+  }
+  return signature;
+}
+
+ThreadBins* EmptyBins() { return const_cast<ThreadBins*>(&kEmptyBins); }
+
+// The stacks are all zero again, and take no memory.
+void ReleaseStacks(ThreadBlock& block) {
+  const Bytes page = os::PageSize();
+  const Address begin = RoundUp(AddressOf(block.first_stacks), page);
+  const Address end = RoundDown(AddressOf(block.full_stacks + kFullStacks.total), page);
+  if (begin < end) os::TheMemory().Release(begin, end - begin);
+}
+
+}  // namespace
+
+void IdleCaches::Consider(ThreadBlock& block, bool all) {
+  IdleWatch& idle = block.idle;
+  if (idle.trimmed.LoadRelaxed()) return;  // relaxed: seen late is early enough
+  const uint64_t signature = SignatureOf(block);
+  if (signature != idle.signature) {
+    idle.signature = signature;
+    idle.rounds = idle.attempts = 0;
+  }
+  if (!all && idle.attempts == kAttempts) return;
+  pending_ = true;
+  if (!all && ++idle.rounds < kIdleRounds << idle.attempts) return;
+  if (count_ == kMost) return;  // it will be found in the next round
+  found_[count_++] = &block;
+  idle.rounds = 0;
+  idle.attempts += all ? 0 : 1;
+}
+
+void IdleCaches::Look() {
+  count_ = next_ = 0;
+  pending_ = false;
+  runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, false); });
+  if (count_ > 0 && !os::HandlersBlockTheirSignals()) count_ = 0;
+}
+
+void IdleCaches::LookAtAll() {
+  count_ = next_ = 0;
+  runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, true); });
+  if (count_ > 0 && !os::HandlersBlockTheirSignals()) count_ = 0;
+}
+
+bool IdleCaches::TrimNext() { return TryTrim(*found_[next_++]); }
+
+bool IdleCaches::TryTrim(ThreadBlock& block) {
+  if (!runtime_.gate.TryClaim(block.state)) return false;
+  const bool done = TrimClaimed(block);
+  runtime_.gate.EndClaim(block.state);
+  return done;
+}
+
+bool IdleCaches::TrimClaimed(ThreadBlock& block) {
+  ThreadAnchor* anchor = block.idle.anchor.LoadAcquire();
+  // Relaxed: its owner, who is the only other writer, cannot write it now.
+  if (anchor == nullptr || anchor->bins.LoadRelaxed() != &block.bins) return false;
+  anchor->bins.StoreSequential(EmptyBins());
+  os::Membarrier();
+  if (!os::IsAsleep(block.idle.thread_id, block.idle.blocked_signals)) {
+    anchor->bins.StoreSequential(&block.bins);
+    return false;
+  }
+  ThreadCache cache(runtime_.spans, block);
+  cache.End();
+  cache.Begin();
+  ReleaseStacks(block);
+  block.idle.trimmed.StoreRelaxed(true);  // relaxed: the claim's end orders it
+  return true;
+}
+
+}  // namespace spanheap

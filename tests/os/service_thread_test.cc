@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "os/service_thread.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/atomic.h"
+#include "os/futex.h"
+
+namespace spanheap::os {
+namespace {
+
+struct Seen {
+  Atomic<uint32_t> done;
+  char name[16] = {};
+  bool blocks_all = true;
+};
+
+void Look(void* argument) {
+  auto& seen = *static_cast<Seen*>(argument);
+  pthread_getname_np(pthread_self(), seen.name, sizeof seen.name);
+  sigset_t mask;
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGPROF, SIGALRM}) {
+    seen.blocks_all = seen.blocks_all && sigismember(&mask, signal) == 1;
+  }
+  seen.done.StoreRelease(1);
+  FutexWakeAll(seen.done);
+}
+
+TEST(ServiceThreadTest, HasItsNameAndHearsNoSignal) {
+  static Seen seen;
+  ASSERT_TRUE(StartServiceThread(Look, &seen, "tested"));
+  while (seen.done.LoadAcquire() == 0) FutexWait(seen.done, 0);
+  EXPECT_STREQ(seen.name, "tested");
+  EXPECT_TRUE(seen.blocks_all);
+  sigset_t mask;
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  EXPECT_EQ(sigismember(&mask, SIGTERM), 0);
+}
+
+TEST(ServiceThreadTest, SystemCodeIsThatOfLibcAndTheDynamicLinker) {
+  const auto code = [](auto* function) { return reinterpret_cast<const void*>(function); };
+  EXPECT_TRUE(IsSystemCode(code(&getenv)));
+  EXPECT_TRUE(IsSystemCode(reinterpret_cast<const void*>(getauxval(AT_BASE))));
+  EXPECT_FALSE(IsSystemCode(code(&Look)));
+  alignas(16) static char made_at_run_time[16];
+  EXPECT_FALSE(IsSystemCode(made_at_run_time));
+}
+
+TEST(ServiceThreadTest, SeesThatTheFirstThreadHasNotEnded) {
+  EXPECT_EQ(OtherThreads(), Others::kAll);
+}
+
+}  // namespace
+}  // namespace spanheap::os

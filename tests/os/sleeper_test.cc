@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "os/sleeper.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <csignal>
+
+#include "base/atomic.h"
+#include "os/futex.h"
+#include "os/thread.h"
+
+namespace spanheap::os {
+namespace {
+
+// A thread that sleeps until it is told to end, plainly or in a signal handler.
+struct Sleeper {
+  Atomic<uint32_t> id;
+  Atomic<uint32_t> in_handler;
+  Atomic<uint32_t> end;
+  uint64_t blocked = 0;
+  bool spins = false;
+};
+Sleeper* current = nullptr;
+
+void SleepInHandler(int) {
+  current->in_handler.StoreRelease(1);
+  while (current->end.LoadAcquire() == 0) FutexWait(current->end, 0);
+}
+
+void* Body(void* argument) {
+  auto& sleeper = *static_cast<Sleeper*>(argument);
+  sleeper.blocked = BlockedSignals();
+  sleeper.id.StoreRelease(ThreadId());
+  while (sleeper.end.LoadAcquire() == 0) {
+    if (!sleeper.spins) FutexWait(sleeper.end, 0);
+  }
+  return nullptr;
+}
+
+class SleeperTest : public testing::Test {
+ protected:
+  void Start(bool spins) {
+    sleeper_.spins = spins;
+    current = &sleeper_;
+    ASSERT_EQ(pthread_create(&thread_, nullptr, Body, &sleeper_), 0);
+    while (sleeper_.id.LoadAcquire() == 0) YieldThread();
+  }
+  void TearDown() override {
+    sleeper_.end.StoreRelease(1);
+    FutexWakeAll(sleeper_.end);
+    pthread_join(thread_, nullptr);
+  }
+  bool IsAsleepNow() { return IsAsleep(sleeper_.id.LoadAcquire(), sleeper_.blocked); }
+
+  Sleeper sleeper_;
+  pthread_t thread_{};
+};
+
+TEST_F(SleeperTest, SeesAThreadThatSleeps) {
+  Start(false);
+  bool seen = false;
+  for (int i = 0; i < 10'000 && !seen; ++i) seen = IsAsleepNow();
+  EXPECT_TRUE(seen);
+}
+
+TEST_F(SleeperTest, SeesThatAThreadRuns) {
+  Start(true);
+  for (int i = 0; i < 100; ++i) ASSERT_FALSE(IsAsleepNow());
+}
+
+TEST_F(SleeperTest, DoesNotTakeAHandlerThatSleepsForSleep) {
+  struct sigaction action{};
+  struct sigaction before{};
+  action.sa_handler = SleepInHandler;
+  sigaction(SIGUSR2, &action, &before);
+  Start(true);
+  pthread_kill(thread_, SIGUSR2);
+  while (sleeper_.in_handler.LoadAcquire() == 0) YieldThread();
+  for (int i = 0; i < 100; ++i) ASSERT_FALSE(IsAsleepNow());
+  sigaction(SIGUSR2, &before, nullptr);
+}
+
+TEST(SleeperHandlersTest, SeesHandlersThatLeaveTheirSignalOpen) {
+  ASSERT_TRUE(HandlersBlockTheirSignals());
+  struct sigaction action{};
+  struct sigaction before{};
+  action.sa_handler = SleepInHandler;
+  action.sa_flags = SA_NODEFER;
+  sigaction(SIGUSR2, &action, &before);
+  EXPECT_FALSE(HandlersBlockTheirSignals());
+  sigaction(SIGUSR2, &before, nullptr);
+}
+
+TEST(SleeperHandlersTest, AThreadThatIsNotThereDoesNotSleep) { EXPECT_FALSE(IsAsleep(1, 0)); }
+
+}  // namespace
+}  // namespace spanheap::os

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+//
+// The heap's own thread, seen from outside: an ordinary program that preloads the library. Each
+// scene is a process of its own; it ends with 0, or with 1 and a line. What takes time is waited
+// for, with patience, and never measured.
+//
+//   background SCENE    returns: memory goes back while nobody calls the heap
+//                       stacks: threads with stacks of 16 MiB end while the thread may start
+//                       fork: a child begins without the thread and gets its own
+//                       last: the process ends with its last thread of the program
+//                       idle: sleeping threads' caches are emptied, and the threads go on
+//                       off: with background=off there is no thread, and calls do the work
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr int kPatience_ms = 20'000;
+constexpr size_t kBlock = 200;
+constexpr size_t kBlocks = 500'000;
+
+int Fail(const char* what) {
+  fprintf(stderr, "background: %s\n", what);
+  return 1;
+}
+
+size_t ResidentBytes() {
+  FILE* file = fopen("/proc/self/statm", "r");
+  long all = 0;
+  long resident = 0;
+  if (file == nullptr || fscanf(file, "%ld %ld", &all, &resident) != 2) abort();
+  fclose(file);
+  return static_cast<size_t>(resident) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// Threads of this process with the name of the heap's own.
+int HeapThreads() {
+  int found = 0;
+  DIR* tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) abort();
+  while (const dirent* task = readdir(tasks)) {
+    if (task->d_name[0] == '.') continue;
+    const std::string path = std::string("/proc/self/task/") + task->d_name + "/comm";
+    char name[32] = {};
+    FILE* file = fopen(path.c_str(), "r");
+    if (file == nullptr) continue;
+    if (fgets(name, sizeof name, file) != nullptr && strcmp(name, "spanheap\n") == 0) ++found;
+    fclose(file);
+  }
+  closedir(tasks);
+  return found;
+}
+
+template <class Condition>
+bool Await(Condition condition) {
+  for (int waited = 0; waited < kPatience_ms; waited += 10) {
+    if (condition()) return true;
+    usleep(10'000);
+  }
+  return false;
+}
+
+// A heap of 100 MB, one block in 400 of which stays.
+std::vector<char*> FillAndThin() {
+  std::vector<char*> blocks(kBlocks);
+  for (char*& block : blocks) {
+    block = static_cast<char*>(malloc(kBlock));
+    memset(block, 1, kBlock);
+  }
+  for (size_t i = 0; i < kBlocks; ++i) {
+    if (i % 400 == 0) continue;
+    free(blocks[i]);
+    blocks[i] = nullptr;
+  }
+  return blocks;
+}
+
+bool AllIntact(const std::vector<char*>& blocks) {
+  for (const char* block : blocks) {
+    for (size_t i = 0; block != nullptr && i < kBlock; ++i) {
+      if (block[i] != 1) return false;
+    }
+  }
+  return true;
+}
+
+void FreeAll(std::vector<char*>& blocks) {
+  for (char*& block : blocks) free(block);
+  blocks.clear();
+}
+
+int Returns() {
+  const std::vector<char*> blocks = FillAndThin();
+  const size_t full = ResidentBytes();
+  // No allocation from here on but those of reading /proc.
+  if (!Await([full] { return ResidentBytes() < full / 2; })) return Fail("memory stays");
+  if (HeapThreads() != 1) return Fail("there is not one thread of the heap");
+  if (!AllIntact(blocks)) return Fail("a block has changed");
+  return 0;
+}
+
+void* EndAtOnce(void*) {
+  free(malloc(100));
+  return nullptr;
+}
+
+// libc frees a thread's variables under the lock of its list of stacks when it drops a large stack.
+int Stacks() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, size_t{16} << 20);
+  std::vector<char*> blocks;
+  for (int round = 0; round < 20; ++round) {
+    pthread_t threads[16];
+    for (pthread_t& thread : threads) {
+      if (pthread_create(&thread, &attributes, EndAtOnce, nullptr) != 0) return Fail("no thread");
+    }
+    for (int i = 0; i < 20'000; ++i) blocks.push_back(static_cast<char*>(malloc(kBlock)));
+    for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+  }
+  FreeAll(blocks);
+  return HeapThreads() == 1 ? 0 : Fail("there is not one thread of the heap");
+}
+
+int InChild() {
+  // Without an allocation, which would start it: a directory has a link for each one inside.
+  struct stat tasks{};
+  if (stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink != 3) {
+    return Fail("a child begins with a thread of the heap");
+  }
+  std::vector<char*> blocks = FillAndThin();
+  const size_t full = ResidentBytes();
+  if (!Await([full] { return ResidentBytes() < full / 2; })) return Fail("a child's memory stays");
+  if (HeapThreads() != 1) return Fail("a child gets no thread of the heap");
+  FreeAll(blocks);
+  return 0;
+}
+
+int Fork() {
+  std::vector<char*> blocks = FillAndThin();
+  for (int i = 0; i < 20; ++i) {
+    usleep(static_cast<useconds_t>(i) * 3000);
+    const pid_t child = fork();
+    if (child == 0) _exit(i % 10 == 0 ? InChild() : (FreeAll(blocks), 0));
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (status != 0) return Fail("a child failed");
+    for (int k = 0; k < 1000; ++k) free(malloc(static_cast<size_t>(k) * 40));
+  }
+  return 0;
+}
+
+void* EndLast(void*) {
+  usleep(300'000);
+  return nullptr;
+}
+
+// Ends with status 0 if libc ends the process; the caller's timeout notices if nobody does.
+int Last() {
+  FillAndThin();
+  if (!Await([] { return HeapThreads() == 1; })) return Fail("no thread of the heap");
+  pthread_t thread;
+  pthread_create(&thread, nullptr, EndLast, nullptr);
+  pthread_detach(thread);
+  pthread_exit(nullptr);
+}
+
+struct Napper {
+  pthread_t thread;
+  unsigned seed;
+  bool is_intact;
+};
+
+// Works, sleeps long enough to be trimmed at times, and works on: blocks live across the sleep.
+void* WorkAndNap(void* argument) {
+  auto& napper = *static_cast<Napper*>(argument);
+  unsigned seed = napper.seed;
+  napper.is_intact = true;
+  for (int round = 0; round < 4; ++round) {
+    std::vector<unsigned char*> blocks;
+    for (int i = 0; i < 2000; ++i) {
+      seed = seed * 1664525 + 1013904223;
+      const size_t size = 16 + (seed >> 20) % 2000;
+      blocks.push_back(static_cast<unsigned char*>(malloc(size)));
+      memset(blocks.back(), static_cast<int>(size & 0xff), 16);
+      blocks.back()[15] = static_cast<unsigned char>(napper.seed);
+    }
+    usleep(800'000 + (seed >> 8) % 900'000);
+    for (unsigned char* block : blocks) {
+      napper.is_intact = napper.is_intact && block[15] == static_cast<unsigned char>(napper.seed);
+      free(block);
+    }
+  }
+  return nullptr;
+}
+
+int Idle() {
+  std::vector<char*> blocks = FillAndThin();
+  std::vector<Napper> nappers(100);
+  for (unsigned i = 0; i < nappers.size(); ++i) {
+    nappers[i].seed = i + 1;
+    pthread_create(&nappers[i].thread, nullptr, WorkAndNap, &nappers[i]);
+  }
+  for (Napper& napper : nappers) {
+    pthread_join(napper.thread, nullptr);
+    if (!napper.is_intact) return Fail("a block was handed out twice");
+  }
+  FreeAll(blocks);
+  return 0;
+}
+
+int Off() {
+  std::vector<char*> blocks = FillAndThin();
+  const size_t full = ResidentBytes();
+  std::vector<char*> more(20'000);
+  // More than a thread keeps for itself, so that the calls reach the heap.
+  const auto call_until_small = [full, &more] {
+    for (char*& block : more) block = static_cast<char*>(malloc(64));
+    for (char* block : more) free(block);
+    return ResidentBytes() < full / 2;
+  };
+  if (!Await(call_until_small)) return Fail("memory stays though the heap is called");
+  if (HeapThreads() != 0) return Fail("there is a thread though it is forbidden");
+  return AllIntact(blocks) ? 0 : Fail("a block has changed");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string scene = argc > 1 ? argv[1] : "";
+  if (scene == "returns") return Returns();
+  if (scene == "stacks") return Stacks();
+  if (scene == "fork") return Fork();
+  if (scene == "last") return Last();
+  if (scene == "idle") return Idle();
+  if (scene == "off") return Off();
+  return Fail("which scene?");
+}
