@@ -28,6 +28,13 @@ Mutator* AdoptSlow() {
   return adopt != nullptr ? adopt() : nullptr;
 }
 
+// Of an attached thread always: the barrier may go on before its StopDelay begins. One that is not
+// attached is attached only if it is on.
+Mutator* SelfForStore() {
+  if (this_mutator != nullptr) return this_mutator;
+  return IsBarrierOn() ? AdoptSlow() : nullptr;
+}
+
 std::atomic_ref<void*> Slot(void** slot) { return std::atomic_ref<void*>(*slot); }
 
 // Inside a StopDelay.
@@ -65,7 +72,7 @@ void SetAdoptHook(Mutator* (*adopt)()) { adopt_thread.StoreRelease(adopt); }
 using spanheap::StopDelay;
 
 void sh_gc_store_slow(void** slot, void* value) noexcept {
-  spanheap::Mutator* const self = spanheap::IsBarrierOn() ? spanheap::SelfOrAdopt() : nullptr;
+  spanheap::Mutator* const self = spanheap::SelfForStore();
   const StopDelay delay;
   // Relaxed: what a racing store wrote meanwhile was remembered by its writer.
   spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
@@ -75,7 +82,7 @@ void sh_gc_store_slow(void** slot, void* value) noexcept {
 void sh_gc_store(void** slot, void* value) noexcept { sh_gc_store_slow(slot, value); }
 
 void sh_gc_store_release(void** slot, void* value) noexcept {
-  spanheap::Mutator* const self = spanheap::IsBarrierOn() ? spanheap::SelfOrAdopt() : nullptr;
+  spanheap::Mutator* const self = spanheap::SelfForStore();
   const StopDelay delay;
   spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
   spanheap::Slot(slot).store(value, std::memory_order_release);

@@ -35,15 +35,16 @@ class StopDelay {
 
   // For stretches that are no scope. The fences order the depth for a handler of this thread.
   static void Begin() {
-    this_stop.depth.AddOwned(1);
+    State().depth.AddOwned(1);
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
   static void End() {
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    this_stop.depth.AddOwned(-1U);
+    StopState& state = State();
+    state.depth.AddOwned(-1U);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     // Relaxed: written by a handler of this thread.
-    if (this_stop.pending.LoadRelaxed() != 0) [[unlikely]]
+    if (state.pending.LoadRelaxed() != 0) [[unlikely]]
       ObeySlow();
   }
   // Relaxed: this thread's own.
@@ -53,6 +54,13 @@ class StopDelay {
   static void SetHook(void (*stop)());
 
  private:
+  // Through a register of its own: where gcc checks for null it takes the flags of the addition
+  // that forms a thread-local address, and the linker may turn that into one that sets none.
+  static StopState& State() {
+    StopState* state = &this_stop;
+    asm("" : "+r"(state));
+    return *state;
+  }
   SPANHEAP_COLD static void ObeySlow();
 };
 

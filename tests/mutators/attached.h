@@ -15,7 +15,15 @@ namespace spanheap {
 // Pairs that the barrier has handed over since the process began, beside those still in buffers.
 inline Atomic<uint64_t> flushed_pairs;
 
+// Whether this word was among them.
+inline uintptr_t watched_word;
+inline Atomic<bool> has_seen_word;
+
 inline void CountAndEmpty(Mutator& mutator) {
+  for (uint32_t i = 0; i < mutator.barrier.count; ++i) {
+    if (AddressOf(mutator.barrier.entries[i]).value == watched_word)
+      has_seen_word.StoreRelease(true);
+  }
   flushed_pairs.FetchAdd(mutator.barrier.count / 2);
   mutator.barrier.count = 0;
 }
@@ -34,7 +42,7 @@ inline MutatorRegistry& TestRegistry() {
 // Its record outlives it: late signals find one.
 class Attached {
  public:
-  Attached() : record_(*new Mutator) { EXPECT_TRUE(TestRegistry().Attach(record_)); }
+  Attached() : record_(NewRecord()) { EXPECT_TRUE(TestRegistry().Attach(record_)); }
   ~Attached() { TestRegistry().Detach(record_); }
   Attached(const Attached&) = delete;
   Attached& operator=(const Attached&) = delete;
@@ -42,6 +50,18 @@ class Attached {
   Mutator& record() { return record_; }
 
  private:
+  struct Kept {
+    Mutator record;
+    Kept* next = nullptr;
+  };
+  static Mutator& NewRecord() {
+    static Atomic<Kept*> all;
+    auto* const kept = new Kept;
+    kept->next = all.LoadAcquire();
+    while (!all.CompareExchange(kept->next, kept)) {}
+    return kept->record;
+  }
+
   Mutator& record_;
 };
 

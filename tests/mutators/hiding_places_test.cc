@@ -357,18 +357,14 @@ TEST(HidingPlacesTest, WhoSwitchesToAFiberDuringAMarkScansItFirst) {
     StartFiber(fiber);
     SwitchTo(*fiber.record, fiber.back, fiber.context);
     {
+      watched_word = ~kInverted;
       const BarrierOn barrier;
       TestRegistry().BeginEpoch(7);
       SwitchTo(*fiber.record, fiber.back, fiber.context);
       TestRegistry().EndEpoch();
     }
-    const BarrierBuffer& buffer = attached.record().barrier;
-    bool found = false;
-    for (uint32_t i = 0; i < buffer.count; ++i) {
-      found = found || AddressOf(buffer.entries[i]).value == ~kInverted;
-    }
-    EXPECT_TRUE(found);
-    attached.record().barrier.count = 0;
+    CountAndEmpty(attached.record());
+    EXPECT_TRUE(has_seen_word.LoadAcquire());
     TestRegistry().stacks().Unregister(*fiber.record);
   });
   thread.join();

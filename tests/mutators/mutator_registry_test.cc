@@ -112,7 +112,7 @@ TEST(MutatorRegistryTest, ThreadsComeAndGoWhileTheWorldIsStopped) {
 }
 
 TEST(MutatorRegistryTest, AThreadThatEndedWithoutDetachingIsNoticedAndTakenOut) {
-  auto* const record = new Mutator;
+  static Mutator* const record = new Mutator;
   std::thread([&] {
     ASSERT_TRUE(TestRegistry().Attach(*record));
     this_mutator = nullptr;
