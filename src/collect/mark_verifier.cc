@@ -63,7 +63,11 @@ void MarkVerifier::Reach(uintptr_t word) {
   Atomic<uint64_t>& seen = bits_.As<MarkBlock>()[object.page].words[object.slot / 64];
   if ((seen.FetchOr(object.bit()) & object.bit()) != 0) return;
   const uint64_t marks = store_->tables().marks(object.page)[object.slot / 64].LoadAcquire();
-  if ((marks & object.bit()) == 0) Report(object);
+  if ((marks & object.bit()) == 0) {
+    // A frame entered since its thread was scanned may show an old word: no loss can be told.
+    if (from_ == 0) return;
+    Report(object);
+  }
   if (object.shape().domain != Domain::kNoScan) Push(finder.BaseOf(object).value);
 }
 

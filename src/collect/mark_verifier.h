@@ -5,6 +5,8 @@
 // Idea.       One thread, a stack of objects, bits of its own; no queues, no slices, no black
 //             allocation. At the end of a concurrent mark everything that is reachable now must be
 //             marked: what is not was lost by the barrier or by the marker.
+// Limits.     An unmarked object that only a root word leads to is passed over: on a stack it may
+//             be a stale word that came to light after the scan.
 // Threads.    The collector's, while the world is stopped and marking is about to end.
 // Fails.      Without memory it says so and compares nothing.
 // Go.         mgc.go, mgcmark.go: checkmark mode.
