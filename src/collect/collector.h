@@ -56,7 +56,7 @@ struct CycleFigures {
 
 class Collector {
  public:
-  constexpr Collector(PageHeap& pages) : store(pages, specials) {}
+  explicit constexpr Collector(PageHeap& pages) : store(pages, specials) {}
 
   bool Init(os::Memory& memory, MetadataArena& metadata, World& world);
 

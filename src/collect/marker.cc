@@ -241,7 +241,8 @@ SPANHEAP_NO_SANITIZE void Marker::ScanOne(uint32_t page, uint32_t slot, const Sp
   counts_.scanned_bytes += shape.block_bytes;
   drained_ += shape.block_bytes;
   for (; bits != 0; bits &= bits - 1) {
-    const uintptr_t word = LoadWord(base + 8 * static_cast<unsigned>(std::countr_zero(bits)));
+    const uintptr_t word =
+        LoadWord(base + uintptr_t{8} * static_cast<unsigned>(std::countr_zero(bits)));
     if (word != 0) Shade(word);
   }
 }
@@ -293,7 +294,8 @@ SPANHEAP_NO_SANITIZE void Marker::ScanPrecise(const sh_layout& layout, uintptr_t
     uint64_t bits =
         layout.pointer_bits[word / 64] >> (word % 64) & LowBits(static_cast<unsigned>(run));
     for (; bits != 0; bits &= bits - 1) {
-      const uintptr_t value = LoadWord(at + 8 * static_cast<unsigned>(std::countr_zero(bits)));
+      const uintptr_t value =
+          LoadWord(at + uintptr_t{8} * static_cast<unsigned>(std::countr_zero(bits)));
       if (value != 0) Shade(value);
     }
     at += 8 * run;

@@ -46,22 +46,27 @@ struct SpanKind {
 };
 
 namespace detail {
+consteval SpanKind MakeKind(unsigned size_class, Domain domain) {
+  SpanKind kind;
+  kind.domain = domain;
+  kind.size_class = static_cast<uint8_t>(size_class);
+  kind.slots = 1;
+  if (size_class != 0) {
+    const ClassGeometry& g = kClasses[size_class];
+    kind.magic = g.magic;
+    kind.block_bytes = g.block_bytes;
+    kind.slots = static_cast<uint16_t>(g.slots);
+    kind.pages = static_cast<uint8_t>(g.span_pages);
+  }
+  kind.words = static_cast<uint8_t>((kind.slots + 63) / 64);
+  return kind;
+}
 consteval auto MakeKinds() {
   std::array<SpanKind, kKindCount> kinds{};
   for (unsigned c = 0; c < kClassCount; ++c) {
     for (unsigned d = 0; d < kDomains; ++d) {
-      SpanKind& k = kinds[KindFor(c, static_cast<Domain>(d))];
-      k.domain = static_cast<Domain>(d);
-      k.size_class = static_cast<uint8_t>(c);
-      k.slots = 1;
-      if (c != 0) {
-        const ClassGeometry& g = kClasses[c];
-        k.magic = g.magic;
-        k.block_bytes = g.block_bytes;
-        k.slots = static_cast<uint16_t>(g.slots);
-        k.pages = static_cast<uint8_t>(g.span_pages);
-      }
-      k.words = static_cast<uint8_t>((k.slots + 63) / 64);
+      const auto domain = static_cast<Domain>(d);
+      kinds[KindFor(c, domain)] = MakeKind(c, domain);
     }
   }
   return kinds;

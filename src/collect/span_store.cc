@@ -8,11 +8,6 @@
 #include "os/futex.h"
 
 namespace spanheap::collected {
-namespace {
-
-constexpr Pages kMaxCachedPages{16};  // larger runs would use up a thread's block of 64 pages
-
-}  // namespace
 
 bool SpanStore::Init(os::Memory& memory, MetadataArena& metadata) {
   const size_t pages = size_t{pages_.capacity().value} << kChunkPagesShift;

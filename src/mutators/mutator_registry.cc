@@ -151,16 +151,18 @@ void MutatorRegistry::StartWorld() NO_THREAD_SAFETY_ANALYSIS {
   if (unparks) Unpark(*self);
 }
 
+void MutatorRegistry::RestartStoresIn(const os::WordSpan& words) const {
+  const auto high = reinterpret_cast<uintptr_t>(words.end);
+  auto low = reinterpret_cast<uintptr_t>(words.begin);
+  while (void* context = os::FindContext(low, high, signal_return_code_)) {
+    os::SetProgramCounter(context, RestartAddress(os::ProgramCounter(context)));
+    low = reinterpret_cast<uintptr_t>(context);
+  }
+}
+
 void MutatorRegistry::RestartInterruptedStores() {
   ForEach([this](const Mutator& mutator) {
-    for (const os::WordSpan& words : mutator.Words()) {
-      const auto high = reinterpret_cast<uintptr_t>(words.end);
-      auto low = reinterpret_cast<uintptr_t>(words.begin);
-      while (void* context = os::FindContext(low, high, signal_return_code_)) {
-        os::SetProgramCounter(context, RestartAddress(os::ProgramCounter(context)));
-        low = reinterpret_cast<uintptr_t>(context);
-      }
-    }
+    for (const os::WordSpan& words : mutator.Words()) RestartStoresIn(words);
   });
 }
 

@@ -76,6 +76,7 @@ class MutatorRegistry {
   // Where a signal handler of the program had interrupted a store sequence when its thread was
   // stopped, the sequence will begin anew, too. Before the barrier is turned on.
   void RestartInterruptedStores() REQUIRES(world_stopped);
+  void RestartStoresIn(const os::WordSpan& words) const;
   // For the caller, too: its own record among them.
   template <class Function>
   void ForEach(Function&& function) REQUIRES(world_stopped) {

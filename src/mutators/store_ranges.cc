@@ -60,7 +60,7 @@ StoreRange Resolve(const int32_t* pair) {
 }
 
 void Fill(Module& module, const int32_t* begin, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i) module.ranges[i] = Resolve(begin + 2 * i);
+  for (uint32_t i = 0; i < count; ++i) module.ranges[i] = Resolve(begin + size_t{2} * i);
   std::sort(module.ranges, module.ranges + count,
             [](const StoreRange& a, const StoreRange& b) { return a.begin < b.begin; });
 }

@@ -125,7 +125,8 @@ MarkWorkers MarkWorkersFor(unsigned processors, bool periodic) {
   constexpr double kMostError = 0.3;
   const double wanted = kMarkUtilization * processors;
   MarkWorkers workers;
-  workers.dedicated = static_cast<unsigned>(wanted + 0.5);
+  workers.dedicated =
+      static_cast<unsigned>(wanted + 0.5);  // NOLINT(bugprone-incorrect-roundings): above 0
   const double error = workers.dedicated / wanted - 1;
   if (error < -kMostError || error > kMostError) {
     if (workers.dedicated > wanted) --workers.dedicated;

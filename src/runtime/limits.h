@@ -74,7 +74,7 @@ class Limits {
   void GiveBack(size_t growth);
   bool GiveBackAll();
   bool CallBack(size_t n, unsigned failures);
-  void SetMarks(uint64_t whole);
+  void SetMarks(uint64_t whole) REQUIRES(mutex_);
   void Log(size_t n);
 
   MemoryGauge& gauge_;

@@ -24,7 +24,7 @@ template <size_t kLength, class T>
 constexpr sh_root_entry At(const char (&name)[kLength], const T* object) {
   sh_root_entry entry = Entry(name, SH_ROOT_ADDRESS);
   entry.where.address = object;
-  entry.size = sizeof(T);
+  entry.size = sizeof(T);  // NOLINT(bugprone-sizeof-expression): of a pointer, too
   entry.count = 1;
   return entry;
 }
@@ -55,6 +55,8 @@ constexpr sh_root_entry Number(const char (&name)[kLength], uint64_t number) {
 
 }  // namespace
 
+// A pointer among fields is described as what it is, a word: its own size is meant.
+// NOLINTBEGIN(bugprone-sizeof-expression, bugprone-macro-parentheses)
 #define SPANHEAP_FIELD(name, type, member) \
   Field(name, offsetof(type, member), sizeof(static_cast<type*>(nullptr)->member))
 
@@ -203,6 +205,7 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     At("option.sample", &options.sample),
     At("option.reserve", &options.reserve),
 };
+// NOLINTEND(bugprone-sizeof-expression, bugprone-macro-parentheses)
 constinit const uint32_t RootRecord::kCount = sizeof(kEntries) / sizeof(kEntries[0]);
 
 }  // namespace spanheap

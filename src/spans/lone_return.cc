@@ -29,7 +29,7 @@ SPANHEAP_ALWAYS_INLINE Span& LoneReturn::Open(const void* block) const {
 
 SPANHEAP_ALWAYS_INLINE uint32_t LoneReturn::SlotOf(const void* block, size_t offset) const {
   const uint32_t slot = SlotAt(static_cast<uint32_t>(offset), geometry_.magic);
-  if (slot * geometry_.block_bytes != offset || slot >= geometry_.slots) [[unlikely]]
+  if (size_t{slot} * geometry_.block_bytes != offset || slot >= geometry_.slots) [[unlikely]]
     heap_.FailMisaligned(block, call_);
   return slot;
 }
@@ -59,7 +59,7 @@ uint32_t LoneReturn::ClearNeighbours(Span& span, void* const* blocks, uint32_t n
   OpenWord open{SlotOf(blocks[0], offset) / 64, 0};
   do {
     const uint32_t slot = SlotAt(static_cast<uint32_t>(offset), geometry.magic);
-    if (slot * geometry.block_bytes != offset) [[unlikely]]
+    if (size_t{slot} * geometry.block_bytes != offset) [[unlikely]]
       heap_.FailMisaligned(blocks[i], call_);
     if (slot / 64 != open.index) {
       heap_.ClearSlots(span, open.index, open.mask, call_);

@@ -140,7 +140,8 @@ void SpanHeap::FillHoles(Span& span, uint32_t word, uint64_t mask) {
   const uint32_t filled = now & holes.UnitsTouchedBy(mask, word);
   if (filled == 0) return;
   span.holes.StoreRelaxed(now & ~filled);
-  NoteHoles(-static_cast<int64_t>(std::popcount(filled) * holes.unit().value));
+  NoteHoles(
+      -static_cast<int64_t>(static_cast<unsigned>(std::popcount(filled)) * holes.unit().value));
 }
 
 // As TakeSlots, but slots whose pages are backed come first.
@@ -204,7 +205,7 @@ void SpanHeap::FillAllHoles(Span& span) {
   const uint32_t holes = span.holes.LoadRelaxed();  // relaxed: the holder writes it
   if (holes == 0) return;
   const SpanHoles of(span, os_page_);
-  NoteHoles(-static_cast<int64_t>(std::popcount(holes) * of.unit().value));
+  NoteHoles(-static_cast<int64_t>(static_cast<unsigned>(std::popcount(holes)) * of.unit().value));
   span.holes.StoreRelaxed(0);
 }
 
