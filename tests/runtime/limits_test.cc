@@ -66,7 +66,8 @@ TEST_F(LimitsTest, TheHardLimitRefusesEverySizeAndTheHeapGoesOn) {
     const std::string said = testing::internal::GetCapturedStderr();
     EXPECT_NE(said.find("hardlimit: refused an allocation of "), std::string::npos) << said;
     EXPECT_EQ(said.find('\n'), said.size() - 1) << "one line: " << said;
-    EXPECT_LT(got, 91 * kMiB) << size;
+    // What counted before may have gone back meanwhile, and made room.
+    EXPECT_LT(got, runtime.pages.gauge().ceiling()) << size;
     EXPECT_GE(got, size == 40 * kMiB ? 80 * kMiB : 75 * kMiB) << size;
     EXPECT_LE(Counted(), runtime.pages.gauge().ceiling() + kMiB);
     Drop(blocks_.size() / 2);

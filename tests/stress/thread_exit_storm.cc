@@ -141,7 +141,7 @@ void DropLegacies() {
 
 // The heap's own thread stays.
 bool IsOfTheHeap(const char* task) {
-  char path[64];
+  char path[300];
   char name[32] = {};
   snprintf(path, sizeof path, "/proc/self/task/%s/comm", task);
   const int file = open(path, O_RDONLY | O_CLOEXEC);
