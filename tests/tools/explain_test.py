@@ -67,11 +67,12 @@ def status_bytes(pid, key):
 
 
 class Subject:
-    """A program on the heap, up to the moment it says that it is ready."""
+    """A program on the heap, up to the moment it says that it is ready. Its heap gives nothing back
+    while nobody calls it, so that two looks see the same."""
 
     def __init__(self, *words):
         self.launcher = subprocess.Popen([COMMAND, "run", "--", *words], stdout=subprocess.PIPE,
-                                         text=True)
+                                         text=True, env={**os.environ, "SPANHEAP": "background=off"})
         assert self.launcher.stdout.readline() == "ready\n"
         children = f"/proc/{self.launcher.pid}/task/{self.launcher.pid}/children"
         self.pid = int(pathlib.Path(children).read_text().split()[0])
