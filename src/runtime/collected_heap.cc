@@ -98,12 +98,12 @@ void CollectedHeap::Recycle(HeapThread& record) {
   recycled_ = &record;
 }
 
+// A record comes empty: new, or emptied before it was recycled. The collector sees it already, so what
+// the collector writes when marking begins is not written here.
 HeapThread* CollectedHeap::AttachSlow() {
   ReleaseLost();
   HeapThread* record = NewRecord();
   if (record == nullptr) return nullptr;
-  record->assist_balance = 0;
-  record->barrier.count = 0;
   if (!mutators.Attach(*record)) {
     Recycle(*record);
     return nullptr;
@@ -121,6 +121,7 @@ void CollectedHeap::DetachThread() {
     const HeapSection section;
     collector.FlushBarrier(record);
     collector.allocator.Release(record.cache);
+    record.assist_balance = 0;
   }
   mutators.Detach(record);
   exit_hook_.Disarm();
@@ -141,6 +142,7 @@ void CollectedHeap::ReleaseLost() {
       const HeapSection section;
       collector.FlushBarrier(*record);
       collector.allocator.Release(record->cache);
+      record->assist_balance = 0;
     }
     Recycle(*record);
   }
