@@ -68,9 +68,20 @@ void CollectorThread::Serve() {
   due_.StoreRelease(0);
   CollectedHeap::GetIfStarted()->NoteCycle();
   collector_.FinishSweep();
-  if (forced) collector_.SweepHeldByAll();
+  if (forced) {
+    collector_.SweepHeldByAll();
+    AwaitSwept();
+  }
   served_.StoreRelease(request);
   os::FutexWakeAll(served_);
+}
+
+// The lists are empty, but another thread may be sweeping a span that it took from them. That takes
+// microseconds; a thread that does not get its turn for longer is not waited for.
+void CollectorThread::AwaitSwept() {
+  constexpr uint64_t kLongest_ns = 100'000'000;
+  const uint64_t end = os::MonotonicNow_ns() + kLongest_ns;
+  while (collector_.store.unswept() != 0 && os::MonotonicNow_ns() < end) os::YieldThread();
 }
 
 void CollectorThread::ResetInChild() {

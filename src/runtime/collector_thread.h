@@ -40,6 +40,7 @@ class CollectorThread {
   static void Main(void* self);
   bool EnsureRunning();
   void Serve();
+  void AwaitSwept();
   void RequestPeriodic();
 
   collected::Collector& collector_;
