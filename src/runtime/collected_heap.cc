@@ -98,8 +98,8 @@ void CollectedHeap::Recycle(HeapThread& record) {
   recycled_ = &record;
 }
 
-// A record comes empty: new, or emptied before it was recycled. The collector sees it already, so what
-// the collector writes when marking begins is not written here.
+// A record comes empty: new, or emptied before it was recycled. The collector sees it already, so
+// what the collector writes when marking begins is not written here.
 HeapThread* CollectedHeap::AttachSlow() {
   ReleaseLost();
   HeapThread* record = NewRecord();
