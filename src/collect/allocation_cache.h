@@ -14,7 +14,7 @@
 // Threads.    The owner, and the collector while the owner is stopped outside of a section.
 // Cost.       TakeSlot: six instructions and a store.
 // Go.         mcache.go, malloc.go nextFreeFast, tiny allocator.
-// Tests.      tests/collect/allocator_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include <bit>

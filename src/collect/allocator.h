@@ -12,7 +12,7 @@
 //             inside a section. FinishLarge: outside of it, since clearing takes long.
 // Fails.      Null when no memory can be had.
 // Go.         malloc.go mallocgc.
-// Tests.      tests/collect/allocator_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include "collect/allocation_cache.h"

@@ -10,7 +10,7 @@
 // Threads.    Geometry is constant while the span lives. The links belong to the lock of the
 //             kind's lists; the specials to the specials' lock.
 // Go.         mheap.go mspan. Held spans keep their generation here: the holder sweeps like anyone.
-// Tests.      tests/collect/span_store_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,7 @@
 // Threads.    Any; giving a number takes a lock, reading none.
 // Fails.      0 when there is no memory for the table or 2^18 types are known.
 // Go.         type.go's descriptors are addresses; there are no numbers.
-// Tests.      tests/collect/layout_table_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include "base/annotations.h"

@@ -12,7 +12,7 @@
 // Threads.    Any. The lock is held for a few instructions, once in 250 entries.
 // Fails.      NewBatch: null when there is no memory; the caller then keeps what it has.
 // Go.         mgcwork.go (lock-free stacks), mgcmark_greenteagc.go spanSPMC (rings with stealing).
-// Tests.      tests/collect/mark_queue_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include "base/annotations.h"

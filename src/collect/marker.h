@@ -17,7 +17,7 @@
 //             share mark bits and queues. Words of the program are read while it writes them.
 // Fails.      Without memory for a batch the context works off what it has before it goes on.
 // Go.         mgcmark.go, mgcmark_greenteagc.go.
-// Tests.      tests/collect/marker_test.cc against a plain marker.
+// Tests.      Through the collector, against a plain graph: tests/collect/collector_test.cc.
 #pragma once
 
 #include "collect/layout_table.h"

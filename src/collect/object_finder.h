@@ -11,7 +11,7 @@
 //             caller keeps it alive.
 // Cost.       Three loads that depend on each other for one-page spans, six for others.
 // Go.         mbitmap.go findObject.
-// Tests.      tests/collect/object_finder_test.cc against a plain search.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include "collect/span_store.h"

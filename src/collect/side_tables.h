@@ -15,7 +15,7 @@
 // Threads.    Any. Cover takes a lock when a chunk is new. Entries are atomics.
 // Fails.      Init and Cover: false when the OS refuses.
 // Go.         malloc.go heapArena, mgcmark_greenteagc.go's inline bits (there at the page's end).
-// Tests.      tests/collect/side_tables_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include "base/annotations.h"

@@ -9,7 +9,7 @@
 //             its pages in the record.
 // Go.         mheap.go spanClass (class * 2 + noscan). The third domain is ours: it takes the place
 //             of headers in front of objects.
-// Tests.      tests/collect/span_kind_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include <array>

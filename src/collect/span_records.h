@@ -11,7 +11,7 @@
 // Threads.    Any.
 // Fails.      Null when the OS refuses.
 // Go.         mfixalloc.go, mheap.go allspans.
-// Tests.      tests/collect/span_store_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include "base/annotations.h"

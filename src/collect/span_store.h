@@ -7,13 +7,13 @@
 //             by joining lists. Whoever wins the compare-exchange of a span's generation sweeps it:
 //             a thread that needs a slot of that kind, the background, a large request.
 //             Sweeping makes the mark bits the allocated bits. A held span is swept where it is;
-//             its holder's claimed words were marked when marking began (word_cache.h).
+//             its holder's claimed words were marked when marking began (allocation_cache.h).
 // Invariants. As of collected_span.h. Allocated bits past the last slot are set for ever.
 //             Marked implies allocated.
 // Threads.    Any, inside a section. BeginSweep: the world is stopped.
 // Fails.      Null when no memory can be had.
 // Go.         mcentral.go, mgcsweep.go, mspanset.go (there lock-free sets; here a short lock).
-// Tests.      tests/collect/span_store_test.cc.
+// Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
 #include "base/annotations.h"

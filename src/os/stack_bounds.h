@@ -8,7 +8,7 @@
 //          not the first one of its parent.
 // Cost.    A microsecond; for the first thread, a walk through /proc/self/maps.
 // Threads. Any; allocates (libc does), so outside of core sections. errno is preserved.
-// Tests.   tests/os/stack_bounds_test.cc.
+// Tests.   Where they are used: tests/mutators/hiding_places_test.cc.
 #pragma once
 
 #include "base/units.h"

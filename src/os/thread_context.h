@@ -10,7 +10,7 @@
 //          by a few lines of assembly. (Not by setjmp: glibc scrambles some of them.)
 // Threads. Async-signal-safe. A context may be read by other threads while its thread waits in the
 //          handler.
-// Tests.   tests/os/thread_context_test.cc.
+// Tests.   Where it is used: tests/mutators/store_sequence_test.cc, hiding_places_test.cc.
 #pragma once
 
 #include <cstddef>

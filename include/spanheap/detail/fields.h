@@ -12,7 +12,7 @@
 //         struct is not taken apart. A struct with an anonymous union in it is an error that the
 //         compiler words itself.
 // Cost.   Compile time only.
-// Tests.  tests/faces/native/fields_test.cc.
+// Tests.  tests/faces/native/layout_test.cc.
 #ifndef SPANHEAP_DETAIL_FIELDS_H
 #define SPANHEAP_DETAIL_FIELDS_H
 
