@@ -30,19 +30,24 @@ struct Heap {
   CoreGate gate;
   std::array<ThreadState, kThreads> threads;
   Guarded guarded;
+  Atomic<int> comers;  // threads that have visited once
   Atomic<bool> stop;
   Atomic<uint64_t> faults;
 };
 
-void VisitUntilStopped(Heap& heap, size_t self) {
+void VisitOnce(Heap& heap, size_t self) {
   ThreadState& state = heap.threads[self];
-  while (!heap.stop.LoadAcquire()) {
-    const CoreSection outer(heap.gate, state);
-    if (heap.guarded.is_closers) heap.faults.FetchAdd(1);
-    const CoreSection inner(heap.gate, state);
-    ++heap.guarded.visits[self];
-    if (heap.guarded.is_closers) heap.faults.FetchAdd(1);
-  }
+  const CoreSection outer(heap.gate, state);
+  if (heap.guarded.is_closers) heap.faults.FetchAdd(1);
+  const CoreSection inner(heap.gate, state);
+  ++heap.guarded.visits[self];
+  if (heap.guarded.is_closers) heap.faults.FetchAdd(1);
+}
+
+void VisitUntilStopped(Heap& heap, size_t self) {
+  VisitOnce(heap, self);
+  heap.comers.FetchAdd(1);
+  while (!heap.stop.LoadAcquire()) VisitOnce(heap, self);
 }
 
 uint64_t SumOfVisits(const Guarded& guarded) {
@@ -69,11 +74,12 @@ TEST(CoreSectionTest, NobodyIsInsideWhileTheGateIsClosed) {
   for (size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&heap, i] { VisitUntilStopped(heap, i); });
   }
+  while (heap.comers.LoadAcquire() != kThreads) os::YieldThread();
   for (int i = 0; i < 300; ++i) CloseOnce(heap);
   heap.stop.StoreRelease(true);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(heap.faults.LoadAcquire(), 0U);
-  EXPECT_GT(SumOfVisits(heap.guarded), 0U);
+  for (const uint64_t visits : heap.guarded.visits) EXPECT_GT(visits, 0U);
   for (const ThreadState& state : heap.threads) EXPECT_EQ(state.section_depth.LoadAcquire(), 0U);
 }
 
