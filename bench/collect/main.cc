@@ -2,7 +2,7 @@
 //
 // How fast the collector marks: graphs of several shapes, beside what the machine's memory can do.
 //
-// usage: spanheap-bench-collect [--json] [MIB] [CYCLES] [SHAPE]     prints a row for each measurement
+// usage: spanheap-bench-collect [--json] [MIB] [CYCLES] [SHAPE]     prints a row for each figure
 //
 // Idea.   A graph is made while nothing is collected, and then marked again and again by hand while
 //         the program waits. A mark's rate is the bytes of the objects that were scanned over the

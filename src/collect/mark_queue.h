@@ -17,6 +17,7 @@
 
 #include "base/annotations.h"
 #include "base/atomic.h"
+#include "collect/scan_kernel.h"
 #include "spans/metadata_arena.h"
 #include "sync/mutex.h"
 
@@ -36,7 +37,12 @@ static_assert(sizeof(WorkBatch) == 2048);
 class MarkQueue {
  public:
   constexpr MarkQueue() = default;
-  void Init(MetadataArena& metadata) { metadata_ = &metadata; }
+  void Init(MetadataArena& metadata) {
+    metadata_ = &metadata;
+    processor_ = AskProcessor();
+  }
+  // What the markers' kernels may use.
+  ProcessorHas processor() const { return processor_; }
 
   WorkBatch* NewBatch() EXCLUDES(mutex_);
   void FreeBatch(WorkBatch* batch) EXCLUDES(mutex_);
@@ -53,7 +59,8 @@ class MarkQueue {
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
-  MetadataArena* metadata_ = nullptr;  // const after Init
+  MetadataArena* metadata_ = nullptr;  // const after Init, as is what follows
+  ProcessorHas processor_;
   Mutex mutex_{LockRank::kSpanRecords};
   WorkBatch* objects_ GUARDED_BY(mutex_) = nullptr;
   WorkBatch* spans_ GUARDED_BY(mutex_) = nullptr;  // oldest first

@@ -24,43 +24,54 @@ uint64_t PointerBitsOf(const Atomic<uint64_t>* page, unsigned first, unsigned wo
   return bits & LowBits(words);
 }
 
+// Of the `wanted` objects those that nobody has scanned yet. Two contexts at once may overlook each
+// other, and both scan an object; that is rarer than an atomic exchange is dear.
+uint64_t NoteTaken(Atomic<uint64_t>& scanned, uint64_t wanted) {
+  // Relaxed: a hint; no object depends on it.
+  const uint64_t before = scanned.LoadRelaxed();
+  scanned.StoreRelaxed(before | wanted);
+  return wanted & ~before;
+}
+
 }  // namespace
 
 // ---- finding and marking
 
-void Marker::Shade(uintptr_t word) {
-  if (const ObjectRef object = finder_.Find(word)) MarkFound(object);
+// The word goes into the window, and what has been there longest is marked.
+SPANHEAP_ALWAYS_INLINE void Marker::Notice(uintptr_t word) {
+  const uint32_t page = finder_.PageOf(word);
+  if (page == 0) return;
+  __builtin_prefetch(store_.tables().marks(page));
+  __builtin_prefetch(store_.tables().allocated_line(page));
+  if (newest_ - oldest_ == kWindow) MarkNow(window_[oldest_++ % kWindow]);
+  window_[newest_++ % kWindow] = word;
+}
+
+void Marker::Shade(uintptr_t word) { Notice(word); }
+
+// Looks at all that waits; false: nothing did.
+bool Marker::MarkWindow() {
+  if (oldest_ == newest_) return false;
+  while (oldest_ != newest_) MarkNow(window_[oldest_++ % kWindow]);
+  return true;
 }
 
 SPANHEAP_NO_SANITIZE void Marker::ShadeRange(uintptr_t low, uintptr_t high) {
-  for (uintptr_t at = RoundUp(low, 8); at + 8 <= high; at += 8) Shade(LoadWord(at));
-}
-
-void Marker::MarkFound(ObjectRef object) {
-  Atomic<uint64_t>& word = store_.tables().marks(object.page)[object.slot / 64];
-  // Relaxed: a stale 0 costs an atomic more.
-  if ((word.LoadRelaxed() & object.bit()) != 0) return;
-  const uint64_t before = word.raw().fetch_or(object.bit(), std::memory_order_seq_cst);
-  if ((before & object.bit()) != 0) return;
-  const SpanKind& shape = object.shape();
-  ++counts_.marked_objects;
-  if (shape.domain == Domain::kBits) {
-    counts_.marked_bytes += shape.block_bytes;
-    QueueSpan(object);
-    return;
-  }
-  counts_.marked_bytes +=
-      IsLargeKind(object.kind) ? BytesOf(finder_.SpanOf(object).pages).value : shape.block_bytes;
-  if (shape.domain == Domain::kTyped) QueueObject(finder_.BaseOf(object).value);
+  for (uintptr_t at = RoundUp(low, 8); at + 8 <= high; at += 8) Notice(LoadWord(at));
 }
 
 // True if the page is this context's to queue. A mark set before an owner byte other than 0 is seen
-// is seen by the scanner, who sets the byte to 0 before it looks: all four accesses are sequential.
+// is seen by the scanner, who sets the byte to 0 before it looks: mark, look, exchange and scan are
+// sequential. The store may write over a "more" that somebody has put there meanwhile: then the
+// page is queued more than once, who comes second finds 0, and looks at all marks.
 bool Marker::TakeOwnership(uint32_t page) {
   Atomic<uint8_t>& owner = store_.tables().owner_of(page);
   const uint8_t seen = owner.LoadSequential();
   if ((seen & kMany) != 0) return false;
-  if (seen == 0 && owner.raw().fetch_or(kOne, std::memory_order_seq_cst) == 0) return true;
+  if (seen == 0) {
+    owner.StoreRelaxed(kOne);  // relaxed: who takes the entry sees it with the entry
+    return true;
+  }
   return owner.raw().fetch_or(kMany, std::memory_order_seq_cst) == 0;
 }
 
@@ -83,6 +94,29 @@ void Marker::QueueObject(uintptr_t at) {
   objects_->entries[objects_->count++] = at;
 }
 
+SPANHEAP_ALWAYS_INLINE void Marker::MarkFound(ObjectRef object) {
+  Atomic<uint64_t>& word = store_.tables().marks(object.page)[object.slot / 64];
+  // Relaxed: a stale 0 costs an atomic more. What is marked is allocated.
+  if ((word.LoadRelaxed() & object.bit()) != 0 || !finder_.IsAllocated(object)) return;
+  const uint64_t before = word.raw().fetch_or(object.bit(), std::memory_order_seq_cst);
+  if ((before & object.bit()) != 0) return;
+  const SpanKind& shape = object.shape();
+  ++counts_.marked_objects;
+  if (shape.domain == Domain::kBits) {
+    counts_.marked_bytes += shape.block_bytes;
+    QueueSpan(object);
+    return;
+  }
+  counts_.marked_bytes +=
+      IsLargeKind(object.kind) ? BytesOf(finder_.SpanOf(object).pages).value : shape.block_bytes;
+  if (shape.domain == Domain::kTyped) QueueObject(finder_.BaseOf(object).value);
+}
+
+void Marker::MarkNow(uintptr_t word) {
+  const ObjectRef object = finder_.Locate(word, finder_.PageOf(word));
+  if (object) MarkFound(object);
+}
+
 // ---- passing on
 
 // The older half of the ring.
@@ -94,6 +128,7 @@ void Marker::SpillRing() {
 }
 
 void Marker::PassOn() {
+  MarkWindow();
   if (tail_ != head_) {
     WorkBatch* batch = queue_.NewBatch();
     SPANHEAP_CHECK(batch != nullptr && "memory for grey spans");
@@ -140,7 +175,7 @@ void Marker::Share() {
 }
 
 bool Marker::is_empty() const {
-  return head_ == tail_ && (objects_ == nullptr || objects_->is_empty()) &&
+  return oldest_ == newest_ && head_ == tail_ && (objects_ == nullptr || objects_->is_empty()) &&
          (spare_ == nullptr || spare_->is_empty());
 }
 
@@ -172,8 +207,11 @@ bool Marker::TakeOne() {
     ScanQueued(at);
     return true;
   }
+  if (head_ == tail_ && MarkWindow()) return true;
   if (head_ == tail_) RefillRing();
   if (head_ == tail_) return false;
+  if (tail_ - head_ > kBitsAhead) PrepareBits(ring_[(head_ + kBitsAhead) % kRing]);
+  if (tail_ - head_ > kObjectsAhead) PrepareObjects(ring_[(head_ + kObjectsAhead) % kRing]);
   ScanSpan(ring_[head_++ % kRing]);
   return true;
 }
@@ -202,6 +240,30 @@ void Marker::RefillRing() {
 
 // ---- scanning
 
+void Marker::PrepareBits(uintptr_t entry) const {
+  const auto page = static_cast<uint32_t>(entry >> 16);
+  const SideTables& tables = store_.tables();
+  __builtin_prefetch(tables.marks(page));
+  __builtin_prefetch(tables.scanned(page));
+  __builtin_prefetch(tables.pointers(page));
+  __builtin_prefetch(tables.pointers(page) + kCacheLine / 8);
+}
+
+// Each marked object's first line.
+void Marker::PrepareObjects(uintptr_t entry) const {
+  const auto page = static_cast<uint32_t>(entry >> 16);
+  const SideTables& tables = store_.tables();
+  // Relaxed from here on: hints.
+  const SpanKind& shape = kSpanKinds[tables.kind_of(page).LoadRelaxed()];
+  const char* at = PointerTo<char>(store_.pages().AddressOf(PageIndex(page)));
+  for (unsigned w = 0; w < shape.words; ++w, at += size_t{64} * shape.block_bytes) {
+    uint64_t todo = tables.marks(page)[w].LoadRelaxed() & ~tables.scanned(page)[w].LoadRelaxed();
+    for (; todo != 0; todo &= todo - 1) {
+      __builtin_prefetch(at + static_cast<size_t>(std::countr_zero(todo)) * shape.block_bytes);
+    }
+  }
+}
+
 void Marker::ScanSpan(uintptr_t entry) {
   const auto page = static_cast<uint32_t>(entry >> 16);
   const SideTables& tables = store_.tables();
@@ -211,25 +273,50 @@ void Marker::ScanSpan(uintptr_t entry) {
     ++counts_.single_spans;
     const auto slot = static_cast<uint32_t>(entry & 0xffff);
     const uint64_t bit = uint64_t{1} << (slot % 64);
-    Atomic<uint64_t>& scanned = tables.scanned(page)[slot / 64];
-    if ((scanned.FetchOr(bit) & bit) == 0) ScanOne(page, slot, shape);
+    if (NoteTaken(tables.scanned(page)[slot / 64], bit) != 0) ScanOne(page, slot, shape);
     return;
   }
   ++counts_.dense_spans;
   ScanMarked(page, shape);
 }
 
+// Takes all marks that nobody has taken, and then the page's objects one by one or by a kernel.
 void Marker::ScanMarked(uint32_t page, const SpanKind& shape) {
   const Atomic<uint64_t>* marks = store_.tables().marks(page);
   Atomic<uint64_t>* scanned = store_.tables().scanned(page);
+  uint64_t objects[MarkBlock::kScanned + 1] = {};
+  unsigned count = 0;
   for (unsigned w = 0; w < shape.words; ++w) {
-    const uint64_t seen = marks[w].LoadSequential();
-    uint64_t todo = seen & ~scanned[w].LoadAcquire();
+    const uint64_t todo = marks[w].LoadSequential() & ~scanned[w].LoadRelaxed();  // as below
     if (todo == 0) continue;
-    todo &= ~scanned[w].FetchOr(todo);
-    for (; todo != 0; todo &= todo - 1) {
+    objects[w] = NoteTaken(scanned[w], todo);
+    count += static_cast<unsigned>(std::popcount(objects[w]));
+  }
+  if (const ScanKernel kernel = KernelFor(processor_, count, shape.slots)) {
+    ScanDense(page, shape, objects, kernel);
+    NoteScanned(uint64_t{count} * shape.block_bytes);
+    return;
+  }
+  for (unsigned w = 0; w < shape.words; ++w) {
+    for (uint64_t todo = objects[w]; todo != 0; todo &= todo - 1) {
       ScanOne(page, w * 64 + static_cast<uint32_t>(std::countr_zero(todo)), shape);
     }
+  }
+}
+
+void Marker::ScanDense(uint32_t page, const SpanKind& shape, const uint64_t* objects,
+                       ScanKernel kernel) {
+  uint64_t pointers[sizeof(PointerBlock) / 8];
+  const Atomic<uint64_t>* bits = store_.tables().pointers(page);
+  // Relaxed: as for one object; bits of slots that are not scanned do not matter.
+  for (unsigned w = 0; w < sizeof(PointerBlock) / 8; ++w) pointers[w] = bits[w].LoadRelaxed();
+  const auto start = store_.pages().AddressOf(PageIndex(page)).value;
+  const PageToScan what{objects, pointers, reinterpret_cast<const uintptr_t*>(start),
+                        shape.block_bytes / 8};
+  uintptr_t found[kMaxWords + kSlack];
+  for (unsigned quarter = 0; quarter < kQuarters; ++quarter) {
+    const unsigned count = kernel(what, quarter, found);
+    for (unsigned i = 0; i < count; ++i) Notice(found[i]);
   }
 }
 
@@ -238,12 +325,9 @@ SPANHEAP_NO_SANITIZE void Marker::ScanOne(uint32_t page, uint32_t slot, const Sp
   const uintptr_t start = store_.pages().AddressOf(PageIndex(page)).value;
   const uintptr_t base = start + uintptr_t{slot} * shape.block_bytes;
   uint64_t bits = PointerBitsOf(store_.tables().pointers(page), slot * words, words);
-  counts_.scanned_bytes += shape.block_bytes;
-  drained_ += shape.block_bytes;
+  NoteScanned(shape.block_bytes);
   for (; bits != 0; bits &= bits - 1) {
-    const uintptr_t word =
-        LoadWord(base + uintptr_t{8} * static_cast<unsigned>(std::countr_zero(bits)));
-    if (word != 0) Shade(word);
+    Notice(LoadWord(base + uintptr_t{8} * static_cast<unsigned>(std::countr_zero(bits))));
   }
 }
 
@@ -257,8 +341,7 @@ void Marker::ScanQueued(uintptr_t at) {
   if (at == base) {
     for (uintptr_t next = slice_end; next < end; next += kSlice) QueueObject(next);
   }
-  counts_.scanned_bytes += slice_end - at;
-  drained_ += slice_end - at;
+  NoteScanned(slice_end - at);
   ScanTyped(object, at, slice_end);
 }
 
@@ -294,9 +377,7 @@ SPANHEAP_NO_SANITIZE void Marker::ScanPrecise(const sh_layout& layout, uintptr_t
     uint64_t bits =
         layout.pointer_bits[word / 64] >> (word % 64) & LowBits(static_cast<unsigned>(run));
     for (; bits != 0; bits &= bits - 1) {
-      const uintptr_t value =
-          LoadWord(at + uintptr_t{8} * static_cast<unsigned>(std::countr_zero(bits)));
-      if (value != 0) Shade(value);
+      Notice(LoadWord(at + uintptr_t{8} * static_cast<unsigned>(std::countr_zero(bits))));
     }
     at += 8 * run;
     word = word + run == words ? 0 : word + run;

@@ -9,10 +9,14 @@
 //             scanner sets it to 0 first and then looks at the marks, so no mark is overlooked:
 //             either it is seen, or its marker finds 0 and queues the page again. Objects with
 //             type numbers and large ones go through a stack, large ones in slices.
-// Picture.    word -> ObjectFinder -> mark bit -> without pointers: done
+//             What is found is looked at a little later: a line of mark bits that is asked for in
+//             advance comes while others are worked on. Of a page with many objects to scan a
+//             kernel picks the pointers (scan_kernel.h).
+// Picture.    word -> window -> ObjectFinder -> mark bit -> without pointers: done
 //                                             -> page of bits: owner byte -> ring of spans
 //                                             -> type number: stack of objects
-// Invariants. Marked before queued. scanned is a subset of marked.
+// Invariants. Marked before queued. scanned is a subset of marked, and a hint: an object that was
+//             scanned may be so again, one that was not always will be.
 // Threads.    A context belongs to one thread at a time and is empty when nobody uses it. Contexts
 //             share mark bits and queues. Words of the program are read while it writes them.
 // Fails.      Without memory for a batch the context works off what it has before it goes on.
@@ -37,7 +41,11 @@ struct MarkCounts {
 class Marker {
  public:
   Marker(SpanStore& store, LayoutTable& layouts, MarkQueue& queue)
-      : finder_(store), store_(store), layouts_(layouts), queue_(queue) {}
+      : finder_(store),
+        store_(store),
+        layouts_(layouts),
+        queue_(queue),
+        processor_(queue.processor()) {}
   Marker(const Marker&) = delete;
   Marker& operator=(const Marker&) = delete;
 
@@ -64,13 +72,22 @@ class Marker {
  private:
   static constexpr uint32_t kRing = 256;
   static constexpr size_t kSlice = 128 << 10;
+  // Words looked at that much later. More: slow memory is hidden better, until its requests are too
+  // many at a time. Measured: 8 to 32 are equal.
+  static constexpr uint32_t kWindow = 16;
+  // So many spans ahead of a span's turn its bits are asked for, and its marked objects.
+  static constexpr uint32_t kBitsAhead = 8;
+  static constexpr uint32_t kObjectsAhead = 2;
   static constexpr uint8_t kOne = 1;  // owner byte: one object was marked
   static constexpr uint8_t kMany = 2;
 
   // An entry of the ring: page << 16 | slot of the object that was marked first.
   static uintptr_t EntryOf(ObjectRef object) { return uintptr_t{object.page} << 16 | object.slot; }
 
-  void MarkFound(ObjectRef object);
+  SPANHEAP_ALWAYS_INLINE void Notice(uintptr_t word);
+  void MarkNow(uintptr_t word);
+  SPANHEAP_ALWAYS_INLINE void MarkFound(ObjectRef object);
+  bool MarkWindow();
   bool TakeOwnership(uint32_t page);
   void QueueSpan(ObjectRef object);
   void QueueObject(uintptr_t at);
@@ -78,9 +95,16 @@ class Marker {
   bool TakeObject(uintptr_t& at);
   void RefillRing();
   void SpillRing();
+  void PrepareBits(uintptr_t entry) const;
+  void PrepareObjects(uintptr_t entry) const;
   void ScanSpan(uintptr_t entry);
   void ScanOne(uint32_t page, uint32_t slot, const SpanKind& shape);
   void ScanMarked(uint32_t page, const SpanKind& shape);
+  void ScanDense(uint32_t page, const SpanKind& shape, const uint64_t* objects, ScanKernel kernel);
+  void NoteScanned(uint64_t bytes) {
+    counts_.scanned_bytes += bytes;
+    drained_ += bytes;
+  }
   void ScanQueued(uintptr_t at);
   void ScanTyped(ObjectRef object, uintptr_t from, uintptr_t to);
   void ScanPrecise(const sh_layout& layout, uintptr_t base, uintptr_t from, uintptr_t to);
@@ -89,12 +113,16 @@ class Marker {
   SpanStore& store_;
   LayoutTable& layouts_;
   MarkQueue& queue_;
+  const ProcessorHas processor_;
   WorkBatch* objects_ = nullptr;  // pushed to and popped from
   WorkBatch* spare_ = nullptr;    // full or empty: one batch of hysteresis
   uint32_t head_ = 0;             // of the ring: the oldest entry
   uint32_t tail_ = 0;
   uint64_t drained_ = 0;  // bytes scanned, for budgets
   MarkCounts counts_;
+  uint32_t oldest_ = 0;  // of the window: entries [oldest_, newest_)
+  uint32_t newest_ = 0;
+  uintptr_t window_[kWindow] = {};
   uintptr_t ring_[kRing] = {};
 };
 

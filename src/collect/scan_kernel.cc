@@ -11,8 +11,7 @@
 namespace spanheap::collected {
 namespace {
 
-constexpr unsigned kPageWords = 1024;
-constexpr unsigned kMaskWords = kPageWords / 64;
+constexpr unsigned kMaskWords = kMaxWords / 64;  // of a quarter
 
 // Bits 0, step, 2 * step, ...
 uint64_t Multiples(unsigned step) {
@@ -66,9 +65,9 @@ bool SystemSaves(uint32_t wanted) {
 
 }  // namespace
 
-SPANHEAP_NO_SANITIZE unsigned ScanPlain(const PageToScan& page, uintptr_t* out) {
+SPANHEAP_NO_SANITIZE unsigned ScanPlain(const PageToScan& page, unsigned quarter, uintptr_t* out) {
   unsigned count = 0;
-  for (unsigned word = 0; word < kPageWords; ++word) {
+  for (unsigned word = quarter * kMaxWords; word < (quarter + 1) * kMaxWords; ++word) {
     const unsigned slot = word / page.block_words;
     if ((page.objects[slot / 64] >> (slot % 64) & 1) == 0) continue;
     if ((page.pointers[word / 64] >> (word % 64) & 1) == 0) continue;
@@ -79,10 +78,11 @@ SPANHEAP_NO_SANITIZE unsigned ScanPlain(const PageToScan& page, uintptr_t* out) 
 }
 
 __attribute__((target("bmi2"))) SPANHEAP_NO_SANITIZE unsigned ScanBmi2(const PageToScan& page,
+                                                                       unsigned quarter,
                                                                        uintptr_t* out) {
   const Expander expander(page);
   unsigned count = 0;
-  for (unsigned index = 0; index < kMaskWords; ++index) {
+  for (unsigned index = quarter * kMaskWords; index < (quarter + 1) * kMaskWords; ++index) {
     for (uint64_t todo = expander.Select(index); todo != 0; todo &= todo - 1) {
       const unsigned word = index * 64 + static_cast<unsigned>(std::countr_zero(todo));
       const uintptr_t value = __atomic_load_n(page.words + word, __ATOMIC_RELAXED);
@@ -95,10 +95,10 @@ __attribute__((target("bmi2"))) SPANHEAP_NO_SANITIZE unsigned ScanBmi2(const Pag
 
 // Packed in a register and then stored whole: packing stores are slow on some processors.
 __attribute__((target("avx512f,avx512vl,bmi2,popcnt"))) SPANHEAP_NO_SANITIZE unsigned ScanAvx512(
-    const PageToScan& page, uintptr_t* out) {
+    const PageToScan& page, unsigned quarter, uintptr_t* out) {
   const Expander expander(page);
   unsigned count = 0;
-  for (unsigned index = 0; index < kMaskWords; ++index) {
+  for (unsigned index = quarter * kMaskWords; index < (quarter + 1) * kMaskWords; ++index) {
     uint64_t todo = expander.Select(index);
     for (unsigned at = index * 64; todo != 0; todo >>= 8, at += 8) {
       const auto wanted = static_cast<__mmask8>(todo);

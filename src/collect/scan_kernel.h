@@ -7,11 +7,11 @@
 //             does so bit by bit and says what the others must do. With BMI2 a whole word of bits
 //             is widened by a deposit and a multiplication: deposited starts lie a block apart, so
 //             their products with a block of ones cannot meet. With AVX-512 eight words are taken
-//             at a time, and the test for zero is part of the mask that packs them.
+//             at a time, and the test for zero is part of the mask that packs them. A page is
+//             scanned in quarters, so that what is written fits on small stacks.
 // Invariants. All kernels write the same words. At most kMaxWords, and kSlack behind them is
 //             scribbled on.
 // Threads.    Any; words of the program are read while it writes them.
-// Use.        None yet: the marker takes objects one by one.
 // Go.         internal/runtime/gc/scan. Its expanders are generated per class; ours is one.
 // Tests.      tests/collect/scan_kernel_test.cc: each kernel against the plain one, at random.
 #pragma once
@@ -27,15 +27,16 @@ struct PageToScan {
   unsigned block_words;      // 2 to 64
 };
 
-inline constexpr unsigned kMaxWords = 1024;
+inline constexpr unsigned kQuarters = 4;
+inline constexpr unsigned kMaxWords = 256;  // of a quarter
 inline constexpr unsigned kSlack = 8;
 
 // Returns how many words it has written to `out`, which has room for kMaxWords + kSlack.
-using ScanKernel = unsigned (*)(const PageToScan& page, uintptr_t* out);
+using ScanKernel = unsigned (*)(const PageToScan& page, unsigned quarter, uintptr_t* out);
 
-unsigned ScanPlain(const PageToScan& page, uintptr_t* out);
-unsigned ScanBmi2(const PageToScan& page, uintptr_t* out);
-unsigned ScanAvx512(const PageToScan& page, uintptr_t* out);
+unsigned ScanPlain(const PageToScan& page, unsigned quarter, uintptr_t* out);
+unsigned ScanBmi2(const PageToScan& page, unsigned quarter, uintptr_t* out);
+unsigned ScanAvx512(const PageToScan& page, unsigned quarter, uintptr_t* out);
 
 struct ProcessorHas {
   bool bmi2 = false;    // and deposits in hardware that is fast at it

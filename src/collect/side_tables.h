@@ -68,6 +68,8 @@ class SideTables {
   Atomic<uint64_t>* allocated(uint32_t page, const SpanKind& kind) const {
     return kind.words > 8 ? pointers_[page].words : allocated_[page].words;
   }
+  // Where they stand unless the page's slots are of 8 bytes: to be asked for in advance.
+  const void* allocated_line(uint32_t page) const { return &allocated_[page]; }
   Atomic<uint64_t>* pointers(uint32_t page) const { return pointers_[page].words; }
 
   size_t page_capacity() const { return pages_; }

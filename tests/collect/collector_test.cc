@@ -56,6 +56,28 @@ TEST(CollectorTest, MemoryOfDeadObjectsIsUsedAgainAndReadsAsZero) {
   EXPECT_LE(most, 2U * 5000 * 64);
 }
 
+// Parents fill their pages, and each alone holds a child: pages are scanned by kernels if all
+// parents are roots, and one by one if few are.
+TEST(CollectorTest, FullPagesAreScannedAsWellAsSparseOnes) {
+  constexpr size_t kParents = 600;
+  constexpr uint64_t kLastOf[] = {0x2, 0x4, 0x80, 0x8000, uint64_t{1} << 63};
+  for (const uint64_t& bits : kLastOf) {
+    const auto last = static_cast<size_t>(std::countr_zero(bits));
+    for (const size_t step : {size_t{1}, size_t{50}}) {
+      ModelWorld world;
+      sh_layout parent = PreciseLayout(last + 1, &bits);
+      sh_layout child = PlainLayout(24);
+      for (size_t i = 0; i < kParents; ++i) {
+        auto** at = static_cast<void**>(world.New(parent));
+        at[last] = world.New(child);
+        if (i % step == 0) world.roots.push_back(at);
+      }
+      world.Collect();
+      EXPECT_EQ(world.AllocatedSlots(), 2 * world.roots.size()) << last << " " << step;
+    }
+  }
+}
+
 // Every shape there is: sizes across all classes, with and without pointers, one and many elements,
 // conservative ones, large ones.
 class RandomGraph {

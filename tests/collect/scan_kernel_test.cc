@@ -25,10 +25,14 @@ class RandomPage {
   }
 
   std::vector<uintptr_t> ScanWith(ScanKernel kernel) const {
-    std::vector<uintptr_t> out(kMaxWords + kSlack);
-    out.resize(
-        kernel({objects_.data(), pointers_.data(), words_.data(), block_words_}, out.data()));
-    return out;
+    const PageToScan page{objects_.data(), pointers_.data(), words_.data(), block_words_};
+    std::vector<uintptr_t> all;
+    for (unsigned quarter = 0; quarter < kQuarters; ++quarter) {
+      std::array<uintptr_t, kMaxWords + kSlack> out{};
+      const unsigned count = kernel(page, quarter, out.data());
+      all.insert(all.end(), out.begin(), out.begin() + count);
+    }
+    return all;
   }
 
  private:
@@ -57,7 +61,7 @@ TEST(ScanKernel, PlainTakesPointersOfMarkedObjectsThatAreNotNull) {
   std::array<uintptr_t, kMaxWords + kSlack> out{};
   // Objects of 3 words: words 0-2 and 6-8. Pointers: 0, 1, 3, 4, 6, 7, 9, 10.
   pointers[0] = 0b11011011011;
-  EXPECT_EQ(ScanPlain({objects.data(), pointers.data(), words.data(), 3}, out.data()), 3u);
+  EXPECT_EQ(ScanPlain({objects.data(), pointers.data(), words.data(), 3}, 0, out.data()), 3u);
   EXPECT_EQ(out[0], 100u);
   EXPECT_EQ(out[1], 106u);
   EXPECT_EQ(out[2], 107u);
