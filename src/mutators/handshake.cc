@@ -28,6 +28,15 @@ void SleepWhile(const Mutator& self, MutatorState held) {
   }
 }
 
+// By a thread that is answering. Somebody asks: it is now `held`, and counted; true. Nobody does
+// any more: it is back in state `otherwise`.
+bool AnswerAs(Mutator& self, MutatorState held, MutatorState otherwise) {
+  Handshake* const asker = self.request.LoadSequential();
+  self.state.StoreSequential(asker != nullptr ? held : otherwise);
+  if (asker != nullptr) asker->CountDown();
+  return asker != nullptr;
+}
+
 }  // namespace
 
 void Handshake::Reserve(Mutator& target) {
@@ -115,17 +124,19 @@ void Handshake::WakeReleased() {
   os::FutexWakeAll(releases);
 }
 
+// The request is read again once the state says "answering": until then a signal may come in
+// between and answer what was read before, whose asker is then gone. From then on the asker needs
+// this thread, and a signal finds that the thread is about to look.
 void StopHere(Mutator& self, void* context, uintptr_t stack_pointer) {
-  for (;;) {
-    Handshake* const asker = self.request.LoadSequential();
+  while (self.request.LoadSequential() != nullptr) {
     MutatorState expected = MutatorState::kRunning;
-    if (asker == nullptr || self.state.LoadAcquire() != expected) return;
+    if (!self.state.CompareExchangeStrong(expected, MutatorState::kAnswering)) return;
     self.context = context;
     self.stack_pointer = stack_pointer;
     self.frames.count = 0;
-    if (!self.state.CompareExchangeStrong(expected, MutatorState::kStopped)) return;
-    asker->CountDown();
-    SleepWhile(self, MutatorState::kStopped);
+    if (AnswerAs(self, MutatorState::kStopped, MutatorState::kRunning)) {
+      SleepWhile(self, MutatorState::kStopped);
+    }
   }
 }
 
@@ -147,6 +158,15 @@ SPANHEAP_NO_SANITIZE void SaveFrames(void* argument, uintptr_t stack_pointer) {
   for (uint32_t i = 0; i < frames.count; ++i) frames.words[i] = from[i];
 }
 
+// A request that was made before "parked" could be seen: its signal would come too late.
+void ClaimOneself(Mutator& self) {
+  while (self.request.LoadSequential() != nullptr) {
+    MutatorState expected = MutatorState::kParked;
+    if (!self.state.CompareExchangeStrong(expected, MutatorState::kAnswering)) return;
+    if (AnswerAs(self, MutatorState::kHeld, MutatorState::kParked)) return;
+  }
+}
+
 }  // namespace
 
 void SaveFramesBelow(const void* frame, SavedFrames& out) {
@@ -162,11 +182,7 @@ void Park(Mutator& self, const void* frame) {
   self.context = nullptr;
   self.stack_pointer = reinterpret_cast<uintptr_t>(frame);
   self.state.StoreSequential(MutatorState::kParked);
-  Handshake* const asker = self.request.LoadSequential();
-  MutatorState expected = MutatorState::kParked;
-  if (asker != nullptr && self.state.CompareExchangeStrong(expected, MutatorState::kHeld)) {
-    asker->CountDown();
-  }
+  ClaimOneself(self);
   StopDelay::End();
 }
 

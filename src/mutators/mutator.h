@@ -8,7 +8,7 @@
 // Idea.       A thread that runs is stopped by a signal and waits in the handler. A thread that is
 //             parked touches nothing of the collected heap; it has written down where its stack
 //             begins, and may be held without being disturbed: it only finds itself unable to
-//             unpark until it is released.
+//             unpark until it is released. Who makes itself stopped or held passes "answering".
 // Invariants. At most one other thread holds a mutator at a time (`hold`). While it is held, its
 //             stack, registers and buffers are as the holder sees them: words() is exact.
 //             Records are recycled, never freed: a late signal finds one.
@@ -29,7 +29,14 @@ namespace spanheap {
 class Handshake;
 class MutatorRegistry;
 
-enum class MutatorState : uint32_t { kDetached, kRunning, kParked, kHeld, kStopped };
+enum class MutatorState : uint32_t {
+  kDetached,
+  kRunning,
+  kParked,
+  kAnswering,  // for a moment: the thread itself looks who asks, on its way to held or stopped
+  kHeld,
+  kStopped
+};
 
 struct alignas(kCacheLine) Mutator {
   Atomic<MutatorState> state;

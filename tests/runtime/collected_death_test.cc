@@ -16,7 +16,6 @@ constexpr uint64_t kTwoWords = 3;
 std::atomic<int> destroyed{0};
 std::atomic<int> finalized{0};
 std::atomic<int> cleaned{0};
-std::atomic<void*> revived{nullptr};
 
 sh_layout plain = {16, SH_SCAN_PRECISE, 0, &kTwoWords, nullptr, nullptr, "plain", 0};
 sh_layout with_destructor = {16,
