@@ -6,10 +6,13 @@ include(GoogleTest)
 find_package(GTest REQUIRED)
 find_package(Threads REQUIRED)
 
+add_custom_target(unit_tests)
+
 # spanheap_test(ROOM <room> SOURCES <file>... [NAME <executable>] [LINKS <target>...]
 #               [TIMEOUT <seconds>] [SLOW])
 # Makes <room>_test (or NAME), linked to the room if it exists, and to LINKS. SLOW cases carry the
-# label `slow` and run with ./dev test --slow only.
+# label `slow` and run with ./dev test --slow only. Where SPANHEAP_UNITS_APART is set, the cases
+# carry the label `unit`, and not `all` but the target unit_tests builds the executable.
 function(spanheap_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "SLOW" "ROOM;NAME;TIMEOUT" "SOURCES;LINKS")
   string(REPLACE "/" "_" room "${arg_ROOM}")
@@ -30,6 +33,11 @@ function(spanheap_test)
   set(labels ${room})
   if(arg_SLOW)
     list(APPEND labels slow)
+  endif()
+  if(SPANHEAP_UNITS_APART)
+    list(APPEND labels unit)
+    set_target_properties(${arg_NAME} PROPERTIES EXCLUDE_FROM_ALL ON)
+    add_dependencies(unit_tests ${arg_NAME})
   endif()
   # Death tests look for the signal itself, which sanitizers would otherwise turn into an exit.
   set(sanitizer_options "handle_segv=0:handle_abort=0")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# build_preset: configures and builds one preset, with progress. Sourced by ./dev.
+# build_preset: configures and builds one preset, with progress, and further targets that are not
+# part of `all`. Sourced by ./dev.
 
 # ccache sees paths inside the clone as relative ones: any clone of the same sources finds its objects.
 export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD}
@@ -36,5 +37,5 @@ build_preset() {
   needs_of_preset "$1"
   say "build $1"
   configure_preset "$1" || return 1
-  cmake --build "build/$1" --parallel "$JOBS" 2>&1 | show_progress
+  cmake --build "build/$1" --parallel "$JOBS" --target all "${@:2}" 2>&1 | show_progress
 }

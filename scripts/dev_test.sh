@@ -2,7 +2,8 @@
 #
 # ./dev test: builds and runs the tests of some presets and counts their cases. Sourced by ./dev.
 
-# asan has the checks of ubsan in it.
+# asan has the checks of ubsan in it. By default the unit tests run there and under tsan, and debug
+# and release run what the sanitizers cannot: programs on the libraries themselves.
 DEFAULT_TEST_PRESETS=(debug release asan tsan)
 
 # The number in attribute $2 of the report's first element.
@@ -33,7 +34,7 @@ test_preset() {
   local preset=$1 report start=$SECONDS
   report=$PWD/build/$preset/cases.xml
   rm -f "$report"
-  if ! build_preset "$preset"; then
+  if ! build_preset "$preset" "${targets[@]}"; then
     say "FAILED to build $preset"
     failed=$((failed + 1))
     return
@@ -46,15 +47,22 @@ test_preset() {
 }
 
 verb_test() {
-  local presets=("${DEFAULT_TEST_PRESETS[@]}") selection=(-LE '^slow$')
+  local presets=("${DEFAULT_TEST_PRESETS[@]}")
+  local slow=false units=false targets=() selection=()
   while [[ $# -gt 0 ]]; do
     case "$1" in
-      --slow) selection=() ;;
-      --preset) check_preset_name "${2:-}"; presets=("$2"); shift ;;
+      --slow) slow=true; units=true ;;
+      --preset) check_preset_name "${2:-}"; presets=("$2"); units=true; shift ;;
       *) help_of test >&2; exit 2 ;;
     esac
     shift
   done
+  if $units; then
+    targets=(unit_tests)
+    $slow || selection=(-LE '^slow$')
+  else
+    selection=(-LE '^(slow|unit)$' -E '_NOT_BUILT$')  # so ctest calls what was left out of the build
+  fi
   local passed=0 failed=0 skipped=0 preset
   for preset in "${presets[@]}"; do needs_of_preset "$preset"; done
   for preset in "${presets[@]}"; do test_preset "$preset"; done
