@@ -12,8 +12,10 @@
 namespace spanheap::collected {
 namespace {
 
-// Bytes scanned between looks at what others do; the length of a section, too.
+// Bytes scanned between looks at what others do; the length of a section, too. While the program
+// waits for the mark, longer: what is found is passed on less often.
 constexpr uint64_t kSlice = 64 << 10;
+constexpr uint64_t kForcedSlice = 512 << 10;
 
 }  // namespace
 
@@ -23,16 +25,21 @@ bool Collector::Init(os::Memory& memory, MetadataArena& metadata, World& world) 
   queue.Init(metadata);
   specials.Init(store, layouts, metadata);
   verifier_.Init(memory, store, layouts, specials);
+  work.Init(world);
   world_ = &world;
-  void* marker = metadata.Allocate(Bytes(sizeof(Marker)), Bytes(kCacheLine));
-  if (marker == nullptr) return false;
-  marker_ = new (marker) Marker(store, layouts, queue);
-  return true;
+  metadata_ = &metadata;
+  marker_ = NewMarker();
+  return marker_ != nullptr;
+}
+
+Marker* Collector::NewMarker() {
+  void* memory = metadata_->Allocate(Bytes(sizeof(Marker)), Bytes(kCacheLine));
+  return memory == nullptr ? nullptr : new (memory) Marker(store, layouts, queue);
 }
 
 template <class Function>
 void Collector::InSection(Function&& function) {
-  world_->InSection([](void* work) { (*static_cast<Function*>(work))(); }, &function);
+  world_->InSection([](void* call) { (*static_cast<Function*>(call))(); }, &function);
 }
 
 // ---- the cycle
@@ -54,7 +61,8 @@ void Collector::RunCycle(bool forced) {
 // looked for roots is gone, so all are looked at again.
 void Collector::ResumeMark() {
   world_->Stop();
-  InSection([&] { ListRoots(); });
+  InSection([&] { work.ListRoots(); });
+  BeginWindow();  // the child's processor time began with the fork
   world_->Start();
 }
 
@@ -76,35 +84,12 @@ void Collector::SweepHeldByAll() {
       this);
 }
 
-// Whoever begins a step counts itself and then looks for a pause; who pauses sets it and then looks
-// at the count. Each is a read-modify-write, so one of the two sees the other.
-void Collector::BeginStep() {
-  for (;;) {
-    in_step_.FetchAdd(1);
-    const uint32_t pauses = paused_.FetchAdd(0);
-    if (pauses == 0) return;
-    EndStep();
-    os::FutexWait(paused_, pauses);
-  }
-}
-
-void Collector::PauseForFork() {
-  paused_.FetchAdd(1);
-  while (in_step_.FetchAdd(0) != 0) os::YieldThread();
-}
-
-void Collector::ResumeAfterFork() {
-  if (paused_.FetchSub(1) == 1) os::FutexWakeAll(paused_);
-}
-
 void Collector::ResetInChild() {
-  in_step_.StoreRelease(0);  // who was about to find the pause is gone, and others that fork
-  paused_.StoreRelease(0);
+  work.ResetInChild();
   store.ResetInChild();
   layouts.ResetInChild();
   queue.ResetInChild();
   specials.ResetInChild();
-  active_.StoreRelease(0);
 }
 
 void Collector::BeginMark() {
@@ -132,10 +117,6 @@ void Collector::BeginMarkStopped() {
   world_->ForEach(sweep_held, this);
   SPANHEAP_CHECK(store.unswept() == 0);
   state.black.StoreRelease(0);
-  marked_bytes_.StoreRelease(0);
-  scanned_bytes_.StoreRelease(0);
-  root_bytes_.StoreRelease(0);
-  marked_objects_.StoreRelease(0);
   state.phase.StoreRelease(Phase::kMark);
   world_->SetBarrier(true);
   const auto mark_claimed = [](void* self, HeapThread& thread) {
@@ -146,16 +127,16 @@ void Collector::BeginMarkStopped() {
   world_->ForEach(mark_claimed, this);
   state.credit.StoreRelease(0);
   pacer.Begin(figures_.live_at_start);
-  own_ns_ = os::ThreadProcessorTime_ns();
-  process_ns_ = os::ProcessProcessorTime_ns();
-  ListRoots();
+  is_forced_.StoreRelease(figures_.forced ? 1 : 0);
+  processors_.StoreRelease(figures_.processors);
+  work.Begin();
+  BeginWindow();
 }
 
-void Collector::ListRoots() {
-  next_root_.StoreRelease(0);
-  roots_done_.StoreRelease(0);
-  first_special_ = world_->ListRoots();
-  root_jobs_.StoreRelease(first_special_ + specials.block_count());
+void Collector::BeginWindow() {
+  last_sample_ = SampleNow();
+  mark_start_ns_ = last_sample_.time_ns;
+  SetWindow(last_sample_);
 }
 
 void Collector::FinishMark() {
@@ -167,110 +148,91 @@ void Collector::FinishMark() {
     MarkRootsAndDrain();
     const uint64_t passed_on = queue.passed_on();
     world_->Handshake(flush, this);
-    if (queue.passed_on() != passed_on || MarkLateThreads() || !IsQuiet()) continue;
+    if (queue.passed_on() != passed_on || work.MarkLateThreads(*marker_) || !work.IsQuiet())
+      continue;
     figures_.mark_ns = os::MonotonicNow_ns() - marking;
     if (TryEndMark()) return;
   }
 }
 
-bool Collector::MarkLateThreads() {
-  BeginStep();
-  active_.FetchAdd(1);
-  bool any = false;
-  while (world_->MarkLateThread(*marker_)) any = true;
-  InSection([&] { Collect(*marker_); });
-  active_.FetchSub(1);
-  EndStep();
-  return any;
-}
-
-bool Collector::IsQuiet() const {
-  return roots_done_.LoadAcquire() == root_jobs_.LoadAcquire() && active_.LoadAcquire() == 0 &&
-         queue.is_empty();
-}
-
 void Collector::MarkRootsAndDrain() {
-  while (!IsQuiet()) {
-    const uint64_t done = Work(*marker_, kSlice);
-    if (done == 0) {
-      os::YieldThread();
-      continue;
+  bool has_called = false;
+  while (!work.IsQuiet()) {
+    const uint32_t news = work.news();
+    if (!MarkSome(*marker_, 0)) {
+      if (!work.IsQuiet()) work.AwaitNews(news);
+    } else if (!has_called && !queue.is_empty()) {
+      world_->CallHelpers(processors_.LoadAcquire() - 1);
+      has_called = true;
     }
-    state.credit.FetchAdd(static_cast<int64_t>(done));
-    Revise();
-    if (!figures_.forced) Rest();
   }
+}
+
+void Collector::MarkAlong(Marker& marker, unsigned rank) {
+  while (state.is_marking()) {
+    const uint32_t news = work.news();
+    if (!MarkSome(marker, rank)) work.AwaitNews(news);
+  }
+}
+
+// False: there is nothing to do just now. While the program waits for the mark (`forced`), all
+// processors are at it.
+bool Collector::MarkSome(Marker& marker, unsigned rank) {
+  const bool is_forced = is_forced_.LoadAcquire() != 0;
+  if (!is_forced) Rest(rank);
+  const uint64_t done = work.Step(marker, is_forced ? kForcedSlice : kSlice);
+  if (done == 0) return false;
+  state.credit.FetchAdd(static_cast<int64_t>(done));
+  Revise();
+  return true;
 }
 
 // The background takes a quarter of the processors, and what nobody else of the process uses.
-void Collector::Rest() {
+void Collector::Rest(unsigned rank) {
   constexpr uint64_t kRest_ns = 100'000;
-  const uint64_t elapsed = os::MonotonicNow_ns() - figures_.start_ns;
-  const uint64_t own = os::ThreadProcessorTime_ns() - own_ns_;
-  const double share = policy::Pacer::kUtilization * figures_.processors;
-  if (static_cast<double>(own) <= share * static_cast<double>(elapsed)) return;
-  const uint64_t all = os::ProcessProcessorTime_ns() - process_ns_;
-  const uint64_t others = all - std::min(all, own);
-  // With a processor to spare there is nobody to leave it to.
-  if (others + elapsed <= elapsed * figures_.processors) return;
-  os::SleepFor_ns(kRest_ns);
+  for (;;) {
+    const MarkSample now = SampleNow();
+    if (rank == 0) MoveWindow(now);
+    if (policy::MayMark(UseSince(now), rank) || !work.HasWork()) return;
+    os::SleepFor_ns(kRest_ns);
+  }
+}
+
+Collector::MarkSample Collector::SampleNow() const {
+  return {os::MonotonicNow_ns(), os::ProcessProcessorTime_ns(), work.step_ns()};
+}
+
+// What counts is the last while: what the program left alone before is not held against the mark
+// when the program wants it back.
+void Collector::MoveWindow(const MarkSample& now) {
+  constexpr uint64_t kWindow_ns = 10'000'000;
+  if (now.time_ns - last_sample_.time_ns < kWindow_ns) return;
+  SetWindow(last_sample_);
+  last_sample_ = now;
+}
+
+void Collector::SetWindow(const MarkSample& sample) {
+  window_start_ns_.StoreRelease(sample.time_ns);
+  window_process_ns_.StoreRelease(sample.process_ns);
+  window_marking_ns_.StoreRelease(sample.marking_ns);
+}
+
+// The window may move meanwhile: a hint that is wrong once.
+policy::MarkUse Collector::UseSince(const MarkSample& now) const {
+  const auto since = [](uint64_t at, const Atomic<uint64_t>& start) {
+    return at - std::min(at, start.LoadAcquire());
+  };
+  policy::MarkUse use;
+  use.processors = processors_.LoadAcquire();
+  use.elapsed_ns = since(now.time_ns, window_start_ns_);
+  use.process_ns = since(now.process_ns, window_process_ns_);
+  use.marking_ns = since(now.marking_ns, window_marking_ns_);
+  return use;
 }
 
 void Collector::Revise() {
-  const uint64_t work = scanned_bytes_.LoadRelaxed() + root_bytes_.LoadRelaxed();  // as of now
-  pacer.Revise(state.live.LoadRelaxed(), work);
-}
-
-// ---- one worker's share
-
-uint64_t Collector::Work(Marker& marker, uint64_t budget) {
-  BeginStep();
-  active_.FetchAdd(1);
-  uint64_t done = 0;
-  while (done < budget && next_root_.LoadAcquire() < root_jobs_.LoadAcquire()) {
-    const uint32_t job = next_root_.FetchAdd(1);
-    if (job >= root_jobs_.LoadAcquire()) break;
-    const uint64_t bytes = MarkRoots(job, marker);
-    root_bytes_.FetchAddRelaxed(bytes);  // relaxed: a statistic
-    roots_done_.FetchAdd(1);
-    done += bytes;
-  }
-  InSection([&] {
-    if (done < budget) done += marker.Drain(budget - done);
-    Collect(marker);
-  });
-  active_.FetchSub(1);
-  EndStep();
-  return done;
-}
-
-uint64_t Collector::MarkRoots(uint32_t job, Marker& marker) {
-  if (job < first_special_) return world_->MarkRoots(job, marker);
-  InSection([&] { specials.MarkBlock(job - first_special_, marker); });
-  return 64 * sizeof(Special);
-}
-
-uint64_t Collector::Help(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context) {
-  active_.FetchAdd(1);
-  const uint64_t done = marker.Drain(budget, stop, context);
-  Collect(marker);
-  active_.FetchSub(1);
-  return done;
-}
-
-void Collector::PassOnFrom(Marker& marker) {
-  active_.FetchAdd(1);
-  Collect(marker);
-  active_.FetchSub(1);
-}
-
-// The context's grey objects and figures become everybody's.
-void Collector::Collect(Marker& marker) {
-  marker.PassOn();
-  const MarkCounts counts = marker.TakeCounts();
-  marked_bytes_.FetchAdd(counts.marked_bytes);
-  scanned_bytes_.FetchAdd(counts.scanned_bytes);
-  marked_objects_.FetchAdd(counts.marked_objects);
+  // Relaxed: as of some moment.
+  pacer.Revise(state.live.LoadRelaxed(), work.heap_scanned() + work.roots_scanned());
 }
 
 void Collector::FlushBarrier(HeapThread& thread) {
@@ -278,14 +240,13 @@ void Collector::FlushBarrier(HeapThread& thread) {
   BarrierBuffer& buffer = thread.barrier;
   if (!state.is_marking()) buffer.count = 0;
   if (buffer.count == 0) return;
-  active_.FetchAdd(1);
+  work.Enter();
   for (uint32_t i = 0; i < buffer.count; ++i) {
     const auto word = reinterpret_cast<uintptr_t>(buffer.entries[i]);
     if (word >= kLeastAddress) thread.marker.Shade(word);
   }
   buffer.count = 0;
-  Collect(thread.marker);
-  active_.FetchSub(1);
+  work.Leave(thread.marker);
 }
 
 // ---- the end
@@ -298,7 +259,7 @@ bool Collector::TryEndMark() {
     world_->ForEach(
         [](void* self, HeapThread& thread) { static_cast<Collector*>(self)->FlushBarrier(thread); },
         this);
-    done = IsQuiet();
+    done = work.IsQuiet();
     if (done) EndMark();
   });
   world_->Start();
@@ -325,18 +286,19 @@ void Collector::EndMark() {
   state.phase.StoreRelease(Phase::kTermination);
   if (verify_wanted_.Exchange(0) != 0) missed_.StoreRelease(verifier_.Run(*world_));
   figures_.live_at_end = state.live.LoadAcquire();
-  figures_.marked = marked_bytes_.LoadAcquire() + state.black.LoadAcquire();
-  figures_.heap_scanned = scanned_bytes_.LoadAcquire();
-  figures_.roots_scanned = root_bytes_.LoadAcquire();
-  figures_.marked_objects = marked_objects_.LoadAcquire();
+  figures_.marked = work.marked_bytes() + state.black.LoadAcquire();
+  figures_.heap_scanned = work.heap_scanned();
+  figures_.roots_scanned = work.roots_scanned();
+  figures_.marked_objects = work.marked_objects();
   figures_.number = cycles_.LoadAcquire() + 1;
   figures_.goal = pacer.goal();
   figures_.assist_ns = cycle_assist_ns_.Exchange(0);
-  figures_.background_ns = os::ThreadProcessorTime_ns() - own_ns_;
+  figures_.background_ns = work.step_ns();
   totals.background_ns.FetchAdd(figures_.background_ns);
   state.live.StoreRelease(figures_.marked);
   world_->SetBarrier(false);
   state.phase.StoreRelease(Phase::kOff);
+  work.End();
   EndPace();
   store.BeginSweep();
   PaceSweep();
@@ -345,9 +307,11 @@ void Collector::EndMark() {
 void Collector::EndPace() {
   policy::Pacer::Spent spent;
   spent.live = figures_.live_at_end;
-  spent.elapsed_ns = os::MonotonicNow_ns() - figures_.start_ns;
+  spent.elapsed_ns = os::MonotonicNow_ns() - mark_start_ns_;
   spent.assist_ns = figures_.assist_ns;
   spent.processors = figures_.processors;
+  spent.idle_ns =
+      policy::IdleMarking_ns({figures_.processors, spent.elapsed_ns, figures_.background_ns, 0});
   policy::Pacer::Marked marked;
   marked.live = figures_.marked;
   marked.heap_scan = figures_.heap_scanned;
@@ -367,14 +331,14 @@ void Collector::Repace() {
 
 uint64_t Collector::WorkFor(uint64_t debt) const {
   constexpr uint64_t kLeastWork = 64 << 10;  // more at a time: less often
-  const double work = pacer.work_per_byte() * static_cast<double>(debt);
-  return std::max(static_cast<uint64_t>(work), kLeastWork);
+  const double owed = pacer.work_per_byte() * static_cast<double>(debt);
+  return std::max(static_cast<uint64_t>(owed), kLeastWork);
 }
 
-uint64_t Collector::TakeCredit(uint64_t work) {
+uint64_t Collector::TakeCredit(uint64_t wanted) {
   const int64_t there = state.credit.LoadAcquire();
   if (there <= 0) return 0;
-  const int64_t taken = std::min(there, static_cast<int64_t>(work));
+  const int64_t taken = std::min(there, static_cast<int64_t>(wanted));
   state.credit.FetchSub(taken);
   return static_cast<uint64_t>(taken);
 }

@@ -10,7 +10,7 @@
 //             phase       kOff -> kMark                     -> kTermination -> kOff
 // Invariants. A cycle begins when every span is swept. While marking, no object reachable from a
 //             root is white unless something grey leads to it.
-// Threads.    RunCycle: one thread at a time (the collector's). Work and Assist: any.
+// Threads.    RunCycle: one thread at a time (the collector's). The rest: as it says.
 // Fails.      Never half way: memory for work batches is checked.
 // Go.         mgc.go gcStart, gcMarkDone, gcMarkTermination.
 // Tests.      tests/collect/collector_test.cc.
@@ -19,9 +19,11 @@
 #include "collect/allocator.h"
 #include "collect/heap_state.h"
 #include "collect/mark_verifier.h"
+#include "collect/mark_work.h"
 #include "collect/specials.h"
 #include "collect/time_histogram.h"
 #include "collect/world.h"
+#include "policy/mark_share.h"
 #include "policy/pacer.h"
 
 namespace spanheap::collected {
@@ -66,30 +68,25 @@ class Collector {
   void FinishSweep();
   // Sweeps what threads hold.
   void SweepHeldByAll();
-  // Fork: from here on no thread of the collector is in the middle of a step, so what is grey lies
-  // in queues, and a child goes on with the mark. Called while the world runs.
-  void PauseForFork();
-  void ResumeAfterFork();
   void ResetInChild();
 
   // --- Parts of it ---
   // Sweeps a span; false: nothing is left to sweep in lists. Inside a section.
   bool SweepSome() { return store.SweepOne() != Pages(0); }
-  // One more of the collector's threads marks; outside of sections. Returns the bytes it scanned.
-  uint64_t Work(Marker& marker, uint64_t budget);
-  // A thread of the program marks, inside a section.
-  uint64_t Help(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context);
+  // One more thread of the collector marks until the phase is over, in a context of its own: the
+  // rank-th of those that World::CallHelpers called. Outside of sections.
+  void MarkAlong(Marker& marker, unsigned rank);
+  // Inside a section; null: no memory.
+  Marker* NewMarker();
   // What a thread that owes `debt` bytes of allocation has to scan: at least some, in advance.
   // Takes what credit there is; `debt` becomes the bytes that are paid when all is done.
   uint64_t WorkFor(uint64_t debt) const;
-  uint64_t TakeCredit(uint64_t work);
+  uint64_t TakeCredit(uint64_t wanted);
   void NoteAssist(uint64_t ns);
   // Sweeps as much as an allocation of `bytes` has to. Inside a section.
   void SweepFor(uint64_t bytes);
   // A knob was turned: goal and trigger anew.
   void Repace();
-  // After a thread has shaded something, inside a section.
-  void PassOnFrom(Marker& marker);
   // The thread's buffer is worked off (or dropped when nothing is marked). By the thread inside a
   // section, or while it is held.
   void FlushBarrier(HeapThread& thread);
@@ -106,6 +103,7 @@ class Collector {
   SpanStore store;
   LayoutTable layouts;
   MarkQueue queue;
+  MarkWork work{queue, specials};
   HeapState state;
   Allocator allocator{store, layouts, state};
   policy::Pacer pacer;
@@ -119,18 +117,26 @@ class Collector {
   void BeginMark();
   void BeginMarkStopped();
   void ResumeMark();
-  void ListRoots();
-  uint64_t MarkRoots(uint32_t job, Marker& marker);
   void FinishMark();
   void MarkRootsAndDrain();
-  bool MarkLateThreads();
-  void Rest();
+  bool MarkSome(Marker& marker, unsigned rank);
+  void Rest(unsigned rank);
+
+  // Clocks at some moment of a mark phase.
+  struct MarkSample {
+    uint64_t time_ns = 0;     // monotonic
+    uint64_t process_ns = 0;  // processor time of the process
+    uint64_t marking_ns = 0;  // of the steps of this phase
+  };
+  MarkSample SampleNow() const;
+  void BeginWindow();
+  void MoveWindow(const MarkSample& now);
+  void SetWindow(const MarkSample& sample);
+  policy::MarkUse UseSince(const MarkSample& now) const;
   void NoteStop(uint64_t ns);
   void PaceSweep();
   void Revise();
   void EndPace();
-  void Collect(Marker& marker);
-  bool IsQuiet() const;
   // With the world stopped: true if nothing is grey. Then marking is over.
   bool TryEndMark();
   void EndMark();
@@ -138,28 +144,23 @@ class Collector {
   MarkVerifier verifier_;
   Atomic<uint32_t> verify_wanted_;
   Atomic<uint64_t> missed_;
-  World* world_ = nullptr;      // const after Init
-  Marker* marker_ = nullptr;    // the collector thread's
-  uint32_t first_special_ = 0;  // jobs from here on are blocks of specials
-  Atomic<uint32_t> root_jobs_;
-  Atomic<uint32_t> next_root_;
-  Atomic<uint32_t> roots_done_;
-  void BeginStep();
-  void EndStep() { in_step_.FetchSub(1); }
-
-  Atomic<uint32_t> in_step_;  // threads of the collector with grey objects of their own
-  Atomic<uint32_t> paused_;   // threads that fork; a futex word
-  Atomic<uint32_t> active_;   // contexts that may hold grey objects
-  Atomic<uint64_t> marked_bytes_;
-  Atomic<uint64_t> scanned_bytes_;
-  Atomic<uint64_t> root_bytes_;
-  Atomic<uint64_t> marked_objects_;
+  World* world_ = nullptr;  // const after Init, as what follows
+  MetadataArena* metadata_ = nullptr;
+  Marker* marker_ = nullptr;  // the collector thread's
   Atomic<uint64_t> cycles_;
   Atomic<uint64_t> cycle_assist_ns_;
-  uint64_t process_ns_ = 0;  // processor time of the process when marking began
-  uint64_t own_ns_ = 0;      // processor time of the collector's thread when marking began
-  CycleFigures figures_;     // of the running cycle; the collector's thread
-  CycleFigures last_;        // of the last that ended; read as it is
+  uint64_t mark_start_ns_ = 0;  // of the running phase; the collector's thread
+  MarkSample last_sample_;      // taken some 10 ms ago; the collector's thread
+  // The sample before that: since then who uses the processors is looked at. The collector's thread
+  // writes, all that mark read.
+  Atomic<uint64_t> window_start_ns_;
+  Atomic<uint64_t> window_process_ns_;
+  Atomic<uint64_t> window_marking_ns_;
+  // Written with the world stopped.
+  Atomic<uint32_t> processors_{1};
+  Atomic<uint32_t> is_forced_;
+  CycleFigures figures_;  // of the running cycle; the collector's thread
+  CycleFigures last_;     // of the last that ended; read as it is
   static constexpr unsigned kStops = 256;
   Atomic<uint64_t> stops_[kStops];
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "collect/mark_queue.h"
 
+#include "os/futex.h"
+
 namespace spanheap::collected {
 
 WorkBatch* MarkQueue::NewBatch() {
@@ -25,20 +27,26 @@ void MarkQueue::FreeBatch(WorkBatch* batch) {
 }
 
 void MarkQueue::PutObjects(WorkBatch* batch) {
-  MutexLock lock(mutex_);
-  batch->next = objects_;
-  objects_ = batch;
-  object_batches_.StoreRelease(object_batches_.LoadAcquire() + 1);
-  passed_on_.StoreRelease(passed_on_.LoadAcquire() + 1);
+  {
+    MutexLock lock(mutex_);
+    batch->next = objects_;
+    objects_ = batch;
+    object_batches_.StoreRelease(object_batches_.LoadAcquire() + 1);
+    passed_on_.StoreRelease(passed_on_.LoadAcquire() + 1);
+  }
+  Tell();
 }
 
 void MarkQueue::PutSpans(WorkBatch* batch) {
-  MutexLock lock(mutex_);
-  batch->next = nullptr;
-  (spans_ == nullptr ? spans_ : last_span_->next) = batch;
-  last_span_ = batch;
-  span_batches_.StoreRelease(span_batches_.LoadAcquire() + 1);
-  passed_on_.StoreRelease(passed_on_.LoadAcquire() + 1);
+  {
+    MutexLock lock(mutex_);
+    batch->next = nullptr;
+    (spans_ == nullptr ? spans_ : last_span_->next) = batch;
+    last_span_ = batch;
+    span_batches_.StoreRelease(span_batches_.LoadAcquire() + 1);
+    passed_on_.StoreRelease(passed_on_.LoadAcquire() + 1);
+  }
+  Tell();
 }
 
 WorkBatch* MarkQueue::TakeObjects() {
@@ -59,6 +67,27 @@ WorkBatch* MarkQueue::TakeSpans() {
   spans_ = batch->next;
   span_batches_.StoreRelease(span_batches_.LoadAcquire() - 1);
   return batch;
+}
+
+// ---- sleeping
+
+// The sleeper counts itself and the kernel then compares the word; who has news changes the word
+// and then looks at the count. All are sequential: one of the two sees the other.
+void MarkQueue::AwaitNews(uint32_t seen) {
+  constexpr uint64_t kLongest_ns = 10'000'000;  // nothing hangs on a wake-up alone
+  sleepers_.raw().fetch_add(1, std::memory_order_seq_cst);
+  if (news() == seen) os::FutexWaitFor_ns(news_, seen, kLongest_ns);
+  sleepers_.FetchSub(1);
+}
+
+void MarkQueue::Tell() {
+  news_.raw().fetch_add(1, std::memory_order_seq_cst);
+  if (sleepers() != 0) os::FutexWakeOne(news_);
+}
+
+void MarkQueue::Announce() {
+  news_.raw().fetch_add(1, std::memory_order_seq_cst);
+  if (sleepers() != 0) os::FutexWakeAll(news_);
 }
 
 }  // namespace spanheap::collected

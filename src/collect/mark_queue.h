@@ -9,10 +9,12 @@
 //             the time it is scanned.
 // Invariants. `passed_on` rises with every batch that is put in: if it has not moved while every
 //             context was empty, there was no grey object outside.
-// Threads.    Any. The lock is held for a few instructions, once in 250 entries.
+//             Who has slept since `news` was read is woken by the next batch.
+// Threads.    Any. The lock is held for a few instructions, once in 250 entries. AwaitNews: outside
+//             of sections.
 // Fails.      NewBatch: null when there is no memory; the caller then keeps what it has.
 // Go.         mgcwork.go (lock-free stacks), mgcmark_greenteagc.go spanSPMC (rings with stealing).
-// Tests.      Through the collector: tests/collect/collector_test.cc.
+// Tests.      tests/collect/mark_work_test.cc, collector_test.cc.
 #pragma once
 
 #include "base/annotations.h"
@@ -56,9 +58,24 @@ class MarkQueue {
   bool has_spans() const { return span_batches_.LoadAcquire() != 0; }
   bool is_empty() const { return !has_objects() && !has_spans(); }
   uint64_t passed_on() const { return passed_on_.LoadAcquire(); }
-  void ResetInChild() { mutex_.ResetInChild(); }
+
+  // Changes whenever there may be something new to do.
+  uint32_t news() const { return news_.LoadSequential(); }
+  // Sleeps unless news() is no longer `seen`; may return early.
+  void AwaitNews(uint32_t seen);
+  // Wakes all that sleep.
+  void Announce();
+  uint32_t sleepers() const { return sleepers_.LoadSequential(); }
+
+  void ResetInChild() {
+    mutex_.ResetInChild();
+    sleepers_.StoreRelease(0);
+  }
 
  private:
+  // A batch was put in: one more can work.
+  void Tell();
+
   MetadataArena* metadata_ = nullptr;  // const after Init, as is what follows
   ProcessorHas processor_;
   Mutex mutex_{LockRank::kSpanRecords};
@@ -69,6 +86,8 @@ class MarkQueue {
   Atomic<uint32_t> object_batches_;  // written under mutex_
   Atomic<uint32_t> span_batches_;    // written under mutex_
   Atomic<uint64_t> passed_on_;       // written under mutex_
+  Atomic<uint32_t> news_;            // a futex word
+  Atomic<uint32_t> sleepers_;
 };
 
 }  // namespace spanheap::collected

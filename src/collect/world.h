@@ -41,6 +41,10 @@ class World {
   // What stores look at; off: marking is over. The world is stopped.
   virtual void SetBarrier(bool on) = 0;
 
+  // Up to `count` more threads may take part in this mark phase, by Collector::MarkAlong with ranks
+  // from 1 on. They come when they come, if at all.
+  virtual void CallHelpers(unsigned count) = 0;
+
   // The roots as of now become jobs 0 .. n-1; returns n. The world is stopped.
   virtual uint32_t ListRoots() = 0;
   // Shades what the job's roots hold; returns the bytes looked at. Each job once, on any of the

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "os/thread.h"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <csignal>
@@ -21,6 +22,7 @@ namespace {
 struct ThreadStart {
   void (*run)(void*);
   void* argument;
+  const char* name;
   Atomic<uint32_t> taken;
 };
 
@@ -28,6 +30,7 @@ void* RunThread(void* start) {
   const auto* const given = static_cast<ThreadStart*>(start);
   void (*const run)(void*) = given->run;
   void* const argument = given->argument;
+  prctl(PR_SET_NAME, given->name);
   auto* const taken = &static_cast<ThreadStart*>(start)->taken;
   taken->StoreRelease(1);
   FutexWakeAll(*taken);  // a wake-up that comes too late meets nobody
@@ -47,9 +50,9 @@ bool CreateDetached(ThreadStart& start) {
 
 }  // namespace
 
-bool StartThread(void (*run)(void*), void* argument) {
+bool StartThread(void (*run)(void*), void* argument, const char* name) {
   KeepErrno keep;
-  ThreadStart start{run, argument, {}};
+  ThreadStart start{run, argument, name, {}};
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

@@ -23,8 +23,9 @@ namespace spanheap::os {
 uint32_t ThreadId();
 
 // A thread of the library's own that nobody joins, with all signals blocked: none of the program's
-// handlers runs on it. False: refused. Allocates; not under malloc's own calls.
-bool StartThread(void (*run)(void*), void* argument);
+// handlers runs on it. `name`: constant, at most 15 characters. False: refused. Allocates; not
+// under malloc's own calls.
+bool StartThread(void (*run)(void*), void* argument, const char* name);
 
 class ThreadExitHook {
  public:

@@ -31,7 +31,7 @@ bool CollectedHeap::WithObject(const void* address, Work&& work) {
   if (!object) return false;
   const bool is_marking = collector.state.is_marking();
   const bool done = work(object, is_marking ? &thread->marker : nullptr);
-  if (is_marking) collector.PassOnFrom(thread->marker);
+  if (is_marking) collector.work.PassOn(thread->marker);
   return done;
 }
 

@@ -250,7 +250,7 @@ void CollectedHeap::Assist(HeapThread& thread) {
     const auto is_wanted = [](void*) { return this_stop.pending.LoadRelaxed() != 0; };
     const HeapSection section;
     if (collector.state.is_marking()) {
-      done += collector.Help(thread.marker, work - done, is_wanted, nullptr);
+      done += collector.work.Help(thread.marker, work - done, is_wanted, nullptr);
     }
     collector.NoteAssist(os::ThreadProcessorTime_ns() - begin);
   }
@@ -276,6 +276,7 @@ uint64_t CollectedHeap::Verify() {
 void CollectedHeap::AfterForkInChild() {
   collector.ResetInChild();
   thread_.ResetInChild();
+  mark_threads_.ResetInChild();
   finalizers_.ResetInChild();
   records_mutex_.ResetInChild();
   mutators.AfterForkInChild();

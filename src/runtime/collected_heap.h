@@ -20,6 +20,7 @@
 #include "os/thread.h"
 #include "runtime/collector_thread.h"
 #include "runtime/finalizer_thread.h"
+#include "runtime/mark_threads.h"
 #include "runtime/program_world.h"
 
 namespace spanheap {
@@ -78,14 +79,17 @@ class CollectedHeap {
   // By the collector's thread, when a mark is over.
   void NoteCycle();
 
+  // Threads that mark beside the collector's; 0 as long as there was little to mark.
+  unsigned mark_threads() const { return mark_threads_.running(); }
+
   // Fork, as those of Runtime, outside of them.
   void BeforeFork() {
-    collector.PauseForFork();
+    collector.work.Pause();
     mutators.BeforeFork();
   }
   void AfterForkInParent() {
     mutators.AfterForkInParent();
-    collector.ResumeAfterFork();
+    collector.work.Resume();
   }
   void AfterForkInChild();
 
@@ -118,7 +122,8 @@ class CollectedHeap {
   static Atomic<CollectedHeap*> the_heap_;
 
   Atomic<collected::HeapThread*> records_;  // all there ever were, the newest first
-  ProgramWorld world_{mutators, roots, records_};
+  MarkThreads mark_threads_{collector};
+  ProgramWorld world_{mutators, roots, records_, mark_threads_};
   CollectorThread thread_{collector};
   FinalizerThread finalizers_{collector.specials};
   os::ThreadExitHook exit_hook_;

@@ -16,7 +16,7 @@ constexpr uint64_t kPeriod_ns = 120'000'000'000;  // as Go's
 
 bool CollectorThread::EnsureRunning() {
   MutexLock lock(start_mutex_);
-  if (!is_running_) is_running_ = os::StartThread(Main, this);
+  if (!is_running_) is_running_ = os::StartThread(Main, this, "spanheap-gc");
   if (is_running_) is_lost_.StoreRelease(0);
   return is_running_;
 }

@@ -22,7 +22,7 @@ void FinalizerThread::WakeUp() {
 
 bool FinalizerThread::EnsureRunning() {
   MutexLock lock(start_mutex_);
-  if (!is_running_) is_running_ = os::StartThread(Main, this);
+  if (!is_running_) is_running_ = os::StartThread(Main, this, "spanheap-final");
   return is_running_;
 }
 

@@ -13,14 +13,15 @@
 #include "collect/world.h"
 #include "mutators/mutator_registry.h"
 #include "mutators/root_slabs.h"
+#include "runtime/mark_threads.h"
 
 namespace spanheap {
 
 class ProgramWorld final : public collected::World {
  public:
   constexpr ProgramWorld(MutatorRegistry& mutators, const RootSlabs& slabs,
-                         const Atomic<collected::HeapThread*>& records)
-      : mutators_(mutators), slabs_(slabs), records_(records) {}
+                         const Atomic<collected::HeapThread*>& records, MarkThreads& helpers)
+      : mutators_(mutators), slabs_(slabs), records_(records), helpers_(helpers) {}
 
   void Stop() override;
   void Start() override;
@@ -28,6 +29,7 @@ class ProgramWorld final : public collected::World {
   void Handshake(Visit visit, void* context) override;
   void InSection(void (*work)(void*), void* context) override;
   void SetBarrier(bool on) override;
+  void CallHelpers(unsigned count) override { helpers_.Call(count); }
   uint32_t ListRoots() override;
   uint64_t MarkRoots(uint32_t job, collected::Marker& marker) override;
   bool MarkLateThread(collected::Marker& marker) override;
@@ -40,9 +42,10 @@ class ProgramWorld final : public collected::World {
   MutatorRegistry& mutators_;
   const RootSlabs& slabs_;
   const Atomic<collected::HeapThread*>& records_;  // the newest, linked by `older`
-  uint64_t epoch_ = 0;                             // of the running mark; the collector's thread
-  uint32_t page_jobs_ = 0;                         // jobs below this are root pages
-  Atomic<RootPage*> next_page_;                    // not given out yet in this mark
+  MarkThreads& helpers_;
+  uint64_t epoch_ = 0;           // of the running mark; the collector's thread
+  uint32_t page_jobs_ = 0;       // jobs below this are root pages
+  Atomic<RootPage*> next_page_;  // not given out yet in this mark
 };
 
 }  // namespace spanheap

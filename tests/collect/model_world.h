@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -108,6 +109,9 @@ class ModelWorld final : public World {
   }
   void Handshake(Visit visit, void* context) override { ForEach(visit, context); }
   void SetBarrier(bool) override {}
+  void CallHelpers(unsigned count) override {
+    if (on_call) on_call(*this, count);
+  }
   void InSection(void (*work)(void*), void* context) override { work(context); }
   bool MarkLateThread(Marker&) override { return false; }
   void VisitRoots(VisitWord visit, void* context) override {
@@ -122,6 +126,7 @@ class ModelWorld final : public World {
 
   std::deque<void*> roots;
   void (*on_root)(uint32_t job) = nullptr;  // called while marking
+  std::function<void(ModelWorld&, unsigned)> on_call;
 
  private:
   os::FakeMemory memory_{os::FakeMemory::Backing::kKernel};

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "collect/mark_work.h"
+
+#include "os/clock.h"
+#include "os/futex.h"
+
+namespace spanheap::collected {
+
+template <class Function>
+void MarkWork::InSection(Function&& function) {
+  world_->InSection([](void* call) { (*static_cast<Function*>(call))(); }, &function);
+}
+
+// ---- the mark phase
+
+void MarkWork::Begin() {
+  marked_bytes_.StoreRelease(0);
+  marked_objects_.StoreRelease(0);
+  heap_scanned_.StoreRelease(0);
+  roots_scanned_.StoreRelease(0);
+  step_ns_.StoreRelease(0);
+  ListRoots();
+}
+
+// A worker that is late from the last phase sees no job until all of this is written.
+void MarkWork::ListRoots() {
+  root_jobs_.StoreRelease(0);
+  next_root_.StoreRelease(0);
+  roots_done_.StoreRelease(0);
+  first_special_ = world_->ListRoots();
+  root_jobs_.StoreRelease(first_special_ + specials_.block_count());
+}
+
+void MarkWork::End() {
+  root_jobs_.StoreRelease(0);
+  roots_done_.StoreRelease(0);
+  queue_.Announce();  // who waits for work sees that the phase is over
+}
+
+// At the moment when nobody had entered, all that was grey lay in the queue; it was empty before,
+// and nothing has been put into it since.
+bool MarkWork::IsQuiet() const {
+  const uint64_t passed_on = queue_.passed_on();
+  return queue_.is_empty() && entered_.LoadAcquire() == 0 &&
+         roots_done_.LoadAcquire() == root_jobs_.LoadAcquire() && queue_.passed_on() == passed_on;
+}
+
+// ---- threads of the collector
+
+uint64_t MarkWork::Step(Marker& marker, uint64_t budget) {
+  BeginStep();
+  const uint64_t begin_ns = os::ThreadProcessorTime_ns();
+  Enter();
+  uint64_t done = 0;
+  while (done < budget && TakeRoot(marker, done)) {}
+  InSection([&] {
+    if (done < budget) done += marker.Drain(budget - done);
+    Leave(marker);
+  });
+  step_ns_.FetchAddRelaxed(os::ThreadProcessorTime_ns() - begin_ns);  // relaxed: a statistic
+  EndStep();
+  return done;
+}
+
+bool MarkWork::TakeRoot(Marker& marker, uint64_t& bytes) {
+  if (next_root_.LoadAcquire() >= root_jobs_.LoadAcquire()) return false;
+  const uint32_t job = next_root_.FetchAdd(1);
+  if (job >= root_jobs_.LoadAcquire()) return false;
+  const uint64_t scanned = MarkRoots(job, marker);
+  roots_scanned_.FetchAddRelaxed(scanned);  // relaxed: a statistic
+  roots_done_.FetchAdd(1);
+  bytes += scanned;
+  return true;
+}
+
+uint64_t MarkWork::MarkRoots(uint32_t job, Marker& marker) {
+  if (job < first_special_) return world_->MarkRoots(job, marker);
+  InSection([&] { specials_.MarkBlock(job - first_special_, marker); });
+  return 64 * sizeof(Special);
+}
+
+bool MarkWork::MarkLateThreads(Marker& marker) {
+  BeginStep();
+  Enter();
+  bool any = false;
+  while (world_->MarkLateThread(marker)) any = true;
+  InSection([&] { Leave(marker); });
+  EndStep();
+  return any;
+}
+
+// ---- contexts
+
+uint64_t MarkWork::Help(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context) {
+  Enter();
+  const uint64_t done = marker.Drain(budget, stop, context);
+  Leave(marker);
+  return done;
+}
+
+void MarkWork::Leave(Marker& marker) {
+  Collect(marker);
+  if (entered_.FetchSub(1) == 1 && queue_.is_empty()) queue_.Announce();
+}
+
+// The context's grey objects and figures become everybody's.
+void MarkWork::Collect(Marker& marker) {
+  marker.PassOn();
+  const MarkCounts counts = marker.TakeCounts();
+  marked_bytes_.FetchAdd(counts.marked_bytes);
+  heap_scanned_.FetchAdd(counts.scanned_bytes);
+  marked_objects_.FetchAdd(counts.marked_objects);
+}
+
+// ---- fork
+
+// Whoever begins a step counts itself and then looks for a pause; who pauses sets it and then looks
+// at the count. Each is a read-modify-write, so one of the two sees the other.
+void MarkWork::BeginStep() {
+  for (;;) {
+    in_step_.FetchAdd(1);
+    const uint32_t pauses = paused_.FetchAdd(0);
+    if (pauses == 0) return;
+    EndStep();
+    os::FutexWait(paused_, pauses);
+  }
+}
+
+void MarkWork::Pause() {
+  paused_.FetchAdd(1);
+  while (in_step_.FetchAdd(0) != 0) os::YieldThread();
+}
+
+void MarkWork::Resume() {
+  if (paused_.FetchSub(1) == 1) os::FutexWakeAll(paused_);
+}
+
+void MarkWork::ResetInChild() {
+  in_step_.StoreRelease(0);  // who was about to find the pause is gone, and others that fork
+  paused_.StoreRelease(0);
+  entered_.StoreRelease(0);
+}
+
+}  // namespace spanheap::collected
