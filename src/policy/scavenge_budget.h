@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// ScavengeBudget: keeps the work of giving memory back at one percent of one processor.
+// ScavengeBudget: keeps the work of giving memory back at about one percent of one processor.
 //
-// Idea.       A feedback loop on what the work really cost: time earns credit at one percent, the
-//             processor time that was measured is charged against it, and while the balance is
-//             negative nothing is done. Credit is kept up to a burst, so that a spike of memory is
-//             gone at once and not over minutes. The same measurements say how many bytes are given
-//             back in a millisecond, which bounds one slice of work.
-// Invariants. Over any stretch of time: cost <= stretch / 100 + kBurst_ns + one slice.
+// Idea.       A feedback loop on what the work really cost: time earns credit, the processor time
+//             that was measured is charged against it, and while the balance is negative nothing is
+//             done. Credit is kept up to a burst, so that a spike of memory is gone at once and not
+//             over minutes. The same measurements say how many bytes are given back in a
+//             millisecond, which bounds one slice of work.
+// Bound.      One percent of a minute and 100 ms is what any minute may cost. A burst of 200 ms is
+//             worth more than the last part of the percent: it lets go of 2 GB at once, where
+//             100 ms end before the first on a busy machine. So time earns at 1/120.
+// Invariants. Over any stretch of time: cost <= stretch / kShare + kBurst_ns + one slice.
 // Threads.    The caller's. Reads no clock.
 // Go.         The PI controller of mgcscavenge.go steers the sleep between slices to the same
 //             share; a balance needs no gains to be tuned and forgets nothing.
@@ -20,8 +23,9 @@ namespace spanheap {
 
 class ScavengeBudget {
  public:
-  static constexpr uint64_t kShare = 100;  // one part in so many of one processor
-  static constexpr uint64_t kBurst_ns = 100'000'000;
+  static constexpr uint64_t kShare = 120;  // one part in so many of one processor
+  static constexpr uint64_t kBurst_ns = 200'000'000;
+  static constexpr uint64_t kMinute_ns = 60'000'000'000;
   // A slice of work: no lock, claim or section is held longer than about this.
   static constexpr uint64_t kSlice_ns = 1'000'000;
 
@@ -37,6 +41,8 @@ class ScavengeBudget {
   uint64_t SliceBytes() const;
   int64_t balance_ns() const { return balance_ns_; }
   uint64_t spent_ns() const { return spent_ns_; }
+
+  static_assert(kMinute_ns / kShare + kBurst_ns <= kMinute_ns / 100 + 100'000'000);
 
  private:
   // What a megabyte costs before it was measured: 256 pages of 4 KiB.
