@@ -3,6 +3,9 @@
 
 #include <cstring>
 
+#include "base/bits.h"
+#include "os/memory.h"
+
 namespace spanheap {
 
 bool BatchShelf::Reserve(uint64_t bytes) {
@@ -106,32 +109,74 @@ void BatchShelf::Unlink(Shelf& shelf, Batch* batch) {
   (batch->older != nullptr ? batch->older->newer : shelf.oldest) = batch->newer;
 }
 
+// ---- records
+
+BatchShelf::Batch* BatchShelf::FreshRecordLocked() {
+  if (begun_ == slab_count_ * kSlab) return nullptr;
+  Batch* const batch = slabs_[begun_ / kSlab] + begun_ % kSlab;
+  ++begun_;
+  return batch;
+}
+
 BatchShelf::Batch* BatchShelf::PopRecord() {
   MutexLock lock(records_mutex_);
-  Batch* const batch = unused_;
-  if (batch != nullptr) unused_ = batch->older;
+  if (resting_) return nullptr;
+  Batch* batch = unused_;
+  if (batch != nullptr) {
+    unused_ = batch->older;
+  } else {
+    batch = FreshRecordLocked();
+  }
+  if (batch != nullptr) ++in_use_;
+  needed_ = true;
   return batch;
 }
 
 BatchShelf::Batch* BatchShelf::NewRecord() {
   if (Batch* const batch = PopRecord()) return batch;
+  return AddSlab() ? PopRecord() : nullptr;
+}
+
+// The memory is found outside of the lock: that may ask the OS.
+bool BatchShelf::AddSlab() {
+  constexpr uint32_t kMostSlabs = kMaxBatches / kSlab;
   {
     MutexLock lock(records_mutex_);
-    if (record_count_ == kMaxBatches) return nullptr;
-    ++record_count_;
+    if (resting_ || slab_count_ == kMostSlabs) return false;
   }
-  // Outside of the lock: this may ask the OS.
-  void* const memory = metadata_->Allocate(Bytes(sizeof(Batch)), Bytes(alignof(Batch)));
-  if (memory != nullptr) return static_cast<Batch*>(memory);
+  const Bytes page = os::PageSize();
+  void* const memory = metadata_->Allocate(RoundUp(Bytes(kSlab * sizeof(Batch)), page), page);
+  if (memory == nullptr) return false;
   MutexLock lock(records_mutex_);
-  --record_count_;
-  return nullptr;
+  if (slab_count_ == kMostSlabs) return true;  // others were faster, and filled the table
+  slabs_[slab_count_++] = static_cast<Batch*>(memory);
+  return true;
 }
 
 void BatchShelf::Recycle(Batch* batch) {
   MutexLock lock(records_mutex_);
   batch->older = unused_;
   unused_ = batch;
+  --in_use_;
+}
+
+// Meanwhile nobody gets a record: what overflows goes to its span.
+void BatchShelf::GiveBackRecords() {
+  uint32_t slabs;
+  {
+    MutexLock lock(records_mutex_);
+    const bool needed = needed_;
+    needed_ = false;
+    if (needed || in_use_ != 0 || begun_ == 0 || resting_) return;
+    slabs = static_cast<uint32_t>(DivideUp(begun_, kSlab));
+    unused_ = nullptr;
+    begun_ = 0;
+    resting_ = true;
+  }
+  const Bytes size = RoundUp(Bytes(kSlab * sizeof(Batch)), os::PageSize());
+  for (uint32_t i = 0; i < slabs; ++i) memory_->Release(AddressOf(slabs_[i]), size);
+  MutexLock lock(records_mutex_);
+  resting_ = false;
 }
 
 void BatchShelf::ResetInChild() {

@@ -12,8 +12,8 @@
 //             batches of c. At most kMaxBytes wait here in all, in at most kMaxBatches records.
 // Threads.    Any; a lock per class, held while one batch is copied (1 KiB).
 // Fails.      Keep says no when the shelf is full, or no record can be had.
-// Cost.       Per batch of 128: two copies, four locks. Records are never given back: 2 MiB at
-//             most.
+// Cost.       Per batch of 128: two copies, four locks. Records come in slabs, 2 MiB at most; their
+//             memory goes back when all of them are unused (GiveBackRecords).
 // Go.         None; its counterpart is the transfer cache of tcmalloc.
 // Tests.      tests/spans/batch_shelf_test.cc, against a vector per class.
 #pragma once
@@ -38,7 +38,10 @@ class BatchShelf {
   static constexpr uint32_t kMaxBatches = 2048;
 
   constexpr BatchShelf() = default;
-  void Init(MetadataArena& metadata) { metadata_ = &metadata; }
+  void Init(os::Memory& memory, MetadataArena& metadata) {
+    memory_ = &memory;
+    metadata_ = &metadata;
+  }
 
   // Keeps n blocks, at most kMaxBatch, of a small class. False: none was kept.
   bool Keep(unsigned malloc_class, void* const* blocks, uint32_t n);
@@ -50,6 +53,9 @@ class BatchShelf {
   // The blocks of a class that nobody has needed since this was last asked: the least that lay
   // there.
   uint64_t TakeIdleCount(unsigned malloc_class);
+  // Gives the memory of the records back to the OS, if nothing waits here and nothing was kept since
+  // the last call of this.
+  void GiveBackRecords();
 
   // Relaxed, all three: statistics, or hints that save a lock.
   uint64_t blocks(unsigned malloc_class) const {
@@ -76,9 +82,14 @@ class BatchShelf {
     Atomic<uint64_t> blocks;               // written under the lock
   };
 
+  // Records made at a time: 7 slabs fill a piece of metadata.
+  static constexpr uint32_t kSlab = 32;
+
   bool Reserve(uint64_t bytes);
   Batch* NewRecord();
   Batch* PopRecord();
+  Batch* FreshRecordLocked() REQUIRES(records_mutex_);
+  bool AddSlab();
   void Recycle(Batch* batch);
   static void Unlink(Shelf& shelf, Batch* batch) REQUIRES(shelf.mutex);
   static void Push(Shelf& shelf, Batch* batch) REQUIRES(shelf.mutex);
@@ -86,11 +97,17 @@ class BatchShelf {
   void NoteTaken(Shelf& shelf, unsigned malloc_class, uint32_t n) REQUIRES(shelf.mutex);
 
   Shelf shelves_[kSmallClasses + 1];
-  MetadataArena* metadata_ = nullptr;  // constant after Init
-  Atomic<uint64_t> bytes_;             // of all blocks here
+  os::Memory* memory_ = nullptr;  // constant after Init, like the next one
+  MetadataArena* metadata_ = nullptr;
+  Atomic<uint64_t> bytes_;  // of all blocks here
   Mutex records_mutex_{LockRank::kSpanRecords};
   Batch* unused_ GUARDED_BY(records_mutex_) = nullptr;
-  uint32_t record_count_ GUARDED_BY(records_mutex_) = 0;  // ever made
+  uint32_t in_use_ GUARDED_BY(records_mutex_) = 0;  // records that are somebody's
+  uint32_t begun_ GUARDED_BY(records_mutex_) = 0;   // those and the unused: the first of the slabs
+  uint32_t slab_count_ GUARDED_BY(records_mutex_) = 0;
+  bool needed_ GUARDED_BY(records_mutex_) = false;   // one was, since GiveBackRecords
+  bool resting_ GUARDED_BY(records_mutex_) = false;  // the slabs are being given back
+  Batch* slabs_[kMaxBatches / kSlab] = {};           // constant once counted
 };
 
 }  // namespace spanheap

@@ -26,7 +26,7 @@ void TakeWholeWord(Address first, uint32_t block_bytes, void** out) {
 bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, uint32_t record_capacity) {
   pages_.SetReclaimer([](void* heap) { return static_cast<SpanHeap*>(heap)->GiveUpSpares(); },
                       this);
-  shelf_.Init(metadata);
+  shelf_.Init(memory, metadata);
   return table_.Init(memory, metadata, record_capacity, &pages_.gauge());
 }
 

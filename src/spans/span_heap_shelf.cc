@@ -47,7 +47,10 @@ bool SpanHeap::GiveUpShelf() {
 }
 
 bool SpanHeap::GiveUpIdleShelf() {
-  if (shelf_.is_empty()) return false;
+  if (shelf_.is_empty()) {
+    shelf_.GiveBackRecords();
+    return false;
+  }
   PageCache cache;
   bool any = false;
   for (unsigned c = 1; c <= kSmallClasses; ++c) {

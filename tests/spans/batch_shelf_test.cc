@@ -24,7 +24,7 @@ using Blocks = std::vector<void*>;
 struct ShelfFixture {
   ShelfFixture() {
     metadata.Init(memory);
-    shelf.Init(metadata);
+    shelf.Init(memory, metadata);
   }
   os::FakeMemory memory{os::FakeMemory::Backing::kKernel};
   MetadataArena metadata;
@@ -146,6 +146,30 @@ TEST(BatchShelfTest, WithoutARecordNothingIsKept) {
   EXPECT_EQ(fixture.shelf.blocks(1), 0U);
   fixture.memory.RefuseFrom(0);
   EXPECT_TRUE(fixture.shelf.Keep(1, batch.data(), BatchShelf::kMaxBatch));
+}
+
+TEST(BatchShelfTest, RecordsGoBackOnceNobodyNeededThemForATurn) {
+  ShelfFixture fixture;
+  Blocks batch(BatchShelf::kMaxBatch, &fixture);
+  for (int round = 0; round < 2; ++round) {
+    const uint64_t before = fixture.memory.calls().release;
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_TRUE(fixture.shelf.Keep(1, batch.data(), BatchShelf::kMaxBatch));
+    }
+    fixture.shelf.GiveBackRecords();
+    fixture.shelf.GiveBackRecords();
+    EXPECT_EQ(fixture.memory.calls().release, before);  // blocks wait there
+    while (fixture.shelf.TakeOldest(1, batch.data()) != 0) continue;
+    ASSERT_TRUE(fixture.shelf.Keep(1, batch.data(), BatchShelf::kMaxBatch));
+    ASSERT_NE(fixture.shelf.TakeOldest(1, batch.data()), 0U);
+    fixture.shelf.GiveBackRecords();
+    EXPECT_EQ(fixture.memory.calls().release, before);  // one was needed a moment ago
+    fixture.shelf.GiveBackRecords();
+    EXPECT_GT(fixture.memory.calls().release, before);
+    const uint64_t after = fixture.memory.calls().release;
+    fixture.shelf.GiveBackRecords();
+    EXPECT_EQ(fixture.memory.calls().release, after);  // once
+  }
 }
 
 // Each block carries a word that only its owner touches: a block that two threads got shows as a
