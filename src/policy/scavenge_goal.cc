@@ -15,13 +15,15 @@ uint64_t Decayed(uint64_t distance, uint64_t elapsed_ns, uint64_t half_life_ns) 
 }  // namespace
 
 void ScavengeGoal::Observe(uint64_t now_ns, uint64_t in_use) {
-  if (seen_ns_ == 0) generation_ns_ = seen_ns_ = now_ns;
+  if (seen_ns_ == 0) generation_ns_ = seen_ns_ = moved_ns_ = now_ns;
+  if (in_use != in_use_) moved_ns_ = now_ns;
   in_use_ = in_use;
   if (in_use >= peak_) {
     peak_ = in_use;
   } else {
     if (in_use < peak_ - peak_ / 4) has_fallen_ = true;
-    const uint64_t half_life = has_fallen_ ? kHalfLifeAfterFall_ns : kHalfLife_ns;
+    const bool is_fast = has_fallen_ || is_still();
+    const uint64_t half_life = is_fast ? kHalfLifeAfterFall_ns : kHalfLife_ns;
     peak_ = in_use + Decayed(peak_ - in_use, now_ns - seen_ns_, half_life);
   }
   // Near enough: from here on it is slow again.
@@ -31,7 +33,8 @@ void ScavengeGoal::Observe(uint64_t now_ns, uint64_t in_use) {
 
 uint64_t ScavengeGoal::Excess(uint64_t retained) const {
   const uint64_t goal = bytes();
-  return retained > goal + kLeastExcess ? retained - goal : 0;
+  const uint64_t least = is_still() ? kLeastExcessWhenStill : kLeastExcess;
+  return retained > goal + least ? retained - goal : 0;
 }
 
 bool ScavengeGoal::TakeGeneration() {

@@ -5,7 +5,9 @@
 // Idea.       What was in use a moment ago will likely be in use again: the goal is the peak of
 //             use, which decays toward the use now, plus a tenth. While use swings by less than a
 //             quarter the peak decays slowly; after a larger fall it decays fast, and whole huge
-//             pages need not wait for the end of their generation: that memory was a spike.
+//             pages need not wait for the end of their generation: that memory was a spike. A use
+//             that has not moved for a second is a program that rests, or lives off its thread
+//             caches: it needs no tenth, and soon keeps no more than it uses.
 // Picture.    use  ___/\_____            peak  ___/``\.____     goal = peak * 1.1
 // Invariants. peak >= use. The goal never lies below the use it was last told.
 // Threads.    The caller's. Reads no clock and no heap: numbers in, numbers out.
@@ -30,15 +32,25 @@ class ScavengeGoal {
   static constexpr uint64_t kHalfLifeAfterFall_ns = 100'000'000;
   // A heap this far below its goal is not worth a system call.
   static constexpr uint64_t kLeastExcess = 256 << 10;
+  // Use that stays the same for so long is still. While it is, less is worth one.
+  static constexpr uint64_t kStill_ns = 1'000'000'000;
+  static constexpr uint64_t kLeastExcessWhenStill = 32 << 10;
 
   // What is in use now, in bytes. Times never go back.
   void Observe(uint64_t now_ns, uint64_t in_use);
 
   // Bytes the heap may keep backed.
-  uint64_t bytes() const { return peak_ + peak_ / 10; }
+  uint64_t bytes() const {
+    const uint64_t wanted = is_still() ? peak_ : peak_ + peak_ / 10;
+    return wanted > floor_ ? wanted : floor_;
+  }
+  // So much may always stay backed.
+  void SetFloor(uint64_t bytes) { floor_ = bytes; }
+  uint64_t floor() const { return floor_; }
   uint64_t peak() const { return peak_; }
   // Use fell by more than a quarter below the peak, and the peak has not come down to it yet.
   bool has_fallen() const { return has_fallen_; }
+  bool is_still() const { return seen_ns_ - moved_ns_ >= kStill_ns; }
   // What is above the goal when so much is backed; 0 if it is not worth while.
   uint64_t Excess(uint64_t retained) const;
   // True once for each generation that has passed by the last Observe.
@@ -49,8 +61,10 @@ class ScavengeGoal {
  private:
   uint64_t seen_ns_ = 0;        // time of the last Observe
   uint64_t generation_ns_ = 0;  // when this generation began
+  uint64_t moved_ns_ = 0;       // when the use was last seen to change
   uint64_t in_use_ = 0;         // bytes
   uint64_t peak_ = 0;           // bytes
+  uint64_t floor_ = 0;          // bytes
   bool has_fallen_ = false;
 };
 

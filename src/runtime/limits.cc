@@ -22,18 +22,14 @@ uint64_t ReadWhole() {
   return std::min(groups.Read(), os::PhysicalMemory()).value;
 }
 
-// Free memory goes back to the OS: pages and spares, then what this thread keeps.
+// Free memory goes back to the OS: spares, pages and some holes, then what this thread keeps.
 Bytes ReleaseFree(const HeapSection& section, Bytes most) {
-  const Pages pages = PagesFor(most);
-  Pages released = runtime.pages.ReleaseFree(pages, true);
-  if (released < pages && runtime.spans.GiveUpSpares()) {
-    released += runtime.pages.ReleaseFree(pages - released, true);
-  }
-  if (released < pages) {
+  Bytes released = runtime.scavenger.ReleaseSome(most, section.block().page_cache);
+  if (released < most) {
     section.cache().Flush();
-    released += runtime.pages.ReleaseFree(pages - released, true);
+    released += BytesOf(runtime.pages.ReleaseFree(PagesFor(most - released), true));
   }
-  return BytesOf(released);
+  return released;
 }
 
 }  // namespace
@@ -113,8 +109,7 @@ bool Limits::GiveBackAll() {
   const HeapSection section;
   if (!section.is_open()) return false;
   section.cache().Flush();
-  runtime.spans.GiveUpSpares();
-  runtime.pages.ReleaseFree(Pages(~uint32_t{0}), true);
+  runtime.scavenger.Release(Bytes(~size_t{0}), section.block().page_cache);
   // Where memory counts whether it is backed or not.
   runtime.pages.ReleaseChunks(Pages(~uint32_t{0}));
   return true;

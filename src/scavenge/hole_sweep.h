@@ -29,6 +29,8 @@ class HoleSweep {
   // Looks at further records, until about `most` bytes have gone back or `records` were looked at.
   // Returns the bytes given back.
   Bytes Go(os::Memory& memory, PageCache& cache, Bytes most, uint32_t records);
+  // The rest of the records is left alone.
+  void Abandon() { next_ = 0; }
   // All records were looked at since Begin.
   bool is_over() const { return next_ == 0; }
   // The last whole sweep found spans that may have something to give back by the next one.

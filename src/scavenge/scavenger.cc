@@ -59,7 +59,7 @@ void Scavenger::Tick(uint64_t now_ns) {
 Bytes Scavenger::ReleasePages(Bytes most) {
   const Use use = ReadUse();
   const uint64_t wanted = std::min(goal_.Excess(use.retained), use.free_backed);
-  if (wanted < ScavengeGoal::kLeastExcess) return Bytes(0);
+  if (wanted < ScavengeGoal::kLeastExcessWhenStill) return Bytes(0);
   const Pages pages = PagesIn(std::min(Bytes(wanted), most));
   Pages released = pages_.ReleaseUnits(pages, goal_.has_fallen());
   if (released < pages) released += pages_.ReleasePieces(pages - released, false);
@@ -69,7 +69,11 @@ Bytes Scavenger::ReleasePages(Bytes most) {
 Bytes Scavenger::Slice(Bytes most, PageCache& cache) {
   Bytes released = ReleasePages(most);
   if (released.value == 0 && !sweep_.is_over()) {
-    released = sweep_.Go(*memory_, cache, most, kRecordsPerSlice);
+    if (ReadUse().retained > goal_.floor()) {
+      released = sweep_.Go(*memory_, cache, most, kRecordsPerSlice);
+    } else {
+      sweep_.Abandon();
+    }
   }
   has_given_ = has_given_ || released.value != 0;
   has_more_ = released.value != 0 || !sweep_.is_over();
@@ -84,6 +88,23 @@ Bytes Scavenger::ReleaseHoles(Bytes most, PageCache& cache) {
     released += forced_sweep_.Go(*memory_, cache, most - released, kRecordsPerSlice);
   }
   forced_turn_.Unlock();
+  return released;
+}
+
+Bytes Scavenger::ReleaseSomeHoles(Bytes most, PageCache& cache) {
+  if (!forced_turn_.TryLock()) return Bytes(0);
+  if (forced_sweep_.is_over()) forced_sweep_.BeginForced();
+  const Bytes released = forced_sweep_.Go(*memory_, cache, most, kRecordsAtAllocation);
+  forced_turn_.Unlock();
+  return released;
+}
+
+Bytes Scavenger::ReleaseSome(Bytes at_most, PageCache& cache) {
+  Bytes released = BytesOf(pages_.ReleaseFree(PagesIn(at_most), true));
+  if (released < at_most && spans_.GiveUpSpares()) {
+    released += BytesOf(pages_.ReleaseFree(PagesIn(at_most - released), true));
+  }
+  if (released < at_most) released += ReleaseSomeHoles(at_most - released, cache);
   return released;
 }
 

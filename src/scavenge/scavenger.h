@@ -53,6 +53,9 @@ class Scavenger {
   void Charge(uint64_t cost_ns) REQUIRES(turn_) { budget_.Charge(cost_ns, 0); }
   uint64_t spent_ns() const REQUIRES(turn_) { return budget_.spent_ns(); }
 
+  // So much may stay backed, whatever is in use.
+  void SetFloor(Bytes floor) REQUIRES(turn_) { goal_.SetFloor(floor.value); }
+
   // The parts of Work. Use is looked at, every kTick_ns or so.
   void Tick(uint64_t now_ns) REQUIRES(turn_);
   // One slice of work: about `most` bytes. Returns those given back.
@@ -67,6 +70,9 @@ class Scavenger {
   // Gives back about `at_most` bytes of free memory now: spares and pages, then, if that is not
   // enough, holes inside spans. Returns the bytes given.
   Bytes Release(Bytes at_most, PageCache& cache);
+  // The same with bounded work, on an allocation's way: spares and pages, then the next few records
+  // of a sweep for holes.
+  Bytes ReleaseSome(Bytes at_most, PageCache& cache);
 
   // Bytes in use and bytes backed, as the goal counts them.
   struct Use {
@@ -83,9 +89,12 @@ class Scavenger {
 
  private:
   static constexpr uint32_t kRecordsPerSlice = 4096;
+  // For one allocation: a millisecond or so.
+  static constexpr uint32_t kRecordsAtAllocation = 512;
 
   Bytes ReleasePages(Bytes most) REQUIRES(turn_);
   Bytes ReleaseHoles(Bytes most, PageCache& cache);
+  Bytes ReleaseSomeHoles(Bytes most, PageCache& cache);
 
   PageHeap& pages_;
   SpanHeap& spans_;

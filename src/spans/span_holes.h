@@ -10,7 +10,7 @@
 //             i-th unit of the span: an OS page, or 1/32 of the span if that is more.
 // Threads.    The span's holder; anyone may read `holes` as a statistic.
 // Go.         None: Go gives back whole free pages of the heap only.
-// Tests.      tests/scavenge/hole_sweep_test.cc.
+// Tests.      tests/spans/span_holes_test.cc, tests/scavenge/hole_sweep_test.cc.
 #pragma once
 
 #include "base/units.h"

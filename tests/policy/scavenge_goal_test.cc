@@ -24,12 +24,53 @@ struct Simulation {
   }
 };
 
-TEST(ScavengeGoal, IsATenthAboveAConstantUse) {
+TEST(ScavengeGoal, IsATenthAboveAUseThatHardlyMoves) {
   Simulation sim;
-  sim.Hold(100 * kMiB, 3600 * kSecond_ns);
-  EXPECT_EQ(sim.goal.bytes(), 110 * kMiB);
+  for (int i = 0; i < 3600; ++i) {
+    sim.Hold(100 * kMiB - static_cast<uint64_t>(i % 2) * 8192, kSecond_ns);
+    ASSERT_GE(sim.goal.bytes(), 110 * kMiB - 16384);
+    ASSERT_LE(sim.goal.bytes(), 110 * kMiB);
+  }
   EXPECT_FALSE(sim.goal.has_fallen());
   EXPECT_TRUE(sim.goal.is_settled());
+}
+
+TEST(ScavengeGoal, ComesDownToAUseThatIsStill) {
+  Simulation sim;
+  sim.Hold(100 * kMiB, ScavengeGoal::kStill_ns);
+  EXPECT_FALSE(sim.goal.is_still());
+  EXPECT_EQ(sim.goal.bytes(), 110 * kMiB);
+  sim.Hold(100 * kMiB, kSecond_ns);
+  EXPECT_TRUE(sim.goal.is_still());
+  EXPECT_EQ(sim.goal.bytes(), 100 * kMiB);
+  EXPECT_EQ(sim.goal.Excess(100 * kMiB + (64 << 10)), 64U << 10);
+}
+
+TEST(ScavengeGoal, HasItsTenthAgainWhenUseMoves) {
+  Simulation sim;
+  sim.Hold(100 * kMiB, 5 * kSecond_ns);
+  sim.goal.Observe(sim.now_ns, 100 * kMiB + 8192);
+  EXPECT_FALSE(sim.goal.is_still());
+  EXPECT_GE(sim.goal.bytes(), 110 * kMiB);
+}
+
+TEST(ScavengeGoal, KeepsNothingOfAPeakOnceUseIsStill) {
+  Simulation sim;
+  sim.Hold(100 * kMiB, kSecond_ns);
+  sim.Hold(90 * kMiB, kSecond_ns);  // no fall: decays slowly until then
+  EXPECT_GT(sim.goal.peak(), 95 * kMiB);
+  sim.Hold(90 * kMiB, 3 * kSecond_ns);
+  EXPECT_EQ(sim.goal.bytes(), 90 * kMiB);
+}
+
+TEST(ScavengeGoal, NeverLiesBelowItsFloor) {
+  Simulation sim;
+  sim.goal.SetFloor(64 * kMiB);
+  sim.Hold(10 * kMiB, 5 * kSecond_ns);
+  EXPECT_EQ(sim.goal.bytes(), 64 * kMiB);
+  EXPECT_EQ(sim.goal.Excess(64 * kMiB), 0U);
+  sim.goal.Observe(sim.now_ns, 100 * kMiB);
+  EXPECT_EQ(sim.goal.bytes(), 110 * kMiB);
 }
 
 TEST(ScavengeGoal, FollowsGrowthAtOnce) {
@@ -47,7 +88,7 @@ TEST(ScavengeGoal, IsNearTheUseASecondAfterASpike) {
   sim.Hold(26 * kMiB, kSecond_ns);
   EXPECT_LT(sim.goal.bytes(), 45 * kMiB);
   sim.Hold(26 * kMiB, 30 * kSecond_ns);
-  EXPECT_LE(sim.goal.bytes(), 29 * kMiB);
+  EXPECT_EQ(sim.goal.bytes(), 26 * kMiB);
   EXPECT_TRUE(sim.goal.is_settled());
 }
 
@@ -77,7 +118,7 @@ TEST(ScavengeGoal, NeverLiesBelowTheUse) {
 
 TEST(ScavengeGoal, AsksForNothingWhenLittleWouldCome) {
   Simulation sim;
-  sim.Hold(100 * kMiB, kSecond_ns);
+  sim.Hold(100 * kMiB, ScavengeGoal::kStill_ns);
   EXPECT_EQ(sim.goal.Excess(110 * kMiB + ScavengeGoal::kLeastExcess), 0U);
   EXPECT_EQ(sim.goal.Excess(112 * kMiB), 2 * kMiB);
 }

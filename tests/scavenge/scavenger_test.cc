@@ -94,6 +94,29 @@ TEST_F(ScavengerTest, ReleaseGivesSparesPagesAndHoles) {
   EXPECT_EQ(scavenger_.Release(kNoEnd, cache_).value, 0U);
 }
 
+TEST_F(ScavengerTest, KeepsWhatTheFloorAllows) {
+  const auto runs = Take(64, Pages(128));
+  Pass(2);
+  Free(runs);
+  ASSERT_TRUE(scavenger_.TryTake());
+  scavenger_.SetFloor(BytesOf(Pages(128 * 40)));
+  scavenger_.Leave();
+  Pass(20);
+  const uint64_t kept = scavenger_.ReadUse().retained;
+  EXPECT_GE(kept, BytesOf(Pages(128 * 39)).value);
+  EXPECT_LE(kept, BytesOf(Pages(128 * 41)).value);
+}
+
+TEST_F(ScavengerTest, KeepsNothingFreeOnceUseIsStill) {
+  const auto kept = Take(32, Pages(128));
+  const auto spike = Take(32, Pages(128));
+  Pass(1);
+  Free(spike);
+  Pass(5);
+  EXPECT_LE(Backed(), ScavengeGoal::kLeastExcessWhenStill);
+  Free(kept);
+}
+
 TEST_F(ScavengerTest, OneThreadAtATimeHasTheTurn) {
   ASSERT_TRUE(scavenger_.TryTake());
   EXPECT_FALSE(scavenger_.TryTake());
