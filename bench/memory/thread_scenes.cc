@@ -35,10 +35,10 @@ class Idlers {
   }
 
  private:
+  static constexpr int kBlocks = 3000;
+
   // A megabyte of small blocks, freed.
-  static void UseHeap(std::uint64_t seed) {
-    constexpr int kBlocks = 3000;
-    void* blocks[kBlocks];
+  static void UseHeap(void* (&blocks)[kBlocks], std::uint64_t seed) {
     Random random(seed);
     for (void*& block : blocks) {
       const std::size_t size = random.Between(16, 700);
@@ -49,7 +49,10 @@ class Idlers {
   }
   static void* Wait(void* argument) {
     auto& idlers = *static_cast<Idlers*>(argument);
-    if (idlers.churns_) UseHeap(static_cast<std::uint64_t>(idlers.ready_.load()) + 1);
+    void* blocks[kBlocks];
+    // Its stack is the program's: threads that use no heap touch it, too.
+    for (void* volatile& block : blocks) block = nullptr;
+    if (idlers.churns_) UseHeap(blocks, static_cast<std::uint64_t>(idlers.ready_.load()) + 1);
     idlers.ready_.fetch_add(1);
     pthread_mutex_lock(&idlers.gate_);
     pthread_mutex_unlock(&idlers.gate_);

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 
 #include "base/atomic.h"
 #include "base/units.h"
@@ -78,8 +79,7 @@ inline constexpr auto kMaxCapacities = detail::MaxCapacities();
 // What slow paths know of a class beyond its bin.
 struct ClassState {
   void** bottom = nullptr;    // slot 0 of the bin's stack
-  Span* span = nullptr;       // held: where refills take slots; small classes only
-  uint32_t cursor = 0;        // word of its bitmap to look at next
+  uint32_t cursor = 0;        // word of the held span's bitmap to look at next
   uint32_t capacity = 0;      // blocks the bin may hold now; 0: it is closed
   Atomic<uint64_t> taken;     // blocks taken from spans or pages; written by the owner
   Atomic<uint64_t> returned;  // blocks given back to them; written by the owner
@@ -122,6 +122,7 @@ struct ThreadBlock {
   bool in_limit_callback = false;  // the owner is in the program's callback (runtime/limits.h)
   bool orphaned = false;           // its thread was lost in a fork; guarded by the registry
   IdleWatch idle;
+  Span* spans[kSmallClasses + 1] = {};  // held: where refills of a class take slots
   ClassState classes[kMallocClassCount];
   // Bins begin on short stacks, all of them together on a page or two, and move to a full one when
   // they grow: a thread that uses many classes a little touches few pages.
@@ -148,5 +149,8 @@ struct ThreadBlock {
     return static_cast<uint32_t>(bins.tops[c].LoadRelaxed() - bottom(c));
   }
 };
+// All that stays when a sleeping thread's stacks are given back. Blocks begin a cache line into their
+// mapping: two small OS pages each.
+static_assert(offsetof(ThreadBlock, first_stacks) + kCacheLine <= 8192);
 
 }  // namespace spanheap

@@ -60,9 +60,10 @@ bool ThreadCache::TryOpenBin(unsigned c) {
 }
 
 void ThreadCache::LetSpanGo(unsigned c) {
-  Span* const span = block_.classes[c].span;
+  if (!IsSmallClass(c)) return;
+  Span* const span = block_.spans[c];
   if (span == nullptr) return;
-  block_.classes[c].span = nullptr;
+  block_.spans[c] = nullptr;
   heap_.DropSpan(*span, block_.page_cache);
 }
 
@@ -159,20 +160,21 @@ void* ThreadCache::RefillSmall(unsigned c) {
 
 uint32_t ThreadCache::TakeBatch(unsigned c, uint32_t want, void** out) {
   ClassState& state = block_.classes[c];
+  Span*& span = block_.spans[c];
   uint32_t got = 0;
   while (got < want) {
-    if (state.span == nullptr) {
+    if (span == nullptr) {
       // A new span is worth fetching for the first block, not for the rest of a batch.
       if (got > 0) break;
-      state.span = heap_.TakeSpan(c, block_.page_cache);
+      span = heap_.TakeSpan(c, block_.page_cache);
       state.cursor = 0;
-      if (state.span == nullptr) break;
+      if (span == nullptr) break;
     }
-    const uint32_t n = heap_.TakeSlots(*state.span, want - got, state.cursor, out + got);
+    const uint32_t n = heap_.TakeSlots(*span, want - got, state.cursor, out + got);
     got += n;
     if (n == 0) {
-      heap_.DropSpan(*state.span, block_.page_cache);
-      state.span = nullptr;
+      heap_.DropSpan(*span, block_.page_cache);
+      span = nullptr;
     }
   }
   return got;

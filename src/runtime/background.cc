@@ -17,8 +17,10 @@ constexpr uint32_t kQuietTicks = 8;
 constexpr uint64_t kBreak_ns = 200'000;
 // How often to look whether any other thread is left, once the first one has ended.
 constexpr uint64_t kWatch_ns = 500'000'000;
-// Threads whose caches are trimmed at a time: about a millisecond.
+// Threads whose caches are trimmed at a time, by the thread: about half a millisecond; and by a
+// slow path.
 constexpr unsigned kTrimsPerRound = 8;
+constexpr unsigned kTrimsByClock = 2;
 // Slow paths without a thread look at the clock each so many visits.
 constexpr uint32_t kVisits = 16;
 
@@ -76,13 +78,10 @@ void Background::Wake() {
 // The look at all threads comes before the section: it takes the lock of their list.
 uint64_t Background::Round() {
   const uint64_t now_ns = os::MonotonicNow_ns();
-  if (now_ns >= next_look_ns_) {
-    next_look_ns_ = now_ns + Scavenger::kTick_ns;
-    idle_.Look();
-  }
+  LookForIdle(now_ns);
   const HeapSection section;
   if (!section.is_open() || !scavenger_.TryTake()) return Scavenger::kTick_ns;
-  const bool trims = TrimIdle();
+  const bool trims = TrimIdle(kTrimsPerRound);
   const uint64_t wait_ns = Work(section.block());
   const bool is_quiet = scavenger_.quiet_ticks() >= kQuietTicks && !idle_.is_pending();
   scavenger_.Leave();
@@ -90,18 +89,30 @@ uint64_t Background::Round() {
   return is_quiet ? kForGood : wait_ns;
 }
 
-bool Background::TrimIdle() {
+void Background::LookForIdle(uint64_t now_ns) {
+  // Relaxed: a time that may be old costs a look.
+  if (now_ns < next_look_ns_.LoadRelaxed() || idle_taken_.Exchange(true)) return;
+  next_look_ns_.StoreRelaxed(now_ns + Scavenger::kTick_ns);
+  idle_.Look();
+  idle_taken_.StoreRelease(false);
+}
+
+bool Background::TrimIdle(unsigned most) {
+  if (idle_taken_.Exchange(true)) return false;
   const uint64_t before_ns = os::ThreadProcessorTime_ns();
   bool any = false;
-  for (unsigned i = 0; i < kTrimsPerRound && idle_.has_more() && scavenger_.may_work(); ++i) {
+  for (unsigned i = 0; i < most && idle_.has_more() && scavenger_.may_work(); ++i) {
     any = idle_.TrimNext() || any;
   }
+  const bool has_more = idle_.has_more();
+  idle_taken_.StoreRelease(false);
   if (any) scavenger_.Stir();
   scavenger_.Charge(os::ThreadProcessorTime_ns() - before_ns);
-  return any && idle_.has_more();
+  return any && has_more;
 }
 
 uint64_t Background::Work(ThreadBlock& block) {
+  scavenger_.SetFloor(options.minheap);
   const bool released = scavenger_.Work(os::MonotonicNow_ns(), block.page_cache).value != 0;
   if (!block.page_cache.is_empty()) pages_.Flush(block.page_cache);
   const uint64_t wait_ns = scavenger_.Wait_ns(os::MonotonicNow_ns());
@@ -140,9 +151,11 @@ void Background::WorkByClock() {
   if (visits % kVisits != 0) return;
   const uint64_t now_ns = os::MonotonicNow_ns();
   if (now_ns < due_ns_.LoadRelaxed()) return;
+  LookForIdle(now_ns);
   const HeapSection section;
   if (!section.is_open() || !scavenger_.TryTake()) return;
-  const uint64_t wait_ns = Work(section.block());
+  const bool trims = TrimIdle(kTrimsByClock);
+  const uint64_t wait_ns = trims ? kBreak_ns : Work(section.block());
   due_ns_.StoreRelaxed(now_ns + wait_ns);
   scavenger_.Leave();
 }
@@ -156,6 +169,8 @@ void Background::NoticeThreadEnd() {
 void Background::ResetInChild() {
   state_.StoreRelaxed(kNone);  // relaxed: one thread is left
   due_ns_.StoreRelaxed(0);
+  next_look_ns_.StoreRelaxed(0);
+  idle_taken_.StoreRelaxed(false);
   scavenger_.ResetInChild();
 }
 

@@ -70,19 +70,23 @@ class Background {
   void Doze(uint32_t seen);
   // One round; returns how long to sleep then.
   uint64_t Round();
-  // Trims some idle threads' caches. True: there are more.
-  bool TrimIdle() REQUIRES(scavenger_.turn());
+  // Looks for idle threads, once a tick.
+  void LookForIdle(uint64_t now_ns);
+  // Trims some of their caches, at most so many. True: there are more.
+  bool TrimIdle(unsigned most) REQUIRES(scavenger_.turn());
   // What is due, by whoever has the turn; returns how long there will be nothing to do.
   uint64_t Work(ThreadBlock& block) REQUIRES(scavenger_.turn());
 
   PageHeap& pages_;
   Scavenger& scavenger_;
-  IdleCaches idle_;  // the thread's own, down to next_look_ns_
-  uint64_t next_look_ns_ = 0;
-  Atomic<uint32_t> state_;   // State
-  Atomic<uint32_t> signal_;  // a futex word; changes with each wake-up
-  Atomic<uint32_t> visits_;  // slow paths since the clock was last looked at; a rough count
-  Atomic<uint64_t> due_ns_;  // when WorkByClock is to do something next
+  // For whoever has set the flag: tried, never waited for.
+  Atomic<bool> idle_taken_;
+  IdleCaches idle_;
+  Atomic<uint64_t> next_look_ns_;  // a hint
+  Atomic<uint32_t> state_;         // State
+  Atomic<uint32_t> signal_;        // a futex word; changes with each wake-up
+  Atomic<uint32_t> visits_;        // slow paths since the clock was last looked at; a rough count
+  Atomic<uint64_t> due_ns_;        // when WorkByClock is to do something next
 };
 
 }  // namespace spanheap

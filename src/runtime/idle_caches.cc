@@ -40,7 +40,7 @@ void IdleCaches::Consider(ThreadBlock& block, bool all) {
     idle.rounds = idle.attempts = 0;
   }
   if (!all && idle.attempts == kAttempts) return;
-  pending_ = true;
+  pending_.StoreRelaxed(true);  // relaxed: a hint
   if (!all && ++idle.rounds < kIdleRounds << idle.attempts) return;
   if (count_ == kMost) return;  // it will be found in the next round
   found_[count_++] = &block;
@@ -50,7 +50,7 @@ void IdleCaches::Consider(ThreadBlock& block, bool all) {
 
 void IdleCaches::Look() {
   count_ = next_ = 0;
-  pending_ = false;
+  pending_.StoreRelaxed(false);  // relaxed: a hint
   runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, false); });
   if (count_ > 0 && !os::HandlersBlockTheirSignals()) count_ = 0;
 }
@@ -81,6 +81,7 @@ bool IdleCaches::TrimClaimed(ThreadBlock& block) {
     return false;
   }
   ThreadCache cache(runtime_.spans, block);
+  cache.Flush();  // not to the shelf: its blocks wait for somebody who asks soon
   cache.End();
   cache.Begin();
   ReleaseStacks(block);

@@ -37,7 +37,7 @@ class Runtime;
 class IdleCaches {
  public:
   // Rounds of a quarter second without a change before a thread counts as idle.
-  static constexpr uint32_t kIdleRounds = 4;
+  static constexpr uint32_t kIdleRounds = 3;
 
   constexpr explicit IdleCaches(Runtime& runtime) : runtime_(runtime) {}
 
@@ -50,7 +50,7 @@ class IdleCaches {
   // Trims the next of them. True: something may have gone back.
   bool TrimNext();
   // Threads keep something and may be idle later.
-  bool is_pending() const { return pending_; }
+  bool is_pending() const { return pending_.LoadRelaxed(); }  // relaxed: a hint
 
  private:
   static constexpr uint32_t kMost = 512;  // found in one look
@@ -65,7 +65,7 @@ class IdleCaches {
   ThreadBlock* found_[kMost] = {};
   uint32_t count_ = 0;
   uint32_t next_ = 0;
-  bool pending_ = false;
+  Atomic<bool> pending_;
 };
 
 }  // namespace spanheap

@@ -151,7 +151,7 @@ TEST_F(RootRecordTest, DescribesTheBins) {
   const uint64_t top = FieldOf(&mine, "thread.tops", c);
   EXPECT_EQ(Read(Pointer(top), 8), ValueOf(block));
   EXPECT_EQ((top - FieldOf(state, "state.bottom")) / 8, mine.depth(c));
-  EXPECT_EQ(FieldOf(state, "state.span"), ValueOf(mine.classes[c].span));
+  EXPECT_EQ(FieldOf(&mine, "thread.spans", c), ValueOf(mine.spans[c]));
   EXPECT_EQ(FieldOf(state, "state.taken"), mine.classes[c].taken.LoadAcquire());
   EXPECT_EQ(FieldOf(state, "state.returned"), mine.classes[c].returned.LoadAcquire());
   EXPECT_EQ(FieldOf(&mine, "thread.page_base"), mine.page_cache.base().value);

@@ -10,12 +10,14 @@
 //                       last: the process ends with its last thread of the program
 //                       idle: sleeping threads' caches are emptied, and the threads go on
 //                       off: with background=off there is no thread, and calls do the work
+//                       off_idle: the same for what sleeping threads keep
 #include <dirent.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -233,6 +235,45 @@ int Off() {
   return AllIntact(blocks) ? 0 : Fail("a block has changed");
 }
 
+struct Sleepers {
+  pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+  std::atomic<int> asleep{0};
+};
+
+// Keeps a megabyte in its caches, and sleeps.
+void* ChurnAndSleep(void* argument) {
+  auto& sleepers = *static_cast<Sleepers*>(argument);
+  constexpr int kChurn = 4000;
+  void* blocks[kChurn];
+  for (int i = 0; i < kChurn; ++i) memset(blocks[i] = malloc(16 + i % 500), 1, 16 + i % 500);
+  for (void* block : blocks) free(block);
+  ++sleepers.asleep;
+  pthread_mutex_lock(&sleepers.gate);
+  pthread_mutex_unlock(&sleepers.gate);
+  free(malloc(100));
+  return nullptr;
+}
+
+int OffIdle() {
+  static Sleepers sleepers;
+  std::vector<pthread_t> threads(60);
+  pthread_mutex_lock(&sleepers.gate);
+  for (pthread_t& thread : threads) pthread_create(&thread, nullptr, ChurnAndSleep, &sleepers);
+  while (sleepers.asleep.load() < static_cast<int>(threads.size())) usleep(1000);
+  const size_t full = ResidentBytes();
+  std::vector<char*> more(20'000);
+  const auto call_until_small = [full, &more] {
+    for (char*& block : more) block = static_cast<char*>(malloc(64));
+    for (char* block : more) free(block);
+    return ResidentBytes() < full / 2;
+  };
+  const bool is_small = Await(call_until_small);
+  pthread_mutex_unlock(&sleepers.gate);
+  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+  if (HeapThreads() != 0) return Fail("there is a thread though it is forbidden");
+  return is_small ? 0 : Fail("sleeping threads keep their caches though the heap is called");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -243,5 +284,6 @@ int main(int argc, char** argv) {
   if (scene == "last") return Last();
   if (scene == "idle") return Idle();
   if (scene == "off") return Off();
+  if (scene == "off_idle") return OffIdle();
   return Fail("which scene?");
 }
