@@ -149,8 +149,8 @@ struct ThreadBlock {
     return static_cast<uint32_t>(bins.tops[c].LoadRelaxed() - bottom(c));
   }
 };
-// All that stays when a sleeping thread's stacks are given back. Blocks begin a cache line into their
-// mapping: two small OS pages each.
+// All that stays when a sleeping thread's stacks are given back. Blocks begin a cache line into
+// their mapping: two small OS pages each.
 static_assert(offsetof(ThreadBlock, first_stacks) + kCacheLine <= 8192);
 
 }  // namespace spanheap

@@ -53,8 +53,8 @@ class BatchShelf {
   // The blocks of a class that nobody has needed since this was last asked: the least that lay
   // there.
   uint64_t TakeIdleCount(unsigned malloc_class);
-  // Gives the memory of the records back to the OS, if nothing waits here and nothing was kept since
-  // the last call of this.
+  // Gives the memory of the records back to the OS, if nothing waits here and nothing was kept
+  // since the last call of this.
   void GiveBackRecords();
 
   // Relaxed, all three: statistics, or hints that save a lock.
