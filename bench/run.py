@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Benchmarks of the heap: `micro` (glibc and ours, short), `compare` (every peer) and `pages`
-(the two page strategies; its arguments go to the program that measures them)."""
+"""Benchmarks of the heap: `micro` (glibc and ours, short), `compare` (every peer), `pages` (the two
+page strategies; its arguments go to the program that measures them) and `gc` (collected heaps)."""
 
 import argparse
 import datetime
@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from spanbench import instructions, measure, peers, report, rows, stats  # noqa: E402
+from spanbench import gc, instructions, measure, peers, report, rows, stats  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(ROOT, "bench", "results")
@@ -23,7 +23,7 @@ def parse(arguments):
     """The command line."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("verb", choices=("micro", "compare"),
-                        help="pages: see the verb's own --help")
+                        help="pages, gc: see the verb's own --help")
     parser.add_argument("named", nargs="*", metavar="name=path.so", help="further allocators")
     parser.add_argument("--rows", default=".", metavar="REGEX", help="only rows whose name matches")
     parser.add_argument("--rounds", type=int, metavar="N",
@@ -120,6 +120,8 @@ def main():
     """Measures and prints; 0, or 1 under --strict when a target is missed, 2 when it cannot run."""
     if sys.argv[1:2] == ["pages"]:
         return run_pages(sys.argv[2:])
+    if sys.argv[1:2] == ["gc"]:
+        return gc.main(sys.argv[2:])
     options = parse(sys.argv[1:])
     try:
         directory = program_directory(options)

@@ -28,6 +28,7 @@ BENCH_NEEDS=(
   "/usr/lib/*/libjemalloc.so.2=libjemalloc2"
   "/usr/lib/*/libmimalloc.so.2*=libmimalloc2.0"
   "/usr/lib/*/libtcmalloc_minimal.so.4=libtcmalloc-minimal4|libtcmalloc-minimal4t64"
+  /usr/include/gc/gc.h=libgc-dev
 )
 
 say() { printf '== %s\n' "$*"; }

@@ -1,0 +1,3 @@
+module spanheap/bench/gc
+
+go 1.19
