@@ -7,7 +7,6 @@
 // What a header defines, in namespace spanheap::bench::heap:
 //   kName, kCollects   a name for the output; whether nothing needs to be freed
 //   Pointer<T>         a pointer that is part of an object
-//   Global<T>          a pointer in static memory
 //   ThreadScope        stands in every thread but the first while it uses the heap
 //   Start()            called first
 //   New<T>(fields...)  one object

@@ -25,8 +25,6 @@ inline constexpr bool kCollects = true;
 
 template <class T>
 using Pointer = T*;
-template <class T>
-using Global = T*;
 
 // Threads that pthread_create starts are registered by the renamed function.
 struct ThreadScope {

@@ -18,8 +18,6 @@ inline constexpr bool kCollects = false;
 
 template <class T>
 using Pointer = T*;
-template <class T>
-using Global = T*;
 
 struct ThreadScope {
   ThreadScope() {}

@@ -17,8 +17,6 @@ inline constexpr bool kCollects = true;
 
 template <class T>
 using Pointer = Ptr<T>;
-template <class T>
-using Global = Root<T>;
 
 using ThreadScope = AttachedThread;
 

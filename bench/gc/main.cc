@@ -16,9 +16,10 @@ namespace {
 using namespace spanheap::bench;
 
 constexpr Program kPrograms[] = {
-    {"binary-trees", BinaryTrees},
-    {"alloc-bytes", AllocateBytes},
-    {"alloc-scanned", AllocateScanned},
+    {"binary-trees", BinaryTrees},  {"threads-trees", ThreadsTrees},    {"gcbench", GcBench},
+    {"alloc-bytes", AllocateBytes}, {"alloc-scanned", AllocateScanned}, {"graph", RandomGraph},
+    {"message-ring", MessageRing},  {"list-storm", ListStorm},          {"wide-arrays", WideArrays},
+    {"small-maps", SmallMaps},
 };
 
 // The most memory the process has held. Not that of getrusage, which keeps what the process was

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "bench/gc/heap.h"
 #include "bench/harness/measure.h"
@@ -20,6 +21,18 @@ struct Outcome {
   std::uint64_t longest_gap_ns = 0;
   std::uint64_t long_gaps = 0;  // those above 1 ms
 };
+
+// Of several threads.
+inline Outcome Sum(std::span<const Outcome> outcomes) {
+  Outcome sum;
+  for (const Outcome& each : outcomes) {
+    sum.checksum += each.checksum;
+    sum.items += each.items;
+    if (each.longest_gap_ns > sum.longest_gap_ns) sum.longest_gap_ns = each.longest_gap_ns;
+    sum.long_gaps += each.long_gaps;
+  }
+  return sum;
+}
 
 // `size`: how much work, as the program says; `count`: a second measure of it.
 struct Program {
@@ -34,6 +47,13 @@ class GapWatch {
   void Tick() {
     if (++ticks_ % kStride == 0) Look();
   }
+  void Look() {
+    const auto now = static_cast<std::uint64_t>(WallNs());
+    const std::uint64_t gap = last_ns_ != 0 ? now - last_ns_ : 0;
+    last_ns_ = now;
+    if (gap > longest_ns_) longest_ns_ = gap;
+    if (gap > kLong_ns) ++long_;
+  }
   void AddTo(Outcome& outcome) const {
     if (longest_ns_ > outcome.longest_gap_ns) outcome.longest_gap_ns = longest_ns_;
     outcome.long_gaps += long_;
@@ -43,22 +63,21 @@ class GapWatch {
   static constexpr std::uint64_t kStride = 16;
   static constexpr std::uint64_t kLong_ns = 1'000'000;
 
-  void Look() {
-    const auto now = static_cast<std::uint64_t>(WallNs());
-    const std::uint64_t gap = last_ns_ != 0 ? now - last_ns_ : 0;
-    last_ns_ = now;
-    if (gap > longest_ns_) longest_ns_ = gap;
-    if (gap > kLong_ns) ++long_;
-  }
-
   std::uint64_t ticks_ = 0;
   std::uint64_t last_ns_ = 0;
   std::uint64_t longest_ns_ = 0;
   std::uint64_t long_ = 0;
 };
 
-Outcome BinaryTrees(std::uint64_t depth, std::uint64_t);
-Outcome AllocateBytes(std::uint64_t objects, std::uint64_t);
-Outcome AllocateScanned(std::uint64_t objects, std::uint64_t);
+Outcome BinaryTrees(std::uint64_t size, std::uint64_t count);
+Outcome ThreadsTrees(std::uint64_t size, std::uint64_t count);
+Outcome GcBench(std::uint64_t size, std::uint64_t count);
+Outcome AllocateBytes(std::uint64_t size, std::uint64_t count);
+Outcome AllocateScanned(std::uint64_t size, std::uint64_t count);
+Outcome RandomGraph(std::uint64_t size, std::uint64_t count);
+Outcome MessageRing(std::uint64_t size, std::uint64_t count);
+Outcome ListStorm(std::uint64_t size, std::uint64_t count);
+Outcome WideArrays(std::uint64_t size, std::uint64_t count);
+Outcome SmallMaps(std::uint64_t size, std::uint64_t count);
 
 }  // namespace spanheap::bench

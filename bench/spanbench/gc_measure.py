@@ -31,8 +31,16 @@ class Row:
 
 ROWS = (
     Row("binary-trees", "binary-trees", 20, quick=(14, 0), mib=160),
+    Row("gcbench", "gcbench", 20, quick=(14, 0), mib=200),
     Row("alloc-bytes", "alloc-bytes", 50_000_000, quick=(1_000_000, 0)),
     Row("alloc-scanned", "alloc-scanned", 50_000_000, quick=(1_000_000, 0)),
+    Row("threads-trees", "threads-trees", 16, 2000, quick=(12, 100)),
+    Row("graph-256m", "graph", 2 << 20, 10_000_000, quick=(20_000, 100_000), mib=600),
+    Row("graph-1g", "graph", 8 << 20, 40_000_000, quick=(40_000, 200_000), mib=2300),
+    Row("message-ring", "message-ring", 200_000, 1_000_000, quick=(2000, 20_000), mib=400),
+    Row("list-storm", "list-storm", 1_000_000, 50_000, quick=(10_000, 500), mib=64),
+    Row("wide-arrays", "wide-arrays", 65_536, 2000, quick=(4096, 200), mib=32),
+    Row("small-maps", "small-maps", 10_000, 500_000, quick=(500, 5000), mib=32),
 )
 
 # name in a reading -> (column of the table, divided by)

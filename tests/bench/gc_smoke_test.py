@@ -23,6 +23,13 @@ SMALL = {
     "binary-trees": (8, 0),
     "alloc-bytes": (20_000, 0),
     "alloc-scanned": (20_000, 0),
+    "threads-trees": (8, 10),
+    "gcbench": (6, 0),
+    "graph": (500, 5000),
+    "message-ring": (100, 1000),
+    "list-storm": (1000, 20),
+    "wide-arrays": (512, 40),
+    "small-maps": (50, 200),
 }
 
 

@@ -2,6 +2,8 @@
 
 package main
 
+import "sync"
+
 type treeNode struct{ left, right *treeNode }
 
 type trees struct {
@@ -41,4 +43,35 @@ func binaryTrees(depth, _ uint64) outcome {
 	done := outcome{checksum: sum, items: t.made}
 	t.gaps.addTo(&done)
 	return done
+}
+
+func threadsTrees(depth, count uint64) outcome {
+	const threads = 8
+	var outcomes [threads]outcome
+	var all sync.WaitGroup
+	all.Add(threads)
+	for index := 0; index < threads; index++ {
+		go func(mine *outcome) {
+			defer all.Done()
+			var t trees
+			lasting := t.build(depth)
+			for i := uint64(0); i < count; i++ {
+				mine.checksum += t.build(depth - 4).count()
+			}
+			mine.checksum += lasting.count()
+			mine.items = t.made
+			t.gaps.addTo(mine)
+		}(&outcomes[index])
+	}
+	all.Wait()
+	var sum outcome
+	for _, each := range outcomes {
+		sum.checksum += each.checksum
+		sum.items += each.items
+		sum.longGaps += each.longGaps
+		if each.gapNs > sum.gapNs {
+			sum.gapNs = each.gapNs
+		}
+	}
+	return sum
 }

@@ -22,8 +22,15 @@ type outcome struct {
 
 var programs = map[string]func(size, count uint64) outcome{
 	"binary-trees":  binaryTrees,
+	"threads-trees": threadsTrees,
+	"gcbench":       gcBench,
 	"alloc-bytes":   allocateBytes,
 	"alloc-scanned": allocateScanned,
+	"graph":         randomGraph,
+	"message-ring":  messageRing,
+	"list-storm":    listStorm,
+	"wide-arrays":   wideArrays,
+	"small-maps":    smallMaps,
 }
 
 func argument(i int) uint64 {
