@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "observe/collected_report.h"
+
 namespace spanheap {
 
 struct SizeClassReport {
@@ -76,6 +78,8 @@ struct HeapReport {
 
   unsigned thread_count = 0;  // entries used of per_thread: those that keep most
   ThreadReport per_thread[kMaxThreads];
+
+  CollectedReport collected;
 
   bool AddsUp() const {
     return mapped_bytes == live_bytes + free_in_spans_bytes + thread_cache_bytes +

@@ -12,11 +12,24 @@
 
 namespace spanheap {
 
-struct ReportField {
+template <class Report>
+struct LabelledField {
   const char* key;
   const char* label;
-  uint64_t HeapReport::* value;
+  uint64_t Report::* value;
 };
+using ReportField = LabelledField<HeapReport>;
+using CollectedField = LabelledField<CollectedReport>;
+
+// Of rows, whose labels are the heads of their columns.
+template <class Row>
+struct RowField {
+  const char* key;
+  uint64_t Row::* value;
+};
+using ClassField = RowField<SizeClassReport>;
+using ThreadField = RowField<ThreadReport>;
+using CollectedClassField = RowField<CollectedClassReport>;
 
 inline constexpr ReportField kReportCategories[] = {
     {"live_bytes", "live", &HeapReport::live_bytes},
@@ -53,11 +66,6 @@ inline constexpr ReportField kReportCounts[] = {
     {"collected_spans", "collected spans", &HeapReport::collected_spans},
 };
 
-struct ClassField {
-  const char* key;
-  uint64_t SizeClassReport::* value;
-};
-
 inline constexpr ClassField kClassFields[] = {
     {"block_bytes", &SizeClassReport::block_bytes},
     {"spans", &SizeClassReport::spans},
@@ -70,17 +78,57 @@ inline constexpr ClassField kClassFields[] = {
     {"rounding_waste_bytes", &SizeClassReport::rounding_waste_bytes},
 };
 
-struct ThreadField {
-  const char* key;
-  uint64_t ThreadReport::* value;
-};
-
 inline constexpr ThreadField kThreadFields[] = {
     {"id", &ThreadReport::id},
     {"cached_bytes", &ThreadReport::cached_bytes},
     {"page_cache_bytes", &ThreadReport::page_cache_bytes},
     {"refills", &ThreadReport::refills},
     {"flushes", &ThreadReport::flushes},
+};
+
+inline constexpr CollectedField kCollectedSizes[] = {
+    {"live_bytes", "live now", &CollectedReport::live_bytes},
+    {"marked_bytes", "live after the last mark", &CollectedReport::marked_bytes},
+    {"goal_bytes", "goal", &CollectedReport::goal_bytes},
+    {"trigger_bytes", "trigger", &CollectedReport::trigger_bytes},
+    {"external_bytes", "held elsewhere", &CollectedReport::external_bytes},
+    {"allocated_bytes", "allocated so far", &CollectedReport::allocated_bytes},
+    {"freed_bytes", "freed so far", &CollectedReport::freed_bytes},
+    {"last_scanned_bytes", "scanned by the last mark", &CollectedReport::last_scanned_bytes},
+};
+
+inline constexpr CollectedField kCollectedCounts[] = {
+    {"cycles", "cycles", &CollectedReport::cycles},
+    {"forced_cycles", "cycles asked for", &CollectedReport::forced_cycles},
+    {"phase", "phase", &CollectedReport::phase},
+    {"unswept_spans", "spans to sweep", &CollectedReport::unswept_spans},
+    {"threads", "threads it knows", &CollectedReport::threads},
+    {"stops", "stops", &CollectedReport::stops},
+    {"marked_objects", "objects marked last", &CollectedReport::marked_objects},
+};
+
+inline constexpr CollectedField kCollectedTimes[] = {
+    {"stop_total_ns", "stops, all", &CollectedReport::stop_total_ns},
+    {"stop_max_ns", "longest stop", &CollectedReport::stop_max_ns},
+    {"assist_ns", "assists", &CollectedReport::assist_ns},
+    {"background_ns", "in the background", &CollectedReport::background_ns},
+    {"last_stop1_ns", "last cycle: first stop", &CollectedReport::last_stop1_ns},
+    {"last_mark_ns", "last cycle: mark", &CollectedReport::last_mark_ns},
+    {"last_stop2_ns", "last cycle: last stop", &CollectedReport::last_stop2_ns},
+    {"last_assist_ns", "last cycle: assists", &CollectedReport::last_assist_ns},
+    {"last_background_ns", "last cycle: background", &CollectedReport::last_background_ns},
+};
+
+inline constexpr CollectedClassField kCollectedClassFields[] = {
+    {"block_bytes", &CollectedClassReport::block_bytes},
+    {"has_pointers", &CollectedClassReport::has_pointers},
+    {"spans", &CollectedClassReport::spans},
+    {"span_bytes", &CollectedClassReport::span_bytes},
+    {"live_objects", &CollectedClassReport::live_objects},
+    {"live_bytes", &CollectedClassReport::live_bytes},
+    {"dead_objects", &CollectedClassReport::dead_objects},
+    {"cached_objects", &CollectedClassReport::cached_objects},
+    {"free_objects", &CollectedClassReport::free_objects},
 };
 
 }  // namespace spanheap

@@ -11,19 +11,21 @@ void WriteMember(const char* key, uint64_t value, TextSink& sink) {
   sink.Char('"').Text(key).Text("\": ").Decimal(value);
 }
 
-template <size_t kCount>
-void WriteFields(const ReportField (&fields)[kCount], const HeapReport& report, TextSink& sink) {
-  for (const ReportField& field : fields) {
-    sink.Text("  ");
+// Each on a line of its own with a comma behind it.
+template <class Report, size_t kCount>
+void WriteFields(const LabelledField<Report> (&fields)[kCount], const Report& report,
+                 const char* indent, TextSink& sink) {
+  for (const LabelledField<Report>& field : fields) {
+    sink.Text(indent);
     WriteMember(field.key, report.*field.value, sink);
     sink.Text(",\n");
   }
 }
 
-template <class Row, class Field, size_t kCount>
-void WriteRow(const Row& report, const Field (&fields)[kCount], TextSink& sink) {
+template <class Row, size_t kCount>
+void WriteRow(const Row& report, const RowField<Row> (&fields)[kCount], TextSink& sink) {
   const char* before = "    {";
-  for (const Field& field : fields) {
+  for (const RowField<Row>& field : fields) {
     sink.Text(before);
     WriteMember(field.key, report.*field.value, sink);
     before = ", ";
@@ -31,15 +33,24 @@ void WriteRow(const Row& report, const Field (&fields)[kCount], TextSink& sink) 
   sink.Char('}');
 }
 
-template <class Row, class Field, size_t kCount>
-void WriteRows(const char* key, const Row* rows, unsigned count, const Field (&fields)[kCount],
-               TextSink& sink) {
+template <class Row, size_t kCount>
+void WriteRows(const char* key, const Row* rows, unsigned count,
+               const RowField<Row> (&fields)[kCount], TextSink& sink) {
   sink.Text("  \"").Text(key).Text("\": [");
   for (unsigned i = 0; i < count; ++i) {
     sink.Text(i == 0 ? "\n" : ",\n");
     WriteRow(rows[i], fields, sink);
   }
   sink.Text(count == 0 ? "]" : "\n  ]");
+}
+
+void WriteCollected(const CollectedReport& report, TextSink& sink) {
+  sink.Text("  \"collected\": {\n");
+  WriteFields(kCollectedSizes, report, "    ", sink);
+  WriteFields(kCollectedCounts, report, "    ", sink);
+  WriteFields(kCollectedTimes, report, "    ", sink);
+  WriteRows("classes", report.classes, report.class_count, kCollectedClassFields, sink);
+  sink.Text("\n  }");
 }
 
 }  // namespace
@@ -50,12 +61,14 @@ void WriteReportJson(const HeapReport& report, TextSink& sink) {
   sink.Text(",\n  ");
   WriteMember("mapped_bytes", report.mapped_bytes, sink);
   sink.Text(",\n");
-  WriteFields(kReportCategories, report, sink);
-  WriteFields(kReportSizes, report, sink);
-  WriteFields(kReportCounts, report, sink);
+  WriteFields(kReportCategories, report, "  ", sink);
+  WriteFields(kReportSizes, report, "  ", sink);
+  WriteFields(kReportCounts, report, "  ", sink);
   WriteRows("classes", report.classes, report.class_count, kClassFields, sink);
   sink.Text(",\n");
   WriteRows("per_thread", report.per_thread, report.thread_count, kThreadFields, sink);
+  sink.Text(",\n");
+  WriteCollected(report.collected, sink);
   sink.Text("\n}\n");
 }
 

@@ -34,14 +34,21 @@ void WriteCategories(const HeapReport& report, TextSink& sink) {
   sink.Text(more ? " bytes more\n" : " bytes less\n");
 }
 
-void WriteFigures(const HeapReport& report, TextSink& sink) {
-  for (const ReportField& field : kReportSizes) {
+template <class Report, size_t kCount>
+void WriteSizes(const LabelledField<Report> (&fields)[kCount], const Report& report,
+                TextSink& sink) {
+  for (const LabelledField<Report>& field : fields) {
     sink.Text("  ").LeftText(field.label, kLabelWidth);
     sink.RightSize(report.*field.value, kSizeWidth).Char('\n');
   }
-  for (const ReportField& field : kReportCounts) {
+}
+
+template <class Report, size_t kCount>
+void WriteCounts(const LabelledField<Report> (&fields)[kCount], const Report& report,
+                 const char* unit, TextSink& sink) {
+  for (const LabelledField<Report>& field : fields) {
     sink.Text("  ").LeftText(field.label, kLabelWidth);
-    sink.RightDecimal(report.*field.value, kSizeWidth).Char('\n');
+    sink.RightDecimal(report.*field.value, kSizeWidth).Text(unit).Char('\n');
   }
 }
 
@@ -61,6 +68,33 @@ void WriteClass(const SizeClassReport& line, TextSink& sink) {
   sink.Char('\n');
 }
 
+// Live, cached and free slots; of dead ones it is not known yet who will have them.
+void WriteCollectedClass(const CollectedClassReport& line, TextSink& sink) {
+  if (line.block_bytes == 0) {
+    sink.RightText("large", 12);
+  } else {
+    sink.RightDecimal(line.block_bytes, 12);
+  }
+  sink.RightText(line.has_pointers != 0 ? "yes" : "no", 10).RightDecimal(line.spans, 9);
+  sink.RightDecimal(line.live_objects, 13).RightDecimal(line.dead_objects, 11);
+  sink.RightDecimal(line.cached_objects, 9).RightDecimal(line.free_objects, 11);
+  sink.RightSize(line.live_bytes, 13);
+  sink.RightPercent(line.live_bytes, line.span_bytes, kPercentWidth);
+  sink.Char('\n');
+}
+
+void WriteCollected(const CollectedReport& report, TextSink& sink) {
+  if (report.class_count == 0 && report.cycles == 0) return;
+  sink.Text("\nthe collected heap\n");
+  WriteSizes(kCollectedSizes, report, sink);
+  WriteCounts(kCollectedCounts, report, "", sink);
+  WriteCounts(kCollectedTimes, report, " ns", sink);
+  sink.Char('\n').RightText("object size", 12).RightText("pointers", 10).RightText("spans", 9);
+  sink.RightText("live", 13).RightText("dead", 11).RightText("cached", 9).RightText("free", 11);
+  sink.RightText("live bytes", 13).RightText("in use", kPercentWidth).Char('\n');
+  for (unsigned i = 0; i < report.class_count; ++i) WriteCollectedClass(report.classes[i], sink);
+}
+
 bool IsInUse(const SizeClassReport& line) {
   return (line.spans | line.live_blocks | line.cached_blocks) != 0;
 }
@@ -71,12 +105,14 @@ void WriteReportText(const HeapReport& report, const char* title, TextSink& sink
   sink.Text(title).Char('\n');
   WriteCategories(report, sink);
   sink.Char('\n');
-  WriteFigures(report, sink);
+  WriteSizes(kReportSizes, report, sink);
+  WriteCounts(kReportCounts, report, "", sink);
   sink.Char('\n');
   WriteClassHeads(sink);
   for (unsigned i = 0; i < report.class_count; ++i) {
     if (IsInUse(report.classes[i])) WriteClass(report.classes[i], sink);
   }
+  WriteCollected(report.collected, sink);
 }
 
 }  // namespace spanheap

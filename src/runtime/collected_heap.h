@@ -16,6 +16,7 @@
 #include "collect/collector.h"
 #include "mutators/mutator_registry.h"
 #include "mutators/root_slabs.h"
+#include "observe/collected_report.h"
 #include "os/clock.h"
 #include "os/thread.h"
 #include "runtime/collector_thread.h"
@@ -76,6 +77,8 @@ class CollectedHeap {
   int64_t SetPercent(int64_t percent);
   int64_t SetMemoryLimit(int64_t bytes);  // negative: only reads
   void ReadStats(sh_gc_stats& stats) const;
+  // With every thread outside of the slow paths.
+  void FillReport(CollectedReport& report) const;
   // By the collector's thread, when a mark is over.
   void NoteCycle();
 

@@ -78,6 +78,7 @@ void AddCollected(HeapReport& report) {
   report.collected_bytes = stats.span_bytes;
   report.collected_large_bytes = stats.large_bytes;
   report.collected_spans = stats.spans;
+  heap->FillReport(report.collected);
   report.metadata_bytes += tables;
   report.mapped_bytes += tables;
 }

@@ -47,5 +47,20 @@ TEST(ReportFieldsTest, NoFieldIsListedTwice) {
   EXPECT_EQ(std::size(kClassFields), sizeof(SizeClassReport) / sizeof(uint64_t));
 }
 
+TEST(ReportFieldsTest, NoFieldOfTheCollectedHeapIsLeftOutOrListedTwice) {
+  std::set<std::string> keys;
+  size_t count = 0;
+  const auto note = [&](const auto& fields) {
+    for (const CollectedField& field : fields) keys.insert(field.key);
+    count += std::size(fields);
+  };
+  note(kCollectedSizes);
+  note(kCollectedCounts);
+  note(kCollectedTimes);
+  EXPECT_EQ(keys.size(), count);
+  EXPECT_EQ(count, offsetof(CollectedReport, class_count) / sizeof(uint64_t));
+  EXPECT_EQ(std::size(kCollectedClassFields), sizeof(CollectedClassReport) / sizeof(uint64_t));
+}
+
 }  // namespace
 }  // namespace spanheap

@@ -131,6 +131,23 @@ TEST(ReportJsonTest, HoldsARowForEachThread) {
   }
 }
 
+TEST(ReportJsonTest, HoldsEveryNumberOfTheCollectedHeap) {
+  const CollectedReport report = SampleReport().collected;
+  const Json json = Written(SampleReport()).at("collected");
+  const auto compare = [&](const auto& fields) {
+    for (const CollectedField& field : fields) EXPECT_EQ(json.at(field.key), report.*field.value);
+  };
+  compare(kCollectedSizes);
+  compare(kCollectedCounts);
+  compare(kCollectedTimes);
+  ASSERT_EQ(json.at("classes").size(), report.class_count);
+  for (size_t i = 0; i < report.class_count; ++i) {
+    for (const CollectedClassField& field : kCollectedClassFields) {
+      EXPECT_EQ(json["classes"][i].at(field.key), report.classes[i].*field.value) << field.key;
+    }
+  }
+}
+
 TEST(ReportJsonTest, ItsCategoriesAddUp) {
   const Json json = Written(SampleReport());
   uint64_t sum = 0;

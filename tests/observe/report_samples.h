@@ -6,6 +6,7 @@
 #include <string>
 
 #include "observe/heap_report.h"
+#include "observe/report_fields.h"
 #include "observe/text_sink.h"
 
 namespace spanheap {
@@ -46,6 +47,13 @@ inline HeapReport SampleReport() {
   report.thread_count = 2;
   report.per_thread[0] = {4711, 1024, 8192, 7, 8};
   report.per_thread[1] = {4712, 512, 8192 * 4, 4, 14};
+  uint64_t value = uint64_t{1} << 20;
+  for (const CollectedField& field : kCollectedSizes) report.collected.*field.value = value += 4096;
+  for (const CollectedField& field : kCollectedCounts) report.collected.*field.value = value += 1;
+  for (const CollectedField& field : kCollectedTimes) report.collected.*field.value = value += 1;
+  report.collected.class_count = 2;
+  report.collected.classes[0] = {0, 0, 1, 65536 * 2, 1, 65536 + 9, 0, 0, 0};
+  report.collected.classes[1] = {32, 1, 40, 65536 * 5, 7000, 224000, 200, 64, 2976};
   return report;
 }
 
@@ -62,6 +70,10 @@ inline HeapReport HugeReport() {
   report.thread_count = HeapReport::kMaxThreads;
   for (ThreadReport& thread : report.per_thread) {
     thread = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  }
+  report.collected.class_count = CollectedReport::kMaxClasses;
+  for (CollectedClassReport& line : report.collected.classes) {
+    for (const CollectedClassField& field : kCollectedClassFields) line.*field.value = UINT64_MAX;
   }
   return report;
 }

@@ -47,8 +47,21 @@ TEST(ReportTextTest, ShowsTheFiguresBesideTheSum) {
   EXPECT_EQ(LineWith(lines, "releases"), "  releases to the OS                  44");
 }
 
-TEST(ReportTextTest, ShowsClassesInUseOnly) {
+TEST(ReportTextTest, ShowsTheCollectedHeapWhereThereIsOne) {
   const std::vector<std::string> lines = LinesOf(SampleReport());
+  EXPECT_EQ(LineWith(lines, "live after the last mark"),
+            "  live after the last mark       1.0 MiB");
+  EXPECT_EQ(lines[lines.size() - 1],
+            "          32       yes       40         7000        200       64       2976"
+            "    218.8 KiB    68.4 %");
+  EXPECT_EQ(LineWith(LinesOf(HeapReport{}), "the collected heap"),
+            "(no line with the collected heap)");
+}
+
+TEST(ReportTextTest, ShowsClassesInUseOnly) {
+  HeapReport report = SampleReport();
+  report.collected = CollectedReport();
+  const std::vector<std::string> lines = LinesOf(report);
   ASSERT_GE(lines.size(), 3U);
   const size_t last = lines.size() - 1;
   EXPECT_EQ(lines[last - 2],
