@@ -319,12 +319,14 @@ void Collector::EndPace() {
   pacer.End(spent, marked);
   pacer.Commit(figures_.marked, false);
   state.trigger.StoreRelease(pacer.trigger());
+  state.goal.StoreRelease(pacer.goal());
 }
 
 void Collector::Repace() {
   if (state.is_marking()) return;  // the end of the mark will see it
   pacer.Commit(state.live.LoadAcquire(), store.unswept() == 0);
   state.trigger.StoreRelease(pacer.trigger());
+  state.goal.StoreRelease(pacer.goal());
 }
 
 // ---- allocating threads do their share

@@ -26,6 +26,10 @@
 #include "policy/mark_share.h"
 #include "policy/pacer.h"
 
+namespace spanheap {
+struct RootRecord;
+}  // namespace spanheap
+
 namespace spanheap::collected {
 
 struct CollectorTotals {
@@ -112,6 +116,7 @@ class Collector {
   TimeHistogram assist_times;
 
  private:
+  friend struct spanheap::RootRecord;  // its layout is described to tools
   template <class Function>
   void InSection(Function&& function);
   void BeginMark();

@@ -21,6 +21,7 @@ struct HeapState {
   // Read often, written rarely.
   alignas(kCacheLine) Atomic<Phase> phase;
   Atomic<uint64_t> trigger{~uint64_t{0}};  // `live` at which the next cycle starts
+  Atomic<uint64_t> goal{~uint64_t{0}};     // `live` at which the next mark should end
   // Bytes in objects, counted when a word of slots or a large object is taken, set anew by each
   // mark.
   alignas(kCacheLine) Atomic<uint64_t> live;

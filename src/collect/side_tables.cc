@@ -14,12 +14,6 @@ constexpr Bytes kUnit = 64_KiB;
 
 Bytes TableBytes(size_t pages, size_t entry) { return RoundUp(Bytes(pages * entry), kUnit); }
 
-constexpr size_t EntrySum() {
-  size_t sum = 0;
-  for (const size_t entry : kEntryBytes) sum += entry;
-  return sum;
-}
-
 }  // namespace
 
 // The lock is not needed yet: nobody else knows of the tables.
@@ -74,13 +68,13 @@ bool SideTables::CoverChunkLocked(uint32_t chunk) {
   }
   covered_[chunk].StoreRelease(1);
   covered_count_.FetchAddRelaxed(1);  // relaxed: a statistic
-  gauge_->Charge(Bytes(kChunkPages.value * EntrySum()));
+  gauge_->Charge(Bytes(kChunkPages.value * kBytesPerPage));
   return true;
 }
 
 Bytes SideTables::used() const {
   // Relaxed: a statistic.
-  return Bytes(size_t{covered_count_.LoadRelaxed()} * kChunkPages.value * EntrySum());
+  return Bytes(size_t{covered_count_.LoadRelaxed()} * kChunkPages.value * kBytesPerPage);
 }
 
 }  // namespace spanheap::collected

@@ -27,6 +27,10 @@
 #include "pages/stepped_table.h"
 #include "sync/mutex.h"
 
+namespace spanheap {
+struct RootRecord;
+}  // namespace spanheap
+
 namespace spanheap::collected {
 
 // Two cache lines that are fetched together: marks first, scanned behind.
@@ -43,6 +47,11 @@ struct alignas(128) PointerBlock {
 
 class SideTables {
  public:
+  // Of all tables, for one page.
+  static constexpr size_t kBytesPerPage = 2 * sizeof(uint8_t) + sizeof(uint32_t) +
+                                          sizeof(MarkBlock) + sizeof(AllocatedBlock) +
+                                          sizeof(PointerBlock);
+
   constexpr SideTables() = default;
 
   // Tables for `pages` page numbers.
@@ -79,6 +88,7 @@ class SideTables {
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
+  friend struct spanheap::RootRecord;  // its layout is described to tools
   static constexpr unsigned kTables = 6;
 
   SPANHEAP_COLD bool CoverSlow(PageIndex first, Pages n) EXCLUDES(mutex_);

@@ -20,19 +20,22 @@ void SlotCensus::CountSpan(const SpanStore& store, const CollectedSpan& span, ui
   const Atomic<uint64_t>* allocated = store.tables().allocated(first, shape);
   const bool is_swept = span.swept.LoadAcquire() == generation;
   SlotCounts& counts = counts_[span.kind];
+  uint64_t live = 0;
+  uint64_t dead = 0;
   for (unsigned w = 0; w < shape.words; ++w) {
+    const uint64_t padding = w + 1U == shape.words ? PaddingOf(shape) : 0;
     // Relaxed: as of some moment.
-    const uint64_t taken =
-        allocated[w].LoadRelaxed() & ~(w + 1U == shape.words ? PaddingOf(shape) : 0);
-    const uint64_t live = is_swept ? taken : taken & marks[w].LoadRelaxed();
-    counts.live += static_cast<uint64_t>(std::popcount(live));
-    counts.dead += static_cast<uint64_t>(std::popcount(taken & ~live));
-    counts.free -= static_cast<uint64_t>(std::popcount(taken));
+    const uint64_t taken = allocated[w].LoadRelaxed() & ~padding;
+    const uint64_t alive = is_swept ? taken : taken & marks[w].LoadRelaxed();
+    live += static_cast<uint64_t>(std::popcount(alive));
+    dead += static_cast<uint64_t>(std::popcount(taken & ~alive));
   }
-  counts.free += shape.slots;
+  counts.live += live;
+  counts.dead += dead;
+  counts.free += shape.slots - live - dead;
   ++counts.spans;
   counts.pages += span.pages.value;
-  if (IsLargeKind(span.kind)) counts.large_bytes += span.bytes.LoadRelaxed();  // relaxed: the same
+  if (IsLargeKind(span.kind)) counts.large_bytes += live * span.bytes.LoadRelaxed();
 }
 
 void SlotCensus::CountCache(const AllocationCache& cache) {

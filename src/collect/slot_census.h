@@ -18,11 +18,11 @@ namespace spanheap::collected {
 struct SlotCounts {
   uint64_t spans = 0;
   uint64_t pages = 0;
-  uint64_t live = 0;    // slots, those that threads have claimed among them
-  uint64_t dead = 0;    // not marked and not swept
-  uint64_t free = 0;    // in spans
-  uint64_t cached = 0;  // part of live: claimed, not handed out
-  uint64_t large_bytes = 0;
+  uint64_t live = 0;         // slots, those that threads have claimed among them
+  uint64_t dead = 0;         // not marked and not swept
+  uint64_t free = 0;         // in spans
+  uint64_t cached = 0;       // part of live: claimed, not handed out
+  uint64_t large_bytes = 0;  // asked for, of live large objects
 };
 
 class SlotCensus {

@@ -21,6 +21,10 @@
 #include "spans/metadata_arena.h"
 #include "sync/mutex.h"
 
+namespace spanheap {
+struct RootRecord;
+}  // namespace spanheap
+
 namespace spanheap::collected {
 
 class SpanRecords {
@@ -44,6 +48,7 @@ class SpanRecords {
   void ResetInChild();
 
  private:
+  friend struct spanheap::RootRecord;        // its layout is described to tools
   static constexpr uint32_t kStep = 1024;    // records made ready at a time: 64 KiB
   static constexpr unsigned kIdOrders = 11;  // up to 1024 numbers
 

@@ -22,6 +22,10 @@
 #include "pages/page_heap.h"
 #include "sync/mutex.h"
 
+namespace spanheap {
+struct RootRecord;
+}  // namespace spanheap
+
 namespace spanheap::collected {
 
 class Specials;
@@ -82,6 +86,7 @@ class SpanStore {
   void ResetInChild();
 
  private:
+  friend struct spanheap::RootRecord;  // its layout is described to tools
   struct alignas(kCacheLine) Lists {
     Mutex mutex{LockRank::kCentralList};
     uint32_t partial GUARDED_BY(mutex) = 0;  // heads, record numbers

@@ -23,6 +23,10 @@
 #include "spans/metadata_arena.h"
 #include "sync/mutex.h"
 
+namespace spanheap {
+struct RootRecord;
+}  // namespace spanheap
+
 namespace spanheap::collected {
 
 enum class SpecialKind : uint32_t {
@@ -103,6 +107,7 @@ class Specials {
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
+  friend struct spanheap::RootRecord;  // its layout is described to tools
   static constexpr uint32_t kPerBlock = 64;
   static constexpr uint32_t kMostBlocks = 1 << 16;  // four million facts
   struct Block {

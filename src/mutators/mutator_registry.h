@@ -108,6 +108,7 @@ class MutatorRegistry {
   const os::SignalAction& previous_action() const { return previous_action_; }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   Mutator* FirstStopped() const NO_THREAD_SAFETY_ANALYSIS { return first_; }
   void LinkLocked(Mutator& record) REQUIRES(mutex_);
   void UnlinkLocked(Mutator& record) REQUIRES(mutex_);

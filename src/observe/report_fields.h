@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "observe/heap_report.h"
+#include "spanheap/detail/report_names.h"
 
 namespace spanheap {
 
@@ -31,17 +32,11 @@ using ClassField = RowField<SizeClassReport>;
 using ThreadField = RowField<ThreadReport>;
 using CollectedClassField = RowField<CollectedClassReport>;
 
-inline constexpr ReportField kReportCategories[] = {
-    {"live_bytes", "live", &HeapReport::live_bytes},
-    {"free_in_spans_bytes", "free in spans", &HeapReport::free_in_spans_bytes},
-    {"thread_cache_bytes", "in thread caches", &HeapReport::thread_cache_bytes},
-    {"central_cache_bytes", "in central caches", &HeapReport::central_cache_bytes},
-    {"page_cache_bytes", "in page caches", &HeapReport::page_cache_bytes},
-    {"free_pages_bytes", "free pages", &HeapReport::free_pages_bytes},
-    {"released_bytes", "released", &HeapReport::released_bytes},
-    {"metadata_bytes", "metadata", &HeapReport::metadata_bytes},
-    {"collected_bytes", "collected heap", &HeapReport::collected_bytes},
-};
+#define SPANHEAP_HEAP_FIELD(name, label) {#name, label, &HeapReport::name},
+#define SPANHEAP_COLLECTED_FIELD(name, label) {#name, label, &CollectedReport::name},
+#define SPANHEAP_COLLECTED_CLASS_FIELD(name, label) {#name, &CollectedClassReport::name},
+
+inline constexpr ReportField kReportCategories[] = {SH_HEAP_CATEGORIES(SPANHEAP_HEAP_FIELD)};
 
 // Byte counts beside the sum.
 inline constexpr ReportField kReportSizes[] = {
@@ -86,49 +81,14 @@ inline constexpr ThreadField kThreadFields[] = {
     {"flushes", &ThreadReport::flushes},
 };
 
-inline constexpr CollectedField kCollectedSizes[] = {
-    {"live_bytes", "live now", &CollectedReport::live_bytes},
-    {"marked_bytes", "live after the last mark", &CollectedReport::marked_bytes},
-    {"goal_bytes", "goal", &CollectedReport::goal_bytes},
-    {"trigger_bytes", "trigger", &CollectedReport::trigger_bytes},
-    {"external_bytes", "held elsewhere", &CollectedReport::external_bytes},
-    {"allocated_bytes", "allocated so far", &CollectedReport::allocated_bytes},
-    {"freed_bytes", "freed so far", &CollectedReport::freed_bytes},
-    {"last_scanned_bytes", "scanned by the last mark", &CollectedReport::last_scanned_bytes},
-};
+inline constexpr CollectedField kCollectedSizes[] = {SH_COLLECTED_SIZES(SPANHEAP_COLLECTED_FIELD)};
 
 inline constexpr CollectedField kCollectedCounts[] = {
-    {"cycles", "cycles", &CollectedReport::cycles},
-    {"forced_cycles", "cycles asked for", &CollectedReport::forced_cycles},
-    {"phase", "phase", &CollectedReport::phase},
-    {"unswept_spans", "spans to sweep", &CollectedReport::unswept_spans},
-    {"threads", "threads it knows", &CollectedReport::threads},
-    {"stops", "stops", &CollectedReport::stops},
-    {"marked_objects", "objects marked last", &CollectedReport::marked_objects},
-};
+    SH_COLLECTED_COUNTS(SPANHEAP_COLLECTED_FIELD)};
 
-inline constexpr CollectedField kCollectedTimes[] = {
-    {"stop_total_ns", "stops, all", &CollectedReport::stop_total_ns},
-    {"stop_max_ns", "longest stop", &CollectedReport::stop_max_ns},
-    {"assist_ns", "assists", &CollectedReport::assist_ns},
-    {"background_ns", "in the background", &CollectedReport::background_ns},
-    {"last_stop1_ns", "last cycle: first stop", &CollectedReport::last_stop1_ns},
-    {"last_mark_ns", "last cycle: mark", &CollectedReport::last_mark_ns},
-    {"last_stop2_ns", "last cycle: last stop", &CollectedReport::last_stop2_ns},
-    {"last_assist_ns", "last cycle: assists", &CollectedReport::last_assist_ns},
-    {"last_background_ns", "last cycle: background", &CollectedReport::last_background_ns},
-};
+inline constexpr CollectedField kCollectedTimes[] = {SH_COLLECTED_TIMES(SPANHEAP_COLLECTED_FIELD)};
 
 inline constexpr CollectedClassField kCollectedClassFields[] = {
-    {"block_bytes", &CollectedClassReport::block_bytes},
-    {"has_pointers", &CollectedClassReport::has_pointers},
-    {"spans", &CollectedClassReport::spans},
-    {"span_bytes", &CollectedClassReport::span_bytes},
-    {"live_objects", &CollectedClassReport::live_objects},
-    {"live_bytes", &CollectedClassReport::live_bytes},
-    {"dead_objects", &CollectedClassReport::dead_objects},
-    {"cached_objects", &CollectedClassReport::cached_objects},
-    {"free_objects", &CollectedClassReport::free_objects},
-};
+    SH_COLLECTED_CLASS(SPANHEAP_COLLECTED_CLASS_FIELD)};
 
 }  // namespace spanheap

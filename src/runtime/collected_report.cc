@@ -69,7 +69,7 @@ void CollectedHeap::FillReport(CollectedReport& report) const {
   report.unswept_spans = spans.unswept;
   report.threads = mutators.count();
   report.live_bytes = collector.state.live.LoadRelaxed();
-  report.goal_bytes = ZeroIfNever(collector.pacer.goal());
+  report.goal_bytes = ZeroIfNever(collector.state.goal.LoadRelaxed());
   report.trigger_bytes = ZeroIfNever(collector.state.trigger.LoadRelaxed());
   report.external_bytes = static_cast<uint64_t>(collector.specials.external_bytes());
   report.allocated_bytes = collector.state.allocated_bytes.LoadRelaxed();

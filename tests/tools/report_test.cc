@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "spanheap/text_page.h"
+
 namespace spanheap::tools {
 namespace {
 
@@ -75,6 +77,15 @@ TEST(FormatBytes, ChangesUnitBeforeFourDigits) {
   EXPECT_EQ(FormatBytes(1024), "1.0 KiB");
   EXPECT_EQ(FormatBytes((uint64_t{1} << 20) - 1), "1.0 MiB");
   EXPECT_EQ(FormatBytes(uint64_t{3} << 39), "1.5 TiB");
+}
+
+TEST(FormatTime, HasThreeDigits) {
+  EXPECT_EQ(FormatTime(0), "0 ns");
+  EXPECT_EQ(FormatTime(999), "999 ns");
+  EXPECT_EQ(FormatTime(1234), "1.23 us");
+  EXPECT_EQ(FormatTime(45'678'900), "45.7 ms");
+  EXPECT_EQ(FormatTime(999'600'000), "1.00 s");
+  EXPECT_EQ(FormatTime(123'400'000'000), "123 s");
 }
 
 }  // namespace

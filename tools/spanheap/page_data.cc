@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <zlib.h>
 
+#include <bit>
 #include <stdexcept>
 
 #include "spanheap/look/look_json.h"
@@ -90,6 +91,10 @@ class MapWriter {
     for (const look::ClassGeometry& c : image_.classes) {
       head["classes"].push_back({c.block_bytes, c.span_pages, c.slots});
     }
+    head["kinds"] = Json::array();
+    for (const look::CollectedKind& kind : image_.collected.kinds) {
+      head["kinds"].push_back({kind.block_bytes, 0, kind.slots, kind.has_pointers ? 1 : 0});
+    }
     head["chunks"] = Json::array();
     for (const look::ChunkImage& chunk : image_.chunks) {
       head["chunks"].push_back(
@@ -127,27 +132,49 @@ class MapWriter {
   void AddItem(const PageCell& cell, size_t pages) {
     Append(pages_, static_cast<uint32_t>(pages));
     Append(states_, static_cast<uint8_t>(cell.state));
-    Append(classes_, cell.malloc_class);
-    uint16_t live = 0;
-    uint16_t cached = 0;
+    Slots slots;
+    uint8_t size_class = cell.malloc_class;
     if (cell.state == PageState::kSmall) {
-      const look::SpanUse& use = seen_.map->uses()[cell.owner];
-      live = static_cast<uint16_t>(use.used - use.cached);
-      cached = static_cast<uint16_t>(use.cached);
-      AddSlots(image_.spans[cell.owner], use);
+      const look::SpanImage& span = image_.spans[cell.owner];
+      slots = {span.slots, &image_.bits[span.first_word],
+               &seen_.map->cached_bits()[span.first_word]};
+    } else if (cell.state == PageState::kCollected) {
+      const look::CollectedSpanImage& span = image_.collected.spans[cell.owner];
+      const look::CollectedKind& kind = image_.collected.kinds[span.kind];
+      slots = {kind.slots, &image_.collected.live[span.first_word],
+               &image_.collected.dead[span.first_word]};
+      size_class = span.kind;
     }
-    Append(live_, live);
-    Append(cached_, cached);
+    Append(classes_, size_class);
+    AddSlots(slots);
   }
 
-  // Of spans that are neither empty nor all live: a bit per slot, live ones, then cached ones.
-  void AddSlots(const look::SpanImage& span, const look::SpanUse& use) {
-    if (use.used == 0 || (use.used == span.slots && use.cached == 0)) return;
-    const size_t bytes = (span.slots + 7) / 8;
-    const auto* used = reinterpret_cast<const char*>(&image_.bits[span.first_word]);
-    const auto* cached = reinterpret_cast<const char*>(&seen_.map->cached_bits()[span.first_word]);
-    for (size_t i = 0; i < bytes; ++i) slots_ += static_cast<char>(used[i] & ~cached[i]);
-    slots_.append(cached, bytes);
+  // Two bits per slot: in the program's hands or not, and those that wait: in caches, or to be
+  // swept.
+  struct Slots {
+    uint32_t count = 0;
+    const uint64_t* taken = nullptr;
+    const uint64_t* waiting = nullptr;
+  };
+
+  // How many are live and how many wait; and of spans that are neither empty nor all live the bits.
+  void AddSlots(const Slots& slots) {
+    uint16_t live = 0;
+    uint16_t waiting = 0;
+    for (uint32_t first = 0; first < slots.count; first += 64) {
+      const uint64_t waits = slots.waiting[first / 64];
+      const uint64_t lives = slots.taken[first / 64] & ~waits;
+      live = static_cast<uint16_t>(live + std::popcount(lives));
+      waiting = static_cast<uint16_t>(waiting + std::popcount(waits));
+    }
+    Append(live_, live);
+    Append(cached_, waiting);
+    if (live + waiting == 0 || live == slots.count) return;
+    const size_t bytes = (slots.count + 7) / 8;
+    const auto* taken = reinterpret_cast<const char*>(slots.taken);
+    const auto* waits = reinterpret_cast<const char*>(slots.waiting);
+    for (size_t i = 0; i < bytes; ++i) slots_ += static_cast<char>(taken[i] & ~waits[i]);
+    slots_.append(waits, bytes);
   }
 
   // A byte per page: resident OS pages of it in the low four bits, 16 if on a huge page.

@@ -3,10 +3,13 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+
+#include "spanheap/detail/report_names.h"
+#include "spanheap/look/collected_render.h"
+#include "spanheap/text_page.h"
 
 namespace spanheap::tools {
 namespace {
@@ -17,17 +20,8 @@ struct Field {
   const char* key;
   const char* name;
 };
-constexpr Field kCategories[] = {
-    {"live_bytes", "live"},
-    {"free_in_spans_bytes", "free in spans"},
-    {"thread_cache_bytes", "in thread caches"},
-    {"central_cache_bytes", "in central caches"},
-    {"page_cache_bytes", "in page caches"},
-    {"free_pages_bytes", "free pages"},
-    {"released_bytes", "released"},
-    {"metadata_bytes", "metadata"},
-    {"collected_bytes", "collected heap"},
-};
+#define SPANHEAP_CATEGORY_FIELD(name, label) {#name, label},
+constexpr Field kCategories[] = {SH_HEAP_CATEGORIES(SPANHEAP_CATEGORY_FIELD)};
 constexpr Field kBeside[] = {
     {"rounding_waste_bytes", "rounding waste (in live)"},
     {"peak_mapped_bytes", "peak mapped"},
@@ -40,7 +34,7 @@ constexpr Field kCounts[] = {
 };
 constexpr const char* kKnownFormat = "spanheap-report";
 constexpr uint64_t kKnownVersion = 1;
-constexpr unsigned kBarWidth = 40;
+constexpr size_t kBarWidth = 40;
 
 template <size_t kCount>
 std::vector<Category> ReadFields(const Json& json, const Field (&fields)[kCount]) {
@@ -51,66 +45,42 @@ std::vector<Category> ReadFields(const Json& json, const Field (&fields)[kCount]
   return result;
 }
 
-double Percent(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
-std::string Bar(uint64_t part, uint64_t whole, unsigned width) {
-  const double exact = Percent(part, whole) / 100 * width;
-  const auto length = static_cast<unsigned>(exact + 0.5);
-  return std::string(part > 0 ? std::max(length, 1U) : 0, '#');
-}
-
-// One line, without spaces at its end.
-template <class... Parts>
-std::string Line(fmt::format_string<Parts...> format, Parts&&... parts) {
-  std::string line = fmt::format(format, std::forward<Parts>(parts)...);
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line + "\n";
-}
-
-std::string RenderCategories(const Report& report) {
-  std::string text;
-  for (const Category& category : report.categories) {
-    text += Line("  {:<26}{:>12}{:>8.1f} %  {}", category.name, FormatBytes(category.bytes),
-                 Percent(category.bytes, report.mapped_bytes),
-                 Bar(category.bytes, report.mapped_bytes, kBarWidth));
-  }
-  text +=
-      Line("  {:<26}{:>12}{:>8.1f} %", "mapped (the sum)", FormatBytes(report.mapped_bytes), 100.0);
+void AddCategories(TextPage& page, const Report& report) {
+  const auto add = [&](const std::string& name, uint64_t bytes, size_t bar) {
+    page.Line("  {:<26}{:>12}{:>8.1f} %  {}", name, FormatBytes(bytes),
+              Percent(bytes, report.mapped_bytes), Bar(bytes, report.mapped_bytes, bar));
+  };
+  for (const Category& category : report.categories) add(category.name, category.bytes, kBarWidth);
+  add("mapped (the sum)", report.mapped_bytes, 0);
   if (!report.AddsUp()) {
-    text += Line("  the categories add up to {} bytes, but {} are mapped", report.CategorySum(),
-                 report.mapped_bytes);
+    page.Line("  the categories add up to {} bytes, but {} are mapped", report.CategorySum(),
+              report.mapped_bytes);
   }
-  return text;
 }
 
-std::string RenderNumbers(const Report& report) {
-  std::string text;
+void AddNumbers(TextPage& page, const Report& report) {
   for (const Category& category : report.beside) {
-    text += Line("  {:<26}{:>12}", category.name, FormatBytes(category.bytes));
+    page.Line("  {:<26}{:>12}", category.name, FormatBytes(category.bytes));
   }
   for (const Category& category : report.counts) {
-    text += Line("  {:<26}{:>12}", category.name, category.bytes);
+    page.Line("  {:<26}{:>12}", category.name, category.bytes);
   }
-  return text;
 }
 
-std::string RenderClass(const ClassLine& line) {
+void AddClass(TextPage& page, const ClassLine& line) {
   const uint64_t slots = line.live_blocks + line.cached_blocks + line.free_blocks;
-  return Line("  {:>10} {:>8} {:>12} {:>10} {:>10} {:>12} {:>5.0f} % {}", line.block_bytes,
-              line.spans, line.live_blocks, line.cached_blocks, line.free_blocks,
-              FormatBytes(line.live_blocks * line.block_bytes), Percent(line.live_blocks, slots),
-              Bar(line.live_blocks, slots, 10));
+  page.Line("  {:>10} {:>8} {:>12} {:>10} {:>10} {:>12} {:>5.0f} % {}", line.block_bytes,
+            line.spans, line.live_blocks, line.cached_blocks, line.free_blocks,
+            FormatBytes(line.live_blocks * line.block_bytes), Percent(line.live_blocks, slots),
+            Bar(line.live_blocks, slots, 10));
 }
 
-std::string RenderClasses(const Report& report) {
-  std::string text = Line("  {:>10} {:>8} {:>12} {:>10} {:>10} {:>12} {:>7}", "block size", "spans",
-                          "live", "cached", "free", "live bytes", "in use");
+void AddClasses(TextPage& page, const Report& report) {
+  page.Line("  {:>10} {:>8} {:>12} {:>10} {:>10} {:>12} {:>7}", "block size", "spans", "live",
+            "cached", "free", "live bytes", "in use");
   for (const ClassLine& line : report.classes) {
-    if (line.spans + line.live_blocks + line.cached_blocks > 0) text += RenderClass(line);
+    if (line.spans + line.live_blocks + line.cached_blocks > 0) AddClass(page, line);
   }
-  return text;
 }
 
 Report FromJson(const Json& json) {
@@ -129,6 +99,10 @@ Report FromJson(const Json& json) {
         {line.at("block_bytes").get<uint64_t>(), line.at("spans").get<uint64_t>(),
          line.at("live_blocks").get<uint64_t>(), line.at("cached_blocks").get<uint64_t>(),
          line.at("free_blocks").get<uint64_t>()});
+  }
+  if (const auto collected = json.find("collected"); collected != json.end()) {
+    look::CollectedFromJson(*collected, report.collected, report.collected_classes);
+    report.has_collected = report.collected.cycles != 0 || !report.collected_classes.empty();
   }
   return report;
 }
@@ -152,17 +126,17 @@ Report ReadReport(const std::string& path) {
 }
 
 std::string RenderReport(const Report& report, const std::string& title) {
-  return title + "\n" + RenderCategories(report) + "\n" + RenderNumbers(report) + "\n" +
-         RenderClasses(report);
-}
-
-std::string FormatBytes(uint64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  auto value = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; value >= 1023.95 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
-  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+  TextPage page;
+  page.Line("{}", title);
+  AddCategories(page, report);
+  page.Gap();
+  AddNumbers(page, report);
+  page.Gap();
+  AddClasses(page, report);
+  if (report.has_collected) {
+    look::AddCollected(page, report.collected, report.collected_classes, 0);
+  }
+  return page.Take();
 }
 
 }  // namespace spanheap::tools

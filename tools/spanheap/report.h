@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "spanheap/look/collected_account.h"
+
 namespace spanheap::tools {
 
 struct ClassLine {
@@ -33,6 +35,9 @@ struct Report {
   std::vector<Category> beside;      // byte counts outside the sum
   std::vector<Category> counts;      // plain numbers
   std::vector<ClassLine> classes;
+  bool has_collected = false;
+  look::CollectedFigures collected;
+  std::vector<look::CollectedClassAccount> collected_classes;
 
   uint64_t CategorySum() const;
   bool AddsUp() const { return CategorySum() == mapped_bytes; }
@@ -42,8 +47,5 @@ Report ReadReport(const std::string& path);
 
 // Several lines, the last one ended; `title` is the first.
 std::string RenderReport(const Report& report, const std::string& title);
-
-// "12.3 MiB"; whole numbers below 1 KiB.
-std::string FormatBytes(uint64_t bytes);
 
 }  // namespace spanheap::tools

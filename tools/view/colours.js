@@ -56,6 +56,13 @@ function spanColour(share, fullness) {
   return `oklch(${lightness.toFixed(3)} ${(0.02 + 0.15 * strength).toFixed(3)} ${hue.toFixed(0)})`;
 }
 
+// Spans of the collected heap are green.
+function collectedColour(fullness) {
+  const strength = 0.12 + 0.88 * fullness;
+  const lightness = isDark() ? 0.27 + 0.43 * strength : 0.95 - 0.42 * strength;
+  return `oklch(${lightness.toFixed(3)} ${(0.02 + 0.13 * strength).toFixed(3)} 150)`;
+}
+
 // New is warm, old is cold and dim.
 function ageColour(age) {
   const old = Math.min(1, Math.log2(1 + age) / 8);

@@ -34,15 +34,19 @@ async function readMap(head) {
 }
 
 const STATE = {released: 0, free: 1, pageCache: 2, small: 3, solo: 4, run: 5, runCached: 6,
-  runKept: 7, unknown: 8};
+  runKept: 7, unknown: 8, collected: 9};
 
-const slotsOf = (map, item) => map.head.classes[map.sizeClass[item]][2];
-const blockBytesOf = (map, item) => map.head.classes[map.sizeClass[item]][0];
+// [block bytes, pages of a span, slots of a span]; of the collected heap: 1 if there are pointers, too.
+const classOf = (map, item) =>
+  (map.state[item] === STATE.collected ? map.head.kinds : map.head.classes)[map.sizeClass[item]];
+const slotsOf = (map, item) => classOf(map, item)[2];
+const blockBytesOf = (map, item) => classOf(map, item)[0];
+const hasSlots = (map, item) => map.state[item] === STATE.small || map.state[item] === STATE.collected;
 
 // Spans that are empty or all live have no bits of their own.
 function hasSlotBits(map, item) {
   const used = map.live[item] + map.cached[item];
-  return map.state[item] === STATE.small && used !== 0 &&
+  return hasSlots(map, item) && used !== 0 &&
     !(used === slotsOf(map, item) && map.cached[item] === 0);
 }
 
@@ -56,14 +60,15 @@ function placeSlots(map, slots) {
   }
 }
 
-// 'live', 'cached' or 'free'; null when the slots were left out.
+// 'live', 'cached' (of the collected heap: 'dead') or 'free'; null when the slots were left out.
 function slotState(map, item, slot) {
   if (!hasSlotBits(map, item)) return map.live[item] > 0 ? 'live' : 'free';
   if (!map.slots) return null;
   const length = Math.ceil(slotsOf(map, item) / 8);
   const bit = (from) => map.slots[from + (slot >> 3)] >> (slot & 7) & 1;
   if (bit(map.slotsAt[item])) return 'live';
-  return bit(map.slotsAt[item] + length) ? 'cached' : 'free';
+  if (!bit(map.slotsAt[item] + length)) return 'free';
+  return map.state[item] === STATE.collected ? 'dead' : 'cached';
 }
 
 // The item that a page belongs to.

@@ -215,5 +215,5 @@ class HeapMapView {
     this.legend();
   }
 
-  legend() { byId('map-legend').replaceChildren(...mapLegend(this.mode)); }
+  legend() { byId('map-legend').replaceChildren(...mapLegend(this.map, this.mode)); }
 }

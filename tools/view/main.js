@@ -22,6 +22,7 @@ function showLook(look) {
   byId('cards').append(...cards);
   showBars(look);
   showClasses(look);
+  if (look.collected) showCollected(look.collected);
   showThreads(look);
 }
 

@@ -10,9 +10,10 @@ function drawSlots(map, item) {
   const columns = Math.min(slots, slots > 512 ? 128 : 64);
   const size = Math.max(6, Math.min(18, Math.floor(MOST_DRAWN_WIDTH / columns)));
   const canvas = element('canvas', {role: 'img',
-    'aria-label': `${map.live[item]} live, ${map.cached[item]} cached of ${slots} slots`});
+    'aria-label': `${map.live[item]} live, ${map.cached[item]} cached or dead of ${slots} slots`});
   const context = sizeCanvas(canvas, columns * size + 1, Math.ceil(slots / columns) * size + 1);
-  const colours = {live: colourOf('--live'), cached: colourOf('--thread_cache')};
+  const colours = {live: colourOf('--live'), cached: colourOf('--thread_cache'),
+    dead: colourOf('--thread_cache')};
   for (let slot = 0; slot < slots; ++slot) {
     const x = (slot % columns) * size;
     const y = Math.floor(slot / columns) * size;
@@ -41,9 +42,10 @@ function showSpan(map, page) {
   const item = itemAt(map, page);
   const panel = byId('span-panel');
   panel.replaceChildren(element('div', {text: describePage(map, page).split('\n').join(' · ')}));
-  if (map.state[item] !== STATE.small) return;
+  if (!hasSlots(map, item)) return;
+  const other = map.state[item] === STATE.collected ? 'dead, not swept yet' : 'in a thread cache';
   panel.append(element('div', {class: 'legend'},
     element('span', {}, swatch('--live'), 'live'),
-    element('span', {}, swatch('--thread_cache'), 'in a thread cache'),
+    element('span', {}, swatch('--thread_cache'), other),
     element('span', {}, swatch('--line'), 'free')), drawSlots(map, item));
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "spanheap/detail/report_names.h"
+
 namespace spanheap::look {
 namespace {
 
@@ -13,17 +15,10 @@ struct CategoryName {
   const char* key;
   const char* label;
 };
-constexpr CategoryName kNames[kCategories] = {
-    {"live_bytes", "live"},
-    {"free_in_spans_bytes", "free in spans"},
-    {"thread_cache_bytes", "in thread caches"},
-    {"central_cache_bytes", "in central caches"},
-    {"page_cache_bytes", "in page caches"},
-    {"free_pages_bytes", "free pages"},
-    {"released_bytes", "released"},
-    {"metadata_bytes", "metadata"},
-    {"collected_bytes", "collected heap"},
-};
+#define SPANHEAP_CATEGORY_NAME(name, label) {#name, label},
+constexpr CategoryName kNames[kCategories] = {SH_HEAP_CATEGORIES(SPANHEAP_CATEGORY_NAME)};
+
+uint64_t Distance(uint64_t a, uint64_t b) { return a > b ? a - b : b - a; }
 
 Category CategoryOf(PageState state) {
   switch (state) {
@@ -40,6 +35,8 @@ Category CategoryOf(PageState state) {
       return Category::kFreeInSpans;  // counted by slots instead
     case PageState::kRunKept:
       return Category::kCentralCache;
+    case PageState::kCollected:
+      return Category::kCollected;
     case PageState::kFree:
     case PageState::kUnknown:
       return Category::kFreePages;
@@ -68,7 +65,7 @@ class Bookkeeper {
     AddMetadata();
     AddThreads();
     AddShelf();
-    AddCollected();
+    account_.collected = CollectedClassesOf(image_, residency_);
     Reconcile();
     return account_;
   }
@@ -107,7 +104,6 @@ class Bookkeeper {
           account_.classes[cells[i].malloc_class].resident += resident;
         if (cells[i].state == PageState::kUnknown) {
           unknown_ += to - from;
-          unknown_resident_ += resident;
         }
       }
       i = next;
@@ -198,8 +194,8 @@ class Bookkeeper {
 
   void AddMetadata() {
     const CounterImage& counters = image_.counters;
-    Of(Category::kMetadata).mapped =
-        counters.table_bytes + counters.record_bytes + counters.piece_bytes;
+    Of(Category::kMetadata).mapped = counters.table_bytes + counters.record_bytes +
+                                     counters.piece_bytes + image_.collected.table_bytes;
     for (const StretchImage& stretch : image_.metadata) {
       Of(Category::kMetadata).resident +=
           residency_.BytesIn(stretch.start, stretch.start + stretch.size);
@@ -224,16 +220,6 @@ class Bookkeeper {
     }
   }
 
-  // Used pages that are nobody's here are the collected heap's, where there is one.
-  void AddCollected() {
-    const uint64_t claimed = image_.counters.claimed;
-    if (!image_.has_collected || unknown_ < claimed) return;
-    Of(Category::kCollected) = {unknown_ - claimed, unknown_resident_};
-    Of(Category::kFreePages).mapped -= unknown_ - claimed;
-    Of(Category::kFreePages).resident -= unknown_resident_;
-    unknown_ = claimed;
-  }
-
   // The shelf's blocks were counted with those of the threads.
   void AddShelf() {
     for (size_t c = 1; c < image_.shelf.size(); ++c) {
@@ -252,16 +238,14 @@ class Bookkeeper {
   void Reconcile() {
     const CounterImage& counters = image_.counters;
     account_.mapped = counters.grown + counters.table_bytes + counters.record_bytes +
-                      counters.piece_bytes + counters.large_bytes;
+                      counters.piece_bytes + counters.large_bytes + image_.collected.table_bytes;
     const uint64_t sum = account_.MappedSum();
     const uint64_t holes = account_.hole_bytes;
-    account_.unreconciled = map_.contradictions();
-    account_.unreconciled +=
-        holes > counters.hole_bytes ? holes - counters.hole_bytes : counters.hole_bytes - holes;
+    account_.unreconciled = map_.contradictions() + Distance(holes, counters.hole_bytes) +
+                            Distance(sum, account_.mapped);
     // Pages that are nobody's are those on their way back to the OS, or they are a contradiction.
-    account_.unreconciled +=
-        unknown_ > counters.claimed ? unknown_ - counters.claimed : counters.claimed - unknown_;
-    account_.unreconciled += sum > account_.mapped ? sum - account_.mapped : account_.mapped - sum;
+    account_.unreconciled += Distance(unknown_, counters.claimed);
+    account_.unreconciled += Distance(Of(Category::kCollected).mapped, image_.collected.page_bytes);
   }
 
   const HeapImage& image_;
@@ -269,7 +253,6 @@ class Bookkeeper {
   const Residency& residency_;
   Account account_;
   uint64_t unknown_ = 0;
-  uint64_t unknown_resident_ = 0;
 };
 
 // Bytes of [start, end) that lie in one of the stretches.

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "spanheap/look/collected_account.h"
 #include "spanheap/look/heap_image.h"
 #include "spanheap/look/heap_map.h"
 #include "spanheap/look/mapping.h"
@@ -75,7 +76,8 @@ struct Account {
   uint64_t unreconciled = 0;  // bytes by which the heap's structures contradict each other
   bool knows_resident = false;
   std::array<Part, kCategories> categories;
-  std::vector<ClassAccount> classes;  // by class
+  std::vector<ClassAccount> classes;             // by class
+  std::vector<CollectedClassAccount> collected;  // classes of the collected heap in use
   std::vector<ThreadAccount> threads;
   uint64_t shelf_blocks = 0;  // freed blocks that wait by the batch for any thread
   uint64_t shelf_bytes = 0;

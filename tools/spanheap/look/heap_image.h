@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "spanheap/look/collected_image.h"
+
 namespace spanheap::look {
 
 struct ClassGeometry {
@@ -132,8 +134,8 @@ struct HeapImage {
   std::vector<Setting> settings;
   CounterImage counters;
   LimitImage limits;
-  uint64_t os_page = 0;        // in multiples of which spans have holes; 0: they have none
-  bool has_collected = false;  // a collected heap has begun
+  uint64_t os_page = 0;  // in multiples of which spans have holes; 0: they have none
+  CollectedImage collected;
   bool gate_is_closed = false;
   bool lock_is_held = false;  // a lock that may be held outside of sections
   size_t unreadable = 0;      // places that led nowhere: the heap changed meanwhile

@@ -16,6 +16,7 @@ HeapMap::HeapMap(const HeapImage& image) : image_(image) {
   MarkFree();
   MarkSpans();
   MarkPageCaches();
+  MarkCollected();
   MarkRuns();
   MarkKeptRuns();
   MarkCached();
@@ -72,10 +73,24 @@ void HeapMap::MarkSpans() {
 
 void HeapMap::MarkPageCaches() {
   for (const ThreadImage& thread : image_.threads) {
-    for (uint64_t rest = thread.page_free; rest != 0; rest &= rest - 1) {
-      const auto bit = static_cast<uint32_t>(std::countr_zero(rest));
-      Claim(thread.page_base + bit, 1, {PageState::kPageCache, 0, 0});
-    }
+    MarkPageCache(thread.page_base, thread.page_free);
+  }
+  for (const CollectedThreadImage& thread : image_.collected.threads) {
+    MarkPageCache(thread.page_base, thread.page_free);
+  }
+}
+
+void HeapMap::MarkPageCache(uint32_t base, uint64_t free) {
+  for (uint64_t rest = free; rest != 0; rest &= rest - 1) {
+    const auto bit = static_cast<uint32_t>(std::countr_zero(rest));
+    Claim(base + bit, 1, {PageState::kPageCache, 0, 0});
+  }
+}
+
+void HeapMap::MarkCollected() {
+  const auto& spans = image_.collected.spans;
+  for (uint32_t i = 0; i < spans.size(); ++i) {
+    Claim(spans[i].first_page, spans[i].pages, {PageState::kCollected, 0, i});
   }
 }
 

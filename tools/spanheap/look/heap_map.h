@@ -25,12 +25,15 @@ enum class PageState : uint8_t {
   kRunCached,  // of a run that waits in a thread's cache
   kRunKept,    // of a run that waits on its shelf
   kUnknown,    // used, but nobody's: on its way back to the OS, or in transit
+  kCollected,  // of a span of the collected heap
 };
 
 struct PageCell {
   PageState state = PageState::kUnknown;
   uint8_t malloc_class = 0;
-  uint32_t owner = 0;  // kSmall, kSolo: index in HeapImage::spans; runs: their first page
+  // kSmall, kSolo: index in HeapImage::spans; kCollected: in CollectedImage::spans; runs: their
+  // first page.
+  uint32_t owner = 0;
 };
 
 struct SpanUse {
@@ -59,8 +62,10 @@ class HeapMap {
   void MarkFree();
   void MarkSpans();
   void MarkPageCaches();
+  void MarkPageCache(uint32_t base, uint64_t free);
   void MarkRuns();
   void MarkKeptRuns();
+  void MarkCollected();
   void MarkCached();
   void MarkCachedBlock(unsigned c, uint64_t address);
   // The cell of a page, or null if it is in no grown chunk.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "spanheap/look/collected_reader.h"
+
 namespace spanheap::look {
 namespace {
 
@@ -44,6 +46,7 @@ HeapImage HeapReader::Read() const {
   ReadKeptRuns(image);
   ReadWindows(image);
   ReadMetadata(image);
+  CollectedReader(memory_, root_).Read(image);
   ReadCounters(image);
   ReadSettings(image);
   image.longest_free_run = LongestRunOfFree(image.chunks, image.chunk_pages);
@@ -93,7 +96,6 @@ void HeapReader::ReadCounters(HeapImage& image) const {
   counters.solo_bytes = root_.Value("spans.solo_bytes");
   counters.hole_bytes = root_.ValueOr("spans.hole_bytes", 0);
   image.os_page = root_.ValueOr("spans.os_page", 0);
-  image.has_collected = root_.ValueOr("collected.heap", 0) != 0;
   counters.kept_bytes = root_.Value("kept.bytes");
   counters.reserved = root_.Value("pages.reserved") + root_.Value("large.reserved");
   counters.peak = root_.Value("pages.peak");

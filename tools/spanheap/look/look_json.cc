@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include "spanheap/look/collected_render.h"
+
 namespace spanheap::look {
 namespace {
 
@@ -114,6 +116,9 @@ Json LookToJson(const Look& look) {
   json["classes"] = Classes(look);
   json["threads"] = Threads(account);
   json["shelf"] = {{"blocks", account.shelf_blocks}, {"bytes", account.shelf_bytes}};
+  if (look.image.collected.is_there) {
+    json["collected"] = CollectedToJson(look.image.collected.figures, account.collected);
+  }
   if (look.image.limits.is_known) json["limits"] = Limits(look.image.limits);
   return json;
 }

@@ -4,62 +4,41 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <iterator>
 #include <stdexcept>
 
-#include "spanheap/report.h"
+#include "spanheap/look/collected_render.h"
+#include "spanheap/text_page.h"
 
 namespace spanheap::look {
 namespace {
 
+using tools::Bar;
+using tools::FormatBytes;
+using tools::Percent;
+using tools::TextPage;
+
 constexpr size_t kBarWidth = 32;
-
-double Percent(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
-// At least one mark if there is a part.
-std::string Bar(uint64_t part, uint64_t whole, size_t width) {
-  if (part == 0 || whole == 0) return "";
-  const auto marks =
-      static_cast<size_t>(Percent(part, whole) / 100 * static_cast<double>(width) + 0.5);
-  return std::string(std::clamp<size_t>(marks, 1, width), '#');
-}
-
-class Page {
- public:
-  template <class... Values>
-  void Line(fmt::format_string<Values...> format, Values&&... values) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
-    text_ += '\n';
-  }
-  void Gap() { text_ += '\n'; }
-  std::string Take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 std::string HowTaken(const Look& look) {
   if (look.is_core) return "";
   return look.was_stopped ? ", stopped at a quiet moment" : ", as it runs";
 }
 
-void AddShare(Page& page, const Look& look, const char* label, const Part& part, uint64_t whole) {
+void AddShare(TextPage& page, const Look& look, const char* label, const Part& part,
+              uint64_t whole) {
   const Account& account = look.account;
-  const std::string resident = account.knows_resident ? tools::FormatBytes(part.resident) : "-";
+  const std::string resident = account.knows_resident ? FormatBytes(part.resident) : "-";
   const uint64_t shown = account.knows_resident ? part.resident : part.mapped;
-  page.Line("  {:<22}{:>12}{:>12}  {}", label, tools::FormatBytes(part.mapped), resident,
+  page.Line("  {:<22}{:>12}{:>12}  {}", label, FormatBytes(part.mapped), resident,
             Bar(shown, whole, kBarWidth));
 }
 
-void AddSum(Page& page, const Look& look, const char* label, const Part& part) {
-  page.Line(
-      "  {:<22}{:>12}{:>12}", label, tools::FormatBytes(part.mapped),
-      look.account.knows_resident || part.resident != 0 ? tools::FormatBytes(part.resident) : "-");
+void AddSum(TextPage& page, const Look& look, const char* label, const Part& part) {
+  page.Line("  {:<22}{:>12}{:>12}", label, FormatBytes(part.mapped),
+            look.account.knows_resident || part.resident != 0 ? FormatBytes(part.resident) : "-");
 }
 
-void AddHeap(Page& page, const Look& look) {
+void AddHeap(TextPage& page, const Look& look) {
   const Account& account = look.account;
   const uint64_t whole =
       account.knows_resident ? std::max(account.resident, account.ResidentSum()) : account.mapped;
@@ -82,7 +61,7 @@ void AddHeap(Page& page, const Look& look) {
 }
 
 // How far the reading may be off.
-void AddTrust(Page& page, const Look& look) {
+void AddTrust(TextPage& page, const Look& look) {
   const Account& account = look.account;
   page.Gap();
   page.Line("  counted by the heap       {:>14} bytes mapped", account.mapped);
@@ -95,11 +74,11 @@ void AddTrust(Page& page, const Look& look) {
   for (size_t i = 0; i < kCategories; ++i) {
     if (look.bounds[i].low == look.bounds[i].high) continue;
     page.Line("  {} moved between {} and {} while it was read", LabelOf(static_cast<Category>(i)),
-              tools::FormatBytes(look.bounds[i].low), tools::FormatBytes(look.bounds[i].high));
+              FormatBytes(look.bounds[i].low), FormatBytes(look.bounds[i].high));
   }
 }
 
-void AddFragmentation(Page& page, const Look& look) {
+void AddFragmentation(TextPage& page, const Look& look) {
   const Account& account = look.account;
   const uint64_t free_slots = account.Of(Category::kFreeInSpans).mapped;
   uint64_t tails = 0;
@@ -108,42 +87,40 @@ void AddFragmentation(Page& page, const Look& look) {
   page.Gap();
   page.Line("  fragmentation");
   page.Line("    free in spans     {:>11}  {:.1f} % of what spans take; {} of it tails",
-            tools::FormatBytes(free_slots), Percent(free_slots, in_spans),
-            tools::FormatBytes(tails));
+            FormatBytes(free_slots), Percent(free_slots, in_spans), FormatBytes(tails));
   page.Line("    nearly empty      {:>11}  in {} spans with at most a tenth of their slots live",
-            tools::FormatBytes(account.pinned_bytes), account.pinned_spans);
+            FormatBytes(account.pinned_bytes), account.pinned_spans);
   page.Line("    longest free run  {:>11}  of free and released pages in a row",
-            tools::FormatBytes(look.image.longest_free_run * look.image.page_size));
+            FormatBytes(look.image.longest_free_run * look.image.page_size));
   if (account.knows_resident) {
     page.Line("    on huge pages     {:>11}  of the heap's resident bytes",
-              tools::FormatBytes(account.huge));
+              FormatBytes(account.huge));
   }
 }
 
-void AddScavenger(Page& page, const Look& look) {
+void AddScavenger(TextPage& page, const Look& look) {
   const Account& account = look.account;
   page.Gap();
   page.Line("  given back");
   page.Line("    released          {:>11}  in {} calls so far",
-            tools::FormatBytes(account.Of(Category::kReleased).mapped),
-            look.image.counters.os_releases);
+            FormatBytes(account.Of(Category::kReleased).mapped), look.image.counters.os_releases);
   page.Line("    could be          {:>11}  free pages and central caches",
-            tools::FormatBytes(account.Of(Category::kFreePages).mapped +
-                               account.Of(Category::kCentralCache).mapped));
+            FormatBytes(account.Of(Category::kFreePages).mapped +
+                        account.Of(Category::kCentralCache).mapped));
   const LimitImage& limits = look.image.limits;
   if (limits.target != LimitImage::kNone || limits.ceiling != LimitImage::kNone) {
     const auto text = [](uint64_t bytes) {
-      return bytes == LimitImage::kNone ? std::string("none") : tools::FormatBytes(bytes);
+      return bytes == LimitImage::kNone ? std::string("none") : FormatBytes(bytes);
     };
-    page.Line("    limits count      {:>11}  soft {}, hard {}", tools::FormatBytes(limits.counted),
+    page.Line("    limits count      {:>11}  soft {}, hard {}", FormatBytes(limits.counted),
               text(limits.target), text(limits.ceiling));
   }
-  page.Line("    peak mapped       {:>11}", tools::FormatBytes(look.image.counters.peak));
+  page.Line("    peak mapped       {:>11}", FormatBytes(look.image.counters.peak));
 }
 
 bool IsInUse(const ClassAccount& row) { return (row.spans | row.cached_blocks) != 0; }
 
-void AddClasses(Page& page, const Look& look, size_t rows) {
+void AddClasses(TextPage& page, const Look& look, size_t rows) {
   std::vector<const ClassAccount*> used;
   for (const ClassAccount& row : look.account.classes) {
     if (IsInUse(row)) used.push_back(&row);
@@ -162,17 +139,17 @@ void AddClasses(Page& page, const Look& look, size_t rows) {
     const uint64_t slots = row->live_blocks + row->cached_blocks + row->free_blocks;
     page.Line("  {:>10}{:>9}{:>13}{:>10}{:>11}{:>12}{:>7.1f} %  {}", row->block_bytes, row->spans,
               row->live_blocks, row->cached_blocks, row->free_blocks,
-              tools::FormatBytes(row->live_blocks * row->block_bytes),
-              Percent(row->live_blocks, slots), Bar(row->live_blocks, slots, 10));
+              FormatBytes(row->live_blocks * row->block_bytes), Percent(row->live_blocks, slots),
+              Bar(row->live_blocks, slots, 10));
   }
   if (used.size() < all) page.Line("  and {} more classes", all - used.size());
   if (look.account.large_blocks != 0) {
     page.Line("  {:>10}{:>9}{:>13}{:>10}{:>11}{:>12}", "large", "", look.account.large_blocks, "",
-              "", tools::FormatBytes(look.account.large_bytes));
+              "", FormatBytes(look.account.large_bytes));
   }
 }
 
-void AddThreads(Page& page, const Look& look, size_t rows) {
+void AddThreads(TextPage& page, const Look& look, size_t rows) {
   std::vector<const ThreadAccount*> threads;
   for (const ThreadAccount& row : look.account.threads) {
     if (!row.is_shared || row.cached_blocks != 0) threads.push_back(&row);
@@ -187,25 +164,27 @@ void AddThreads(Page& page, const Look& look, size_t rows) {
             "free pages", "refills", "flushes");
   for (const ThreadAccount* row : threads) {
     page.Line("  {:<#18x}{:>10}{:>12}{:>13}{:>12}{:>12}{}", row->address, row->cached_blocks,
-              tools::FormatBytes(row->cached_bytes), tools::FormatBytes(row->page_cache_bytes),
-              row->refills, row->flushes,
-              row->is_orphaned ? "  its thread was lost in a fork" : "");
+              FormatBytes(row->cached_bytes), FormatBytes(row->page_cache_bytes), row->refills,
+              row->flushes, row->is_orphaned ? "  its thread was lost in a fork" : "");
   }
   page.Line("  {:<18}{:>10}{:>12}", "the shared shelf", look.account.shelf_blocks,
-            tools::FormatBytes(look.account.shelf_bytes));
+            FormatBytes(look.account.shelf_bytes));
   if (threads.size() < all) page.Line("  and {} more threads", all - threads.size());
 }
 
 }  // namespace
 
 std::string RenderLook(const Look& look, size_t rows) {
-  Page page;
+  TextPage page;
   page.Line("spanheap: memory of {}{}", look.source, HowTaken(look));
   AddHeap(page, look);
   AddTrust(page, look);
   AddFragmentation(page, look);
   AddScavenger(page, look);
   AddClasses(page, look, rows);
+  if (look.image.collected.is_there) {
+    AddCollected(page, look.image.collected.figures, look.account.collected, rows);
+  }
   AddThreads(page, look, rows);
   return page.Take();
 }
@@ -229,7 +208,7 @@ std::string RenderClass(const Look& look, uint64_t block_bytes) {
   std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) {
     return live(a) != live(b) ? live(a) < live(b) : a.span->first_page < b.span->first_page;
   });
-  Page page;
+  TextPage page;
   page.Line("spanheap: {} spans of {}-byte blocks of {}, emptiest first", rows.size(), block_bytes,
             look.source);
   page.Line("  {:<18}{:>10}{:>8}{:>8}{:>8}{:>8}{:>9}", "address", "bytes", "slots", "live",
@@ -237,9 +216,9 @@ std::string RenderClass(const Look& look, uint64_t block_bytes) {
   for (const Row& row : rows) {
     page.Line("  {:<#18x}{:>10}{:>8}{:>8}{:>8}{:>8}{:>7.1f} %  {}",
               look.image.AddressOf(row.span->first_page),
-              tools::FormatBytes(row.span->pages * look.image.page_size), row.span->slots,
-              live(row), row.use->cached, row.span->slots - row.use->used,
-              Percent(live(row), row.span->slots), Bar(live(row), row.span->slots, 20));
+              FormatBytes(row.span->pages * look.image.page_size), row.span->slots, live(row),
+              row.use->cached, row.span->slots - row.use->used, Percent(live(row), row.span->slots),
+              Bar(live(row), row.span->slots, 20));
   }
   return page.Take();
 }

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/look/collected_reader.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace spanheap::look {
+namespace {
+
+constexpr uint64_t kMostSpans = uint64_t{1} << 28;
+constexpr size_t kMostThreads = 1 << 20;
+constexpr uint64_t kNever = ~uint64_t{0};  // the library's "no goal"
+
+// Bits of the last word that stand for slots.
+uint64_t LastBits(const CollectedKind& kind) {
+  return kind.slots % 64 == 0 ? ~uint64_t{0} : (uint64_t{1} << (kind.slots % 64)) - 1;
+}
+
+}  // namespace
+
+void CollectedReader::Read(HeapImage& image) const {
+  if (heap_ == 0 || !root_.Has("gc.records")) return;
+  image.collected.is_there = true;
+  ReadFigures(image.collected.figures);
+  ReadKinds(image.collected);
+  ReadThreads(image.collected, image.unreadable);
+  ReadSpans(image);
+  ReadBits(image.collected, image.unreadable);
+  ReadTables(image);
+}
+
+uint64_t CollectedReader::Value(const std::string& field) const {
+  const RootField where = root_.Field(field);
+  return memory_.Number(heap_ + where.offset, where.size);
+}
+
+void CollectedReader::ReadFigures(CollectedFigures& figures) const {
+  figures.last_scanned_bytes = Value("gc.last_scanned_heap") + Value("gc.last_scanned_roots");
+  figures.threads = Value("gc.thread_count");
+  const auto read = [&](const char* name, uint64_t& value) {
+    const std::string field = std::string("gc.") + name;
+    if (root_.Has(field)) value = Value(field);
+  };
+#define SPANHEAP_READ(name, label) read(#name, figures.name);
+  SH_COLLECTED_SIZES(SPANHEAP_READ)
+  SH_COLLECTED_COUNTS(SPANHEAP_READ)
+  SH_COLLECTED_TIMES(SPANHEAP_READ)
+#undef SPANHEAP_READ
+  if (figures.goal_bytes == kNever) figures.goal_bytes = 0;
+  if (figures.trigger_bytes == kNever) figures.trigger_bytes = 0;
+}
+
+void CollectedReader::ReadKinds(CollectedImage& image) const {
+  const uint64_t record = root_.Number("gckind.record");
+  const uint64_t count = root_.Number("gckind.count");
+  const uint64_t no_pointers = root_.Number("gckind.no_pointers");
+  const auto bytes = memory_.Array<char>(root_.Address("gckinds"), record * count);
+  const RootField block_bytes = root_.Field("gckind.block_bytes");
+  const RootField slots = root_.Field("gckind.slots");
+  const RootField words = root_.Field("gckind.words");
+  const RootField domain = root_.Field("gckind.domain");
+  for (uint64_t i = 0; i < count; ++i) {
+    const char* at = bytes.data() + i * record;
+    image.kinds.push_back({static_cast<uint32_t>(block_bytes.In(at)),
+                           static_cast<uint32_t>(slots.In(at)), static_cast<uint32_t>(words.In(at)),
+                           domain.In(at) != no_pointers});
+  }
+  image.cached.resize(count);
+}
+
+void CollectedReader::ReadSpans(HeapImage& image) const {
+  CollectedImage& collected = image.collected;
+  const uint64_t record = root_.Number("gcspan.record");
+  const uint64_t count = std::min(Value("gc.records_end"), kMostSpans);
+  const uint64_t generation = Value("gc.generation");
+  const auto bytes = memory_.Array<char>(Value("gc.records"), count * record);
+  const RootField first = root_.Field("gcspan.first");
+  const RootField pages = root_.Field("gcspan.pages");
+  const RootField swept = root_.Field("gcspan.swept");
+  const RootField size = root_.Field("gcspan.bytes");
+  const RootField kind = root_.Field("gcspan.kind");
+  uint32_t words = 0;
+  for (uint64_t i = 1; i < count; ++i) {
+    const char* at = bytes.data() + i * record;
+    CollectedSpanImage span;
+    span.kind = static_cast<uint8_t>(kind.In(at));
+    if (span.kind == 0) continue;
+    span.first_page = static_cast<uint32_t>(first.In(at));
+    span.pages = static_cast<uint32_t>(pages.In(at));
+    span.bytes = size.In(at);
+    span.is_swept = swept.In(at) == generation;
+    if (span.kind >= collected.kinds.size() || collected.kinds[span.kind].slots == 0) {
+      ++image.unreadable;
+      continue;
+    }
+    span.first_word = words;
+    words += collected.kinds[span.kind].words;
+    collected.spans.push_back(span);
+  }
+  collected.live.resize(words);
+  collected.dead.resize(words);
+}
+
+// `live` is read as what is allocated, `dead` as what is marked, of spans to be swept.
+void CollectedReader::ReadBits(CollectedImage& image, size_t& unreadable) const {
+  // Slots of the smallest class have more bits than a record holds: theirs are in a third table.
+  const uint64_t allocated_record = root_.Number("gc.allocated_record");
+  const uint64_t pointer_record = root_.Number("gc.pointer_record");
+  const uint64_t mark_record = root_.Number("gc.mark_record");
+  const uint64_t allocated = Value("gc.allocated");
+  const uint64_t pointers = Value("gc.pointers");
+  const uint64_t marks = Value("gc.marks");
+  std::vector<MemoryPiece> pieces;
+  for (const CollectedSpanImage& span : image.spans) {
+    const uint64_t size = image.kinds[span.kind].words * sizeof(uint64_t);
+    const uint64_t page = span.first_page;
+    const uint64_t bits = size > allocated_record ? pointers + page * pointer_record
+                                                  : allocated + page * allocated_record;
+    pieces.push_back({bits, &image.live[span.first_word], size});
+    if (span.is_swept) continue;
+    pieces.push_back({marks + page * mark_record, &image.dead[span.first_word], size});
+  }
+  unreadable += memory_.ReadMany(pieces);
+  for (const CollectedSpanImage& span : image.spans) {
+    const CollectedKind& kind = image.kinds[span.kind];
+    uint64_t* const live = &image.live[span.first_word];
+    uint64_t* const dead = &image.dead[span.first_word];
+    live[kind.words - 1] &= LastBits(kind);
+    for (uint32_t w = 0; w < kind.words && !span.is_swept; ++w) {
+      const uint64_t marked = dead[w];
+      dead[w] = live[w] & ~marked;
+      live[w] &= marked;
+    }
+  }
+}
+
+void CollectedReader::ReadThreads(CollectedImage& image, size_t& unreadable) const {
+  const RootField older = root_.Field("gcthread.older");
+  const RootField words = root_.Field("gcthread.words");
+  const RootField free = root_.Field("claimed.free");
+  const RootField page_base = root_.Field("gcthread.page_base");
+  const RootField page_free = root_.Field("gcthread.page_free");
+  const uint64_t end = std::max({older.offset + older.size, page_free.offset + page_free.size,
+                                 page_base.offset + page_base.size,
+                                 words.offset + uint64_t{words.size} * words.count});
+  std::vector<char> record(end);
+  uint64_t address = Value("gc.threads");
+  for (size_t i = 0; address != 0 && i < kMostThreads; ++i) {
+    if (!memory_.Read(address, record.data(), record.size())) {
+      ++unreadable;
+      return;
+    }
+    for (uint32_t kind = 1; kind < std::min<size_t>(words.count, image.cached.size()); ++kind) {
+      const char* word = record.data() + words.offset + uint64_t{kind} * words.size;
+      image.cached[kind] += static_cast<uint64_t>(std::popcount(free.In(word)));
+    }
+    image.threads.push_back(
+        {static_cast<uint32_t>(page_base.In(record.data())), page_free.In(record.data())});
+    address = older.In(record.data());
+  }
+}
+
+void CollectedReader::ReadTables(HeapImage& image) const {
+  CollectedImage& collected = image.collected;
+  const uint64_t record = root_.Number("gcspan.record");
+  collected.page_bytes = Value("gc.pages") * image.page_size;
+  collected.table_bytes =
+      Value("gc.tables_chunks") * image.chunk_pages * root_.Number("gc.page_tables") +
+      Value("gc.records_ready") * record;
+  image.metadata.push_back({Value("gc.tables"), Value("gc.tables_reserved")});
+  image.metadata.push_back({Value("gc.records"), Value("gc.records_capacity") * record});
+}
+
+}  // namespace spanheap::look

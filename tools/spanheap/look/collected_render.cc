@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/look/collected_render.h"
+
+#include <algorithm>
+#include <string>
+
+#include "spanheap/detail/report_names.h"
+
+namespace spanheap::look {
+namespace {
+
+using tools::FormatBytes;
+using tools::FormatTime;
+using tools::TextPage;
+
+std::string ObjectSize(const CollectedClassAccount& row) {
+  return row.block_bytes == 0 ? "large" : std::to_string(row.block_bytes);
+}
+
+std::string OrNone(uint64_t bytes) { return bytes == 0 ? "none" : FormatBytes(bytes); }
+
+void AddFigures(TextPage& page, const CollectedFigures& f) {
+  constexpr const char* kPhases[] = {"between cycles", "marking", "ending a mark"};
+  page.Line("    live now          {:>11}  {} after the last mark, in {} objects",
+            FormatBytes(f.live_bytes), FormatBytes(f.marked_bytes), f.marked_objects);
+  page.Line("    goal              {:>11}  the next cycle begins at {}", OrNone(f.goal_bytes),
+            OrNone(f.trigger_bytes));
+  page.Line("    cycles            {:>11}  {} asked for; now {}", f.cycles, f.forced_cycles,
+            f.phase < 3 ? kPhases[f.phase] : "in an unknown phase");
+  page.Line("    the last took     {:>11}  to mark, stops of {} and {}", FormatTime(f.last_mark_ns),
+            FormatTime(f.last_stop1_ns), FormatTime(f.last_stop2_ns));
+  page.Line("    stops             {:>11}  in all {}, the longest {}", f.stops,
+            FormatTime(f.stop_total_ns), FormatTime(f.stop_max_ns));
+  page.Line("    processor time    {:>11}  in the background, {} in assists",
+            FormatTime(f.background_ns), FormatTime(f.assist_ns));
+  page.Line("    allocated so far  {:>11}  freed {}; {} threads known",
+            FormatBytes(f.allocated_bytes), FormatBytes(f.freed_bytes), f.threads);
+  if (f.unswept_spans != 0) page.Line("    to be swept       {:>11}  spans", f.unswept_spans);
+  if (f.external_bytes != 0) {
+    page.Line("    held elsewhere    {:>11}  by objects", FormatBytes(f.external_bytes));
+  }
+}
+
+}  // namespace
+
+nlohmann::json CollectedToJson(const CollectedFigures& figures,
+                               const std::vector<CollectedClassAccount>& classes) {
+  nlohmann::json json = nlohmann::json::object();
+#define SPANHEAP_FIGURE(name, label) json[#name] = figures.name;
+  SH_COLLECTED_SIZES(SPANHEAP_FIGURE)
+  SH_COLLECTED_COUNTS(SPANHEAP_FIGURE)
+  SH_COLLECTED_TIMES(SPANHEAP_FIGURE)
+#undef SPANHEAP_FIGURE
+  json["classes"] = nlohmann::json::array();
+  for (const CollectedClassAccount& row : classes) {
+    nlohmann::json each = {{"resident_bytes", row.resident}, {"spans_by_use", row.spans_by_use}};
+#define SPANHEAP_COLUMN(name, label) each[#name] = row.name;
+    SH_COLLECTED_CLASS(SPANHEAP_COLUMN)
+#undef SPANHEAP_COLUMN
+    json["classes"].push_back(each);
+  }
+  return json;
+}
+
+void CollectedFromJson(const nlohmann::json& json, CollectedFigures& figures,
+                       std::vector<CollectedClassAccount>& classes) {
+#define SPANHEAP_FIGURE(name, label) figures.name = json.at(#name);
+  SH_COLLECTED_SIZES(SPANHEAP_FIGURE)
+  SH_COLLECTED_COUNTS(SPANHEAP_FIGURE)
+  SH_COLLECTED_TIMES(SPANHEAP_FIGURE)
+#undef SPANHEAP_FIGURE
+  for (const nlohmann::json& each : json.at("classes")) {
+    CollectedClassAccount row;
+#define SPANHEAP_COLUMN(name, label) row.name = each.at(#name);
+    SH_COLLECTED_CLASS(SPANHEAP_COLUMN)
+#undef SPANHEAP_COLUMN
+    classes.push_back(row);
+  }
+}
+
+void AddCollected(TextPage& page, const CollectedFigures& figures,
+                  std::vector<CollectedClassAccount> classes, size_t rows) {
+  page.Gap();
+  page.Line("  the collected heap");
+  AddFigures(page, figures);
+  const size_t all = classes.size();
+  if (rows != 0 && all > rows) {
+    std::sort(classes.begin(), classes.end(),
+              [](const auto& a, const auto& b) { return a.span_bytes > b.span_bytes; });
+    classes.resize(rows);
+  }
+  page.Gap();
+  page.Line("  {:>11}{:>9}{:>8}{:>12}{:>10}{:>8}{:>10}{:>12}{:>9}", "object size", "pointers",
+            "spans", "live", "dead", "cached", "free", "live bytes", "in use");
+  for (const CollectedClassAccount& row : classes) {
+    page.Line("  {:>11}{:>9}{:>8}{:>12}{:>10}{:>8}{:>10}{:>12}{:>7.1f} %  {}", ObjectSize(row),
+              row.has_pointers != 0 ? "yes" : "no", row.spans, row.live_objects, row.dead_objects,
+              row.cached_objects, row.free_objects, FormatBytes(row.live_bytes),
+              tools::Percent(row.live_bytes, row.span_bytes),
+              tools::Bar(row.live_bytes, row.span_bytes, 10));
+  }
+  if (classes.size() < all) page.Line("  and {} more classes", all - classes.size());
+}
+
+}  // namespace spanheap::look
