@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * report_names.h: the names of the figures that the library reports and the tools read, once for
- * both: X(name, label), the name being the key in JSON and the member of structures, the label what
+ * both: X(name, label). The name is the key in JSON and the member of structures, the label is what
  * people read. Programs have no use for it.
  *
- * Idea. Lists that expand to members, tables of keys, columns. The order is the one they are shown
- *       in. What each means: src/observe/heap_report.h, collected_report.h and the schemas in share.
+ * Idea. Lists that expand to members, tables of keys, columns, in the order that they are shown in.
+ *       What each means: src/observe/heap_report.h, collected_report.h, the schemas in share.
  */
 #ifndef SPANHEAP_DETAIL_REPORT_NAMES_H
 #define SPANHEAP_DETAIL_REPORT_NAMES_H
