@@ -230,7 +230,7 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     SPANHEAP_FIELD("gckind.domain", collected::SpanKind, domain),
     SPANHEAP_FIELD("gckind.words", collected::SpanKind, words),
     // what threads have claimed and not handed out
-    Field("gc.threads", offsetof(CollectedHeap, records_), sizeof(CollectedHeap::records_)),
+    Field("gc.thread_records", offsetof(CollectedHeap, records_), sizeof(CollectedHeap::records_)),
     SPANHEAP_FIELD("gcthread.older", collected::HeapThread, older),
     Field("gcthread.words", offsetof(collected::HeapThread, cache.words),
           sizeof(collected::ClaimedWord), collected::kKindCount),

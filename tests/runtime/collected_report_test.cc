@@ -40,7 +40,10 @@ class CollectedReportTest : public testing::Test {
  protected:
   CollectedHeap& heap_ = *CollectedHeap::Get();
   void** const root_ = heap_.roots.Take();
-  ~CollectedReportTest() override { heap_.roots.Put(root_); }
+  ~CollectedReportTest() override {
+    detail::StorePointer(root_, nullptr);
+    heap_.roots.Put(root_);
+  }
 };
 
 TEST_F(CollectedReportTest, TheRowsAddUpToTheCategory) {

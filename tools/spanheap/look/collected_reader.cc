@@ -144,7 +144,7 @@ void CollectedReader::ReadThreads(CollectedImage& image, size_t& unreadable) con
                                  page_base.offset + page_base.size,
                                  words.offset + uint64_t{words.size} * words.count});
   std::vector<char> record(end);
-  uint64_t address = Value("gc.threads");
+  uint64_t address = Value("gc.thread_records");
   for (size_t i = 0; address != 0 && i < kMostThreads; ++i) {
     if (!memory_.Read(address, record.data(), record.size())) {
       ++unreadable;
