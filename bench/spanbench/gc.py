@@ -11,6 +11,7 @@ from statistics import median
 
 from spanbench.gc_heaps import build_go, find_compiled
 from spanbench.gc_measure import COLUMNS, ROWS, Measurer
+from spanbench.gc_plot import svg
 from spanbench.peers import OURS
 from spanbench.report import machine, number, table
 from spanbench.stats import ratios
@@ -22,11 +23,12 @@ def parse(arguments):
     """The command line after `gc`."""
     parser = argparse.ArgumentParser(prog="bench gc", description=__doc__)
     parser.add_argument("--rows", default=".", metavar="REGEX", help="only rows whose name matches")
-    parser.add_argument("--heaps", default=".", metavar="REGEX", help="only heaps whose name matches")
+    parser.add_argument("--heaps", default=".", metavar="REGEX", help="only heaps that match")
     parser.add_argument("--rounds", type=int, metavar="N", help="interleaved rounds (3, --quick 1)")
     parser.add_argument("--quick", action="store_true", help="small sizes: does it all work?")
     parser.add_argument("--json", metavar="FILE", help="write all readings")
     parser.add_argument("--md", metavar="FILE", help="write the report")
+    parser.add_argument("--plot", metavar="FILE", help="draw the wall times, as SVG")
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"), metavar="DIR",
                         help="where the programs are built")
     return parser.parse_args(arguments)
@@ -89,6 +91,9 @@ def write_outputs(options, text, results):
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"schema": 1, "machine": machine(), "readings": results.readings,
                        "failures": failures}, file, indent=1)
+    if options.plot:
+        with open(options.plot, "w", encoding="utf-8") as file:
+            file.write(svg(results.readings))
     if options.md:
         with open(options.md, "w", encoding="utf-8") as file:
             file.write(f"# The collected heap, {datetime.date.today()}\n\n"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BUILD = sys.argv.pop(1)
@@ -57,17 +58,21 @@ class Runner(unittest.TestCase):
     def test_a_row_comes_out_with_its_readings_and_ratios(self):
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "out.json")
+            plot = os.path.join(directory, "out.svg")
             run = subprocess.run(
                 [sys.executable, os.path.join(ROOT, "bench", "run.py"), "gc", "--quick", "--rows",
                  "^binary-trees$", "--heaps", "^(malloc|spanheap)$", "--rounds", "2", "--build",
-                 BUILD, "--json", path], capture_output=True, text=True, check=False)
+                 BUILD, "--json", path, "--plot", plot],
+                capture_output=True, text=True, check=False)
             self.assertEqual(run.returncode, 0, run.stderr)
             with open(path, encoding="utf-8") as file:
                 readings = json.load(file)["readings"]["binary-trees"]
+            drawn = {text.text for text in ElementTree.parse(plot).iterfind(".//{*}text")}
         self.assertEqual({name: len(each) for name, each in readings.items()},
                          {"malloc": 2, "spanheap": 2})
         self.assertGreater(readings["spanheap"][0]["rss_bytes"], 1 << 20)
         self.assertIn("spanheap to it: wall", run.stdout)
+        self.assertLessEqual({"binary-trees", "malloc", "spanheap", "1.00"}, drawn)
 
 
 if __name__ == "__main__":
