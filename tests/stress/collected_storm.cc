@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+//
+// The collected heap under threads that change graphs at random, pass them on, end, block and get
+// signals, in a process that forks; each graph has a shadow that says what it must look like.
+//
+// Idea.  A graph that nobody works on hangs in the pool, an object of the heap. A worker takes one
+//        out, and from then on its top is held only where the worker holds it: on its stack, in a
+//        root, or in a range. Meanwhile the first thread runs cycle after cycle with the verifier.
+//        At the end what lives is compared with what the shadows say.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <mutex>
+#include <thread>
+
+#include "shadow_graph.h"
+#include "spanheap/detail/barrier.h"
+#include "spanheap/gc_c.h"
+
+namespace spanheap::stress {
+namespace {
+
+constexpr unsigned kStepsPerTurn = 500;
+constexpr unsigned kTurnsPerLife = 20;
+
+sh_layout pool_layout = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "pool", 0};
+
+class Pool {
+ public:
+  Pool(unsigned count, uint64_t seed) : graphs_(count) {
+    root_ = sh_gc_root_new(sh_gc_new(&pool_layout, count));
+    for (unsigned i = 0; i < count; ++i) {
+      graphs_[i] = std::make_unique<ShadowGraph>(seed * 1000 + i);
+      detail::StorePointer(slots() + i, graphs_[i]->Begin());
+      free_.push_back(i);
+    }
+  }
+  void** slots() { return static_cast<void**>(detail::LoadPointer(&root_->value)); }
+  ShadowGraph& graph(unsigned i) { return *graphs_[i]; }
+  unsigned size() const { return static_cast<unsigned>(graphs_.size()); }
+
+  unsigned Take(Random& random) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const uint64_t at = random.Below(free_.size());
+    std::swap(free_[at], free_.back());
+    const unsigned taken = free_.back();
+    free_.pop_back();
+    return taken;
+  }
+  void Return(unsigned i) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    free_.push_back(i);
+  }
+
+ private:
+  sh_gc_root* root_;
+  std::vector<std::unique_ptr<ShadowGraph>> graphs_;  // as many as threads, at least
+  std::mutex mutex_;
+  std::vector<unsigned> free_;
+};
+
+std::atomic<uint64_t> steps_done{0};
+std::atomic<uint64_t> turns_done{0};
+
+void Rest(Random& random) {
+  sh_gc_blocking_begin();
+  usleep(static_cast<useconds_t>(random.Below(500)));
+  sh_gc_blocking_end();
+}
+
+// The top is on this stack only; or, read anew for each step, in a place of its own.
+[[gnu::noinline]] void WorkOnStack(ShadowGraph& graph, void** slot) {
+  auto** const top = static_cast<void**>(sh_gc_exchange(slot, nullptr));
+  for (unsigned i = 0; i < kStepsPerTurn; ++i) graph.Step(top);
+  graph.Check(top);
+  detail::StorePointer(slot, top);
+}
+
+[[gnu::noinline]] void StepAt(ShadowGraph& graph, void** place) {
+  graph.Step(static_cast<void**>(detail::LoadPointer(place)));
+}
+
+void WorkElsewhere(ShadowGraph& graph, void** slot, void** place, Random& random) {
+  detail::StorePointer(place, detail::LoadPointer(slot));
+  detail::StorePointer(slot, nullptr);
+  for (unsigned i = 0; i < kStepsPerTurn; ++i) {
+    StepAt(graph, place);
+    if (random.OneIn(400)) Rest(random);
+  }
+  graph.Check(static_cast<void**>(detail::LoadPointer(place)));
+  detail::StorePointer(slot, detail::LoadPointer(place));
+  detail::StorePointer(place, nullptr);
+}
+
+void TakeATurn(ShadowGraph& graph, void** slot, Random& random) {
+  const uint64_t where = random.Below(4);
+  if (where == 0) {
+    sh_gc_root* const root = sh_gc_root_new(nullptr);
+    WorkElsewhere(graph, slot, &root->value, random);
+    sh_gc_root_free(root);
+  } else if (where == 1) {
+    const auto place = std::make_unique<void*[]>(4);
+    if (sh_gc_add_range(place.get(), place.get() + 4) != 0) Fail("no memory");
+    WorkElsewhere(graph, slot, &place[2], random);
+    sh_gc_remove_range(place.get(), place.get() + 4);
+  } else {
+    WorkOnStack(graph, slot);
+  }
+}
+
+void Live(Pool& pool, uint64_t seed, double end) {
+  Random random(seed);
+  for (unsigned turn = 0; turn < kTurnsPerLife && SecondsNow() < end; ++turn) {
+    const unsigned number = pool.Take(random);
+    TakeATurn(pool.graph(number), pool.slots() + number, random);
+    pool.Return(number);
+    steps_done += kStepsPerTurn;
+    ++turns_done;
+  }
+}
+
+// One place among the running threads: lives follow one another in threads of their own.
+void RunPlace(Pool& pool, uint64_t seed, double end) {
+  for (uint64_t life = 0; SecondsNow() < end; ++life) {
+    std::thread(Live, std::ref(pool), seed * 100'000 + life, end).join();
+  }
+}
+
+// Signals that the program has for itself.
+void Disturb(double end) {
+  while (SecondsNow() < end) {
+    kill(getpid(), SIGUSR1);
+    usleep(1000);
+  }
+}
+
+// A child has one thread and all of the heap, at whatever phase.
+void ForkOnce(Pool& pool) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(120);
+    ShadowGraph mine(1);
+    void** const top = mine.Begin();
+    for (int i = 0; i < 300; ++i) mine.Step(top);
+    mine.Check(top);
+    const uint64_t lost = sh_gc_verify();
+    mine.Check(top);
+    _exit(lost == 0 && pool.slots() != nullptr ? 0 : 1);
+  }
+  if (child < 0) return;  // no process: not this program's matter
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {}
+  if (status != 0) Fail("a child ended with status %x", static_cast<unsigned>(status));
+}
+
+// On a thread that ends, so that no frame of the first one holds what it saw.
+uint64_t ShadowBytes(Pool& pool) {
+  uint64_t bytes = 0;
+  std::thread([&] {
+    bytes = sh_gc_size(pool.slots());
+    for (unsigned i = 0; i < pool.size(); ++i) {
+      auto** const top = static_cast<void**>(detail::LoadPointer(pool.slots() + i));
+      pool.graph(i).Check(top);
+      bytes += pool.graph(i).ReachableBytes(top);
+    }
+  }).join();
+  return bytes;
+}
+
+uint64_t MarkedBytes() {
+  sh_gc_stats stats;
+  for (int i = 0; i < 3; ++i) {  // what is destroyed later dies in the second cycle
+    sh_gc_collect();
+    sh_gc_drain_finalizers(60'000'000'000);
+  }
+  sh_gc_collect();
+  sh_gc_read_stats(&stats, sizeof stats);
+  return stats.marked_bytes;
+}
+
+uint64_t Storm(Pool& pool, const Options& options) {
+  const double end = SecondsNow() + options.seconds;
+  std::vector<std::thread> places;
+  for (unsigned i = 0; i < options.threads; ++i) {
+    places.emplace_back(RunPlace, std::ref(pool), options.seed * 64 + i, end);
+  }
+  places.emplace_back(Disturb, end);
+  uint64_t cycles = 0;
+  for (; SecondsNow() < end; ++cycles) {
+    if (sh_gc_verify() != 0) Fail("objects were lost");
+    if (cycles % 64 == 63) ForkOnce(pool);
+    usleep(cycles % 3 == 0 ? 20'000 : 100);  // and cycles that nobody asks for
+  }
+  sh_gc_blocking_begin();
+  for (std::thread& place : places) place.join();
+  sh_gc_blocking_end();
+  return cycles;
+}
+
+int Run(const Options& options) {
+  signal(SIGUSR1, [](int) {});
+  if (sh_gc_attach() != 0) Fail("no memory");
+  Pool pool(options.threads + 2, options.seed);
+  const uint64_t cycles = Storm(pool, options);
+  uint64_t shadow = ShadowBytes(pool);
+  const uint64_t marked = MarkedBytes();
+  shadow = ShadowBytes(pool);
+  const double ratio = static_cast<double>(marked) / static_cast<double>(shadow);
+  sh_gc_stats stats;
+  sh_gc_read_stats(&stats, sizeof stats);
+  if (ratio > 1.05 || ratio < 1) Fail("%lu bytes live, %lu in the shadows", marked, shadow);
+  return Succeed("%lu turns, %lu steps, %lu cycles verified of %lu, live %.4f of the shadows' %lu",
+                 turns_done.load(), steps_done.load(), cycles, stats.cycles, ratio, shadow);
+}
+
+}  // namespace
+}  // namespace spanheap::stress
+
+int main(int argc, char** argv) {
+  return spanheap::stress::Supervise(argc, argv, {.seconds = 3, .threads = 8},
+                                     "Changes graphs of collected objects in many threads, beside "
+                                     "shadows of them, with the mark verifier on.",
+                                     spanheap::stress::Run);
+}
