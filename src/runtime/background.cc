@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/background.h"
 
+#include <algorithm>
+
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/service_thread.h"
@@ -21,6 +23,8 @@ constexpr uint64_t kWatch_ns = 500'000'000;
 // slow path.
 constexpr unsigned kTrimsPerRound = 8;
 constexpr unsigned kTrimsByClock = 2;
+// Growth that is worth a look: a sixteenth of the heap, but so much at least.
+constexpr uint64_t kLeastGrowth = 16 << 20;
 // Slow paths without a thread look at the clock each so many visits.
 constexpr uint32_t kVisits = 16;
 
@@ -113,6 +117,7 @@ bool Background::TrimIdle(unsigned most) {
 
 uint64_t Background::Work(ThreadBlock& block) {
   scavenger_.SetFloor(options.minheap);
+  if (has_grown_.Exchange(false)) scavenger_.Hurry();
   const bool released = scavenger_.Work(os::MonotonicNow_ns(), block.page_cache).value != 0;
   if (!block.page_cache.is_empty()) pages_.Flush(block.page_cache);
   const uint64_t wait_ns = scavenger_.Wait_ns(os::MonotonicNow_ns());
@@ -121,7 +126,20 @@ uint64_t Background::Work(ThreadBlock& block) {
 
 // ---- by slow paths
 
+void Background::NoticeGrowth() {
+  const uint64_t grown = pages_.grown_bytes();
+  uint64_t at = eager_at_.LoadAcquire();
+  const uint64_t next = grown + std::max(grown / 16, kLeastGrowth);
+  if (grown < at || !eager_at_.CompareExchangeStrong(at, next)) return;
+  has_grown_.StoreRelease(true);
+  due_ns_.StoreRelaxed(0);  // relaxed: a time that may be old
+  if (state_.LoadAcquire() != kAwake) return;
+  signal_.FetchAdd(1);
+  os::FutexWakeOne(signal_);
+}
+
 void Background::NoticeSlow() {
+  NoticeGrowth();
   switch (state_.LoadAcquire()) {
     case kDozing:
       Wake();
@@ -141,7 +159,11 @@ void Background::AttendSlow(const void* caller) {
   if (this_thread.occupied != 0) return;
   // Relaxed: this thread's own.
   if (block != nullptr && block->state.section_depth.LoadRelaxed() != 0) return;
-  if (!TryStart(caller)) NoticeSlow();
+  if (state_.LoadAcquire() == kAwake) {
+    NoticeGrowth();
+  } else if (!TryStart(caller)) {
+    NoticeSlow();
+  }
 }
 
 void Background::WorkByClock() {
@@ -169,6 +191,7 @@ void Background::NoticeThreadEnd() {
 void Background::ResetInChild() {
   state_.StoreRelaxed(kNone);  // relaxed: one thread is left
   due_ns_.StoreRelaxed(0);
+  eager_at_.StoreRelaxed(0);
   next_look_ns_.StoreRelaxed(0);
   idle_taken_.StoreRelaxed(false);
   scavenger_.ResetInChild();

@@ -6,15 +6,16 @@
 // Idea.       The thread starts once the heap has grown past a threshold, from a malloc of the
 //             program's own code: not from free or calloc, which libc calls under its locks, nor
 //             when libc or the dynamic linker is the caller. It works in rounds: a tick each
-//             quarter of a second, slices of work between, all within the scavenger's budget. When
-//             a few ticks in a row found nothing to do it dozes, without any wake-up, until the
-//             next slow path.
+//             quarter of a second, slices of work between, all within the scavenger's budget. A
+//             heap that has grown by a good step does not wait for the tick: what it left behind
+//             goes at once. When a few ticks in a row found nothing to do the thread dozes, without
+//             any wake-up, until the next slow path.
 // Picture.    kNone --malloc--> kStarting --> kAwake <--slow path-- kDozing
 // Invariants. At most one thread per process. A forked child begins with none.
 // Threads.    Attend and Notice: any, outside of sections.
 // Fails.      No thread to be had, a program without a dynamic linker, `background=off`: slow paths
 //             look at the clock and do a slice each.
-// Cost.       Two loads at the end of a slow path. Nothing at all below the threshold.
+// Cost.       Three loads at the end of a slow path. Nothing at all below the threshold.
 // Go.         bgscavenge; the monitor thread that wakes it.
 // Tests.      tests/stress/background.cc.
 #pragma once
@@ -42,13 +43,12 @@ class Background {
 
   // At the end of a slow path: wakes the thread if it dozes, or does a piece of its work.
   void Notice() {
-    // Relaxed: what is missed now is seen by the next slow path.
-    if (state_.LoadRelaxed() == kAwake || pages_.grown_bytes() < kThreshold) return;
+    if (has_nothing_to_notice()) return;
     NoticeSlow();
   }
   // The same at the end of a slow path of malloc, called by the code at `caller`: may start it.
   void Attend(const void* caller) {
-    if (state_.LoadRelaxed() == kAwake || pages_.grown_bytes() < kThreshold) return;  // as above
+    if (has_nothing_to_notice()) return;
     AttendSlow(caller);
   }
   // A registered thread has ended: the last one takes this thread with it.
@@ -61,11 +61,19 @@ class Background {
   enum State : uint32_t { kNone, kStarting, kRefused, kAwake, kDozing };
   static constexpr uint64_t kForGood = ~uint64_t{0};
 
+  // Relaxed: what is missed now is seen by the next slow path.
+  bool has_nothing_to_notice() const {
+    const uint64_t grown = pages_.grown_bytes();
+    if (grown < kThreshold) return true;
+    return state_.LoadRelaxed() == kAwake && grown < eager_at_.LoadRelaxed();
+  }
   SPANHEAP_COLD void NoticeSlow();
   SPANHEAP_COLD void AttendSlow(const void* caller);
   void WorkByClock();
   bool TryStart(const void* caller);
   void Wake();
+  // The heap has grown by a step: the next look at its use is due now.
+  void NoticeGrowth();
   void Run();
   void Doze(uint32_t seen);
   // One round; returns how long to sleep then.
@@ -86,7 +94,9 @@ class Background {
   Atomic<uint32_t> state_;         // State
   Atomic<uint32_t> signal_;        // a futex word; changes with each wake-up
   Atomic<uint32_t> visits_;        // slow paths since the clock was last looked at; a rough count
-  Atomic<uint64_t> due_ns_;        // when WorkByClock is to do something next
+  Atomic<uint64_t> eager_at_;      // so large a heap has grown by a step since the last one
+  Atomic<bool> has_grown_;
+  Atomic<uint64_t> due_ns_;  // when WorkByClock is to do something next
 };
 
 }  // namespace spanheap

@@ -64,6 +64,8 @@ class Scavenger {
   bool has_more() const REQUIRES(turn_) { return has_more_; }
   // Ticks in a row that gave nothing back and found nothing that a later one might.
   uint32_t quiet_ticks() const REQUIRES(turn_) { return quiet_ticks_; }
+  // The next tick is due.
+  void Hurry() REQUIRES(turn_) { next_tick_ns_ = 0; }
   // Something has happened that later ticks may find.
   void Stir() REQUIRES(turn_) { quiet_ticks_ = 0; }
 

@@ -117,6 +117,18 @@ TEST_F(ScavengerTest, KeepsNothingFreeOnceUseIsStill) {
   Free(kept);
 }
 
+TEST_F(ScavengerTest, ATickThatIsHurriedDoesNotWait) {
+  ASSERT_TRUE(scavenger_.TryTake());
+  scavenger_.Work(now_ns_, cache_);
+  while (scavenger_.has_more()) scavenger_.Work(now_ns_, cache_);
+  EXPECT_GT(scavenger_.Wait_ns(now_ns_), Scavenger::kTickAfterFall_ns / 2);
+  scavenger_.Hurry();
+  EXPECT_EQ(scavenger_.Wait_ns(now_ns_), 0U);
+  scavenger_.Work(now_ns_, cache_);
+  EXPECT_GT(scavenger_.Wait_ns(now_ns_), 0U);
+  scavenger_.Leave();
+}
+
 TEST_F(ScavengerTest, OneThreadAtATimeHasTheTurn) {
   ASSERT_TRUE(scavenger_.TryTake());
   EXPECT_FALSE(scavenger_.TryTake());
