@@ -43,7 +43,8 @@ void FreeInSection(const HeapSection& section, const BlockInfo& info, void* p, c
       FreeClassedInSection(section, info.malloc_class, p, call);
       return;
     case BlockKind::kSolo:
-      runtime.spans.FreeSolo(*info.span, section.block().page_cache);
+      if (!runtime.spans.FreeSolo(*info.span, section.block().page_cache))
+        FatalDoubleFree(call, AddressOf(p), {});
       return;
     case BlockKind::kLarge:
       if (!runtime.large.Free(p)) FatalDoubleFree(call, AddressOf(p), {});
@@ -98,9 +99,10 @@ bool CanLookUpInside(const HeapSection& section, const void* p) {
   return runtime.pages.Contains(AddressOf(p)) || runtime.bootstrap.Contains(p);
 }
 
-[[noreturn]] void FailLookup(const BlockInfo& info, const void* p, const char* call) {
-  if (info.kind == BlockKind::kForeign) FatalForeignPointer(call, AddressOf(p));
-  FatalFreedSpan(call, AddressOf(p));
+// Returns for a foreign pointer that is to be ignored.
+void FailLookup(const BlockInfo& info, const void* p, const char* call) {
+  if (info.kind != BlockKind::kForeign) FatalFreedSpan(call, AddressOf(p));
+  if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
 }
 
 // Whether a block of `usable` bytes can be what a request of n got: by its class, or because it was

@@ -46,8 +46,9 @@ void Free(void* p, const char* call);
 // nothing, and always at verify level 2. alignment 0: not stated.
 void FreeSized(void* p, size_t n, size_t alignment, const char* call);
 
-// Bytes the program may use at p: constant for a block's life. 0 for null, and for a block of more
-// than 32 MiB when asked by a signal handler that interrupted one of its own thread's slow paths.
+// Bytes the program may use at p: constant for a block's life. 0 for null, for a foreign pointer
+// that is to be ignored, and for a block of more than 32 MiB when asked by a signal handler that
+// interrupted one of its own thread's slow paths.
 size_t UsableSize(const void* p, const char* call);
 // The usable size a request of n (at an alignment) would get; 0 if n is too large.
 size_t GoodSize(size_t n);

@@ -364,15 +364,17 @@ void* SpanHeap::AllocateSolo(Bytes size, PageCache& cache) {
   return PointerTo(pages_.AddressOf(run.first));
 }
 
-void SpanHeap::FreeSolo(Span& span, PageCache& cache) {
+bool SpanHeap::FreeSolo(Span& span, PageCache& cache) {
+  SpanState live = SpanState::kSolo;
+  if (!span.state.CompareExchangeStrong(live, SpanState::kUnused)) return false;
   const PageIndex first = span.first;
   const Pages pages(span.pages);
   solo_bytes_.FetchSubRelaxed(span.block_bytes);  // relaxed: statistics
   solo_count_.FetchSubRelaxed(1);
-  span.state.StoreRelease(SpanState::kUnused);
   Publish(span, 0);
   table_.Free(&span);
   pages_.FreeTo(cache, first, pages);
+  return true;
 }
 
 Span* SpanHeap::SpanOf(Address p) const {

@@ -80,7 +80,8 @@ class SpanHeap {
 
   // --- Solo blocks: one block, one record, class byte 0 ---
   void* AllocateSolo(Bytes size, PageCache& cache);
-  void FreeSolo(Span& span, PageCache& cache);
+  // False: another thread has freed it since the caller looked.
+  [[nodiscard]] bool FreeSolo(Span& span, PageCache& cache);
 
   // The span whose pages include p, or null.
   Span* SpanOf(Address p) const;

@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/check.h"
 #include "os/memory.h"
 #include "script_bytes.h"
 #include "spans/span_heap.h"
@@ -241,7 +242,8 @@ class Model {
         layers_.spans.FreeRun(block.malloc_class, start, actor.cache, "fuzz");
         break;
       case Kind::kSolo:
-        layers_.spans.FreeSolo(*layers_.spans.SpanOf(AddressOf(start)), actor.cache);
+        Span& span = *layers_.spans.SpanOf(AddressOf(start));
+        SPANHEAP_CHECK(layers_.spans.FreeSolo(span, actor.cache));
     }
   }
 

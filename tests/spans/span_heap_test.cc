@@ -95,7 +95,8 @@ TEST(SpanHeapTest, RunsAndSoloBlocksComeBack) {
   Span* const record = fixture.spans().SpanOf(AddressOf(solo) + Bytes(99'999));
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->state.LoadAcquire(), SpanState::kSolo);
-  fixture.spans().FreeSolo(*record, cache);
+  EXPECT_TRUE(fixture.spans().FreeSolo(*record, cache));
+  EXPECT_FALSE(fixture.spans().FreeSolo(*record, cache));
   for (unsigned c = kFirstRunClass; c < kFirstRunClass + 20; ++c) {
     fixture.spans().FreeRun(c, runs[c - kFirstRunClass], cache, "test");
   }

@@ -140,5 +140,33 @@ TEST(SpanHeapThreadsTest, SpansOfOneWordChangeHands) { Churn(32, 16, 50'000); }
 // Spans of many words, whole batches.
 TEST(SpanHeapThreadsTest, SpansOfManyWordsChangeHands) { Churn(1, SpanHeap::kMaxBatch, 10'000); }
 
+// A double free by two threads at once: one of them has it, the other is told.
+TEST(SpanHeapThreadsTest, ASoloBlockIsFreedByOneOfTwoThreads) {
+  SpanFixture fixture;
+  PageCache caches[2];
+  std::barrier<> turn(2);
+  Atomic<Span*> record{nullptr};
+  Atomic<uint64_t> frees{0};
+  constexpr int kRounds = 5000;
+  auto race = [&](unsigned who) {
+    for (int round = 0; round < kRounds; ++round) {
+      if (who == 0) {
+        void* const block = fixture.spans().AllocateSolo(Bytes(20'000), caches[0]);
+        record.StoreRelease(fixture.spans().SpanOf(AddressOf(block)));
+      }
+      turn.arrive_and_wait();
+      if (fixture.spans().FreeSolo(*record.LoadAcquire(), caches[who])) frees.FetchAdd(1);
+      turn.arrive_and_wait();
+    }
+  };
+  std::thread other(race, 1);
+  race(0);
+  other.join();
+  EXPECT_EQ(frees.LoadAcquire(), uint64_t{kRounds});
+  for (PageCache& cache : caches) fixture.pages().Flush(cache);
+  fixture.ExpectEmpty();
+  EXPECT_EQ(fixture.spans().solo_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace spanheap

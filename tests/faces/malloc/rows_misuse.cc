@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Rows on misuse: one line on stderr that names the process, the call and the address, then abort.
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -136,10 +137,13 @@ void ForeignPointerIgnored(Verdict& v) {
     alignas(16) char on_stack[64];
     free(Hidden(on_stack));
     free(malloc(10));
+    if (malloc_usable_size(Hidden(on_stack)) != 0) return 3;
+    errno = 0;
+    if (realloc(Hidden(on_stack), 100) != nullptr || errno != ENOMEM) return 4;
     return 0;
   });
   EXPECT(v, outcome.exited_with(0));
-  v.Note("the process goes on");
+  v.Note("free does nothing, realloc: null and ENOMEM, usable size 0");
 }
 
 void WrongSize(Verdict& v) {
