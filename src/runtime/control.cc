@@ -11,6 +11,7 @@
 #include "runtime/heap_section.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
+#include "sync/stop_delay.h"
 
 namespace spanheap::heap {
 namespace {
@@ -39,6 +40,40 @@ void ObeyOptions() {
   section.cache().Flush();
   runtime.spans.GiveUpSpares();
 }
+
+// A signal handler may fork that interrupted this thread where it holds locks of the heap, or stop
+// delays of the collector. Waiting for those locks would never end, so nothing is locked then: the
+// parent goes on as if there had been no fork, the child finds the heap in the state of an
+// interrupted slow path, in which the bootstrap arena serves it until it ends or runs a program.
+class ForkTurn {
+ public:
+  // False: this thread is interrupted, or in the middle of another fork.
+  bool Begin() {
+    if (forking_thread_.LoadAcquire() == &this_thread) {
+      ++nested_;
+      return false;
+    }
+    if (this_thread.occupied != 0) return false;
+    return CollectedHeap::GetIfStarted() == nullptr || !StopDelay::is_open();
+  }
+  void NoteLocked() { forking_thread_.StoreRelease(&this_thread); }
+  // True if Begin was.
+  bool End() {
+    if (forking_thread_.LoadAcquire() != &this_thread) return false;
+    if (nested_ > 0) {
+      --nested_;
+      return false;
+    }
+    forking_thread_.StoreRelease(nullptr);
+    return true;
+  }
+
+ private:
+  // Whose fork has locked the heap; in a child of another thread's fork: of one that is gone.
+  Atomic<const ThreadAnchor*> forking_thread_;
+  uint32_t nested_ = 0;  // forks of its handlers meanwhile
+};
+constinit ForkTurn fork_turn;
 
 }  // namespace
 
@@ -72,14 +107,18 @@ bool GetOption(const char* name, char* value, size_t capacity) {
 }
 
 void BeforeFork() {
+  if (!fork_turn.Begin()) return;
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->BeforeFork();
   runtime.BeforeFork();
+  fork_turn.NoteLocked();
 }
 void AfterForkInParent() {
+  if (!fork_turn.End()) return;
   runtime.AfterForkInParent();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInParent();
 }
 void AfterForkInChild() {
+  if (!fork_turn.End()) return;
   runtime.pages.ResetInChild();
   runtime.metadata.ResetInChild();
   runtime.spans.ResetInChild();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Libraries loaded and unloaded while threads allocate: a plug-in that uses malloc, and the embed
-// flavour of the heap, which brings a heap of its own with it.
+// flavour of the heap: a heap of its own, or with libspanheap preloaded that one under other names.
 //
 // Idea.  The loader allocates under its own locks, runs constructors and destructors that allocate,
 //        and makes room for the library's thread data in every thread. The plug-in is found beside

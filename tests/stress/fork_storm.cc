@@ -135,7 +135,10 @@ int Run(const Options& options) {
     threads.emplace_back(Churn, options.seed * 999 + i, options.threads);
   Random random(options.seed);
   const double start = SecondsNow();
-  for (uint64_t i = 0; i < options.count; ++i) ForkOnce(random);
+  for (uint64_t i = 0; i < options.count; ++i) {
+    ForkOnce(random);
+    NoteProgress(i + 1);
+  }
   const double per_fork = (SecondsNow() - start) / static_cast<double>(options.count);
   stop = true;
   for (std::thread& thread : threads) thread.join();

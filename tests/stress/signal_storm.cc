@@ -13,6 +13,7 @@
 //                  interrupted is code of the library outside the entry points (the fast paths)
 //          attach  as large, in threads that live for one call: most signals find the thread while
 //                  it meets the heap for the first time, or for the last
+//          fork    as attach, and some handlers fork; the child uses the heap and ends
 //          quiet   handlers do not allocate: the mode under other heaps, whatever was asked for
 #include <dlfcn.h>
 #include <elf.h>
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -44,11 +46,12 @@ constexpr size_t kSlowSize = size_t{64} << 20;  // of a block that has no fast p
 constexpr uint64_t kLibcBlocks = 64;            // what libc itself may keep, for stacks mostly
 constexpr long kPeriodNs = 60'000;              // between two signals of a thread
 
-enum class Mode { kQuiet, kLarge, kSmall, kAttach };
+enum class Mode { kQuiet, kLarge, kSmall, kAttach, kFork };
 Mode mode = Mode::kQuiet;
 
 std::atomic<uint64_t> signals_handled{0};
 std::atomic<uint64_t> handler_blocks{0};
+std::atomic<uint64_t> handler_forks{0};
 std::atomic<uint64_t> steps_done{0};
 
 // What the handlers of one thread keep between signals.
@@ -127,13 +130,37 @@ void UseHeapInHandler(HandlerState& state) {
   handler_blocks.fetch_add(1, std::memory_order_relaxed);
 }
 
+// The child is in the handler for all its life: the heap must serve it or refuse it, not hang.
+void ForkInHandler() {
+  const pid_t child = fork();
+  if (child < 0) return;
+  if (child == 0) {
+    free(malloc(100));
+    free(malloc(kSlowSize));
+    _exit(0);
+  }
+  const double deadline = SecondsNow() + 20;
+  int status = 0;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (SecondsNow() > deadline) {
+      DumpStacks(child);
+      kill(child, SIGKILL);
+      Fail("a child of a handler hangs");
+    }
+    usleep(100);
+  }
+  if (status != 0) Fail("a child of a handler ended with status %d", status);
+  handler_forks.fetch_add(1, std::memory_order_relaxed);
+}
+
 void Handle(int, siginfo_t*, void* context) {
   const int kept_errno = errno;
   signals_handled.fetch_add(1, std::memory_order_relaxed);
   HandlerState& state = handler_state;
-  const bool allowed = mode == Mode::kLarge || mode == Mode::kAttach ||
+  const bool allowed = mode == Mode::kLarge || mode == Mode::kAttach || mode == Mode::kFork ||
                        (mode == Mode::kSmall && InterruptedSlowPath(context));
   if (state.armed && allowed) UseHeapInHandler(state);
+  if (state.armed && mode == Mode::kFork && state.random.OneIn(16)) ForkInHandler();
   errno = kept_errno;
 }
 
@@ -262,7 +289,7 @@ void RunThreads(const Options& options) {
         sigemptyset(&wanted);
         sigaddset(&wanted, SIGUSR1);
         pthread_sigmask(SIG_UNBLOCK, &wanted, nullptr);
-        const auto live = mode == Mode::kAttach ? StartBriefLives : Live;
+        const auto live = mode == Mode::kAttach || mode == Mode::kFork ? StartBriefLives : Live;
         live(options.seed * 100 + i, end);
       });
     }
@@ -275,6 +302,7 @@ int Run(const Options& options) {
     if (strcmp(options.mode, "large") == 0) mode = Mode::kLarge;
     if (strcmp(options.mode, "small") == 0) mode = Mode::kSmall;
     if (strcmp(options.mode, "attach") == 0) mode = Mode::kAttach;
+    if (strcmp(options.mode, "fork") == 0) mode = Mode::kFork;
     LearnCode();
   }
   struct sigaction action{};
@@ -290,8 +318,11 @@ int Run(const Options& options) {
   }
   if (signals_handled == 0) Fail("no signal came");
   if (mode != Mode::kQuiet && handler_blocks == 0) Fail("no handler took a block");
-  return Succeed("%lu signals, %lu blocks taken in handlers, %lu steps, %lu live blocks",
-                 signals_handled.load(), handler_blocks.load(), steps_done.load(), live);
+  if (mode == Mode::kFork && handler_forks == 0) Fail("no handler forked");
+  return Succeed(
+      "%lu signals, %lu blocks taken and %lu forks in handlers, %lu steps, "
+      "%lu live blocks",
+      signals_handled.load(), handler_blocks.load(), handler_forks.load(), steps_done.load(), live);
 }
 
 }  // namespace
@@ -301,6 +332,6 @@ int main(int argc, char** argv) {
   return spanheap::stress::Supervise(
       argc, argv, {.seconds = 3, .threads = 4, .mode = "large"},
       "Interrupts slow paths of the heap with signal handlers that use the heap.\n"
-      "modes: large, small, attach, quiet (see the file)",
+      "modes: large, small, attach, fork, quiet (see the file)",
       spanheap::stress::Run);
 }

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,7 +25,27 @@ namespace {
 constexpr char kRunMark[] = "--run";
 constexpr int kMostArguments = 32;
 
+// Names the descriptor of the memory in which the run tells its progress.
+constexpr char kProgressVariable[] = "SPANHEAP_STRESS_PROGRESS";
+
 const char* program_name = "stress";
+// In memory that supervisor and run share; null: none.
+std::atomic<uint64_t>* progress = nullptr;
+
+void MapProgress(int file) {
+  void* const memory = mmap(nullptr, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (memory != MAP_FAILED) progress = static_cast<std::atomic<uint64_t>*>(memory);
+}
+
+// By the supervisor, before it starts the run.
+void MakeProgress() {
+  const int file = memfd_create("progress", 0);
+  if (file < 0 || ftruncate(file, sizeof *progress) != 0) return;
+  MapProgress(file);
+  char number[16];
+  snprintf(number, sizeof number, "%d", file);
+  setenv(kProgressVariable, number, 1);
+}
 
 [[noreturn]] void Usage(const Options& defaults, const char* help, int status) {
   fprintf(status == 0 ? stdout : stderr,
@@ -98,6 +120,7 @@ int Watch(int argc, char** argv, const Options& options) {
   char* arguments[kMostArguments] = {};
   char mark[sizeof kRunMark];
   memcpy(mark, kRunMark, sizeof mark);
+  MakeProgress();
   int count = 0;
   for (; count < argc && count < kMostArguments - 2; ++count) arguments[count] = argv[count];
   arguments[count] = mark;
@@ -108,8 +131,8 @@ int Watch(int argc, char** argv, const Options& options) {
   }
   int status = 0;
   if (AwaitEnd(process, SecondsNow() + options.patience, status)) return Judge(status, options);
-  fprintf(stderr, "%s: failed: no end after %g s; seed %lu\n", options.program, options.patience,
-          options.seed);
+  fprintf(stderr, "%s: failed: no end after %g s, %lu done; seed %lu\n", options.program,
+          options.patience, progress == nullptr ? 0 : progress->load(), options.seed);
   DumpStacks(process);
   kill(process, SIGKILL);
   waitpid(process, &status, 0);
@@ -132,6 +155,10 @@ void CheckExpectedHeap() {
 
 const char* ProgramName() { return program_name; }
 
+void NoteProgress(uint64_t done) {
+  if (progress != nullptr) progress->store(done);
+}
+
 int Supervise(int argc, char** argv, Options defaults, const char* help,
               int (*body)(const Options& options)) {
   program_name = BaseName(argv[0]);
@@ -140,6 +167,7 @@ int Supervise(int argc, char** argv, Options defaults, const char* help,
   if (argc > 1 && strcmp(argv[argc - 1], kRunMark) == 0) {
     prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);  // the supervisor's gdb may look at the stacks
     CheckExpectedHeap();
+    if (const char* file = getenv(kProgressVariable)) MapProgress(atoi(file));
     return body(options);
   }
   return Watch(argc, argv, options);

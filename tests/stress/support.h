@@ -34,6 +34,9 @@ struct Options {
 int Supervise(int argc, char** argv, Options defaults, const char* help,
               int (*body)(const Options& options));
 
+// Tells the supervisor how far the run is, for the line about a run that does not end.
+void NoteProgress(uint64_t done);
+
 using Random = ScriptRandom;
 
 // Writes a pattern that depends on `tag` (usually the block's address) and on the place in the
