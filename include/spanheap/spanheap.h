@@ -4,7 +4,8 @@
  *
  * Two libraries have these functions. In libspanheap they and malloc are one heap: a block from
  * sh_malloc may go to free and the other way round. libspanheap-embed leaves the program's malloc
- * alone; there, blocks from here come back here.
+ * alone; there, blocks from here come back here. All copies of it in a process are one heap, and
+ * libspanheap's where that is there, too (docs/embedding.md).
  *
  * Threads. Every function may be called by any thread at any time, also before main and in the last
  *          destructors of a thread. None is async-signal-safe.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include "base/fatal.h"
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
@@ -19,10 +20,17 @@ using collected::HeapThread;
 using collected::Request;
 
 constinit Atomic<CollectedHeap*> CollectedHeap::the_heap_;
+constinit Atomic<bool> CollectedHeap::is_forbidden_;
 
 namespace {
 
 constinit Mutex start_mutex{LockRank::kStartUp};
+constinit Atomic<bool> was_refused{false};
+
+void SayRefused() {
+  if (was_refused.Exchange(true)) return;
+  WarnLine("no collected heap: another version of spanheap is loaded in this process");
+}
 
 }  // namespace
 
@@ -31,6 +39,10 @@ constinit Mutex start_mutex{LockRank::kStartUp};
 CollectedHeap::CollectedHeap() : collector(runtime.pages) {}
 
 CollectedHeap* CollectedHeap::StartSlow() {
+  if (is_forbidden_.LoadAcquire()) {
+    SayRefused();
+    return nullptr;
+  }
   if (!runtime.EnsureStarted()) return nullptr;
   MutexLock lock(start_mutex);
   CollectedHeap* heap = the_heap_.LoadAcquire();

@@ -36,6 +36,11 @@ class CollectedHeap {
   // Null: nothing has needed it so far.
   static CollectedHeap* GetIfStarted() { return the_heap_.LoadAcquire(); }
 
+  // From now on it does not start, and the first attempt says so in a line: another copy of the
+  // library is in the process that this one cannot talk to, and two collectors would stop each
+  // other's threads.
+  static void Forbid() { is_forbidden_.StoreRelease(true); }
+
   // --- Objects ---
   // Zeroed; null: no memory.
   void* New(sh_layout& layout, size_t count);
@@ -123,6 +128,7 @@ class CollectedHeap {
   void NoteAllocated(collected::HeapThread& thread, size_t bytes);
 
   static Atomic<CollectedHeap*> the_heap_;
+  static Atomic<bool> is_forbidden_;
 
   Atomic<collected::HeapThread*> records_;  // all there ever were, the newest first
   MarkThreads mark_threads_{collector};

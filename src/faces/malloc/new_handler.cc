@@ -7,7 +7,7 @@
 #include <new>
 
 #include "base/fatal.h"
-#include "faces/malloc/loaded_symbols.h"
+#include "os/loaded_symbols.h"
 #include "runtime/heap.h"
 
 namespace std {
@@ -25,14 +25,14 @@ namespace {
 std::new_handler CurrentHandler() {
   auto* get = &std::get_new_handler;
   if (get == nullptr) {
-    get = FindLoadedFunction<std::new_handler() noexcept>("_ZSt15get_new_handlerv");
+    get = os::FindLoadedFunction<std::new_handler() noexcept>("_ZSt15get_new_handlerv");
   }
   return get == nullptr ? nullptr : get();
 }
 
 [[noreturn]] SPANHEAP_COLD void ThrowBadAlloc(size_t n) {
   auto* throw_it = &std::__throw_bad_alloc;
-  if (throw_it == nullptr) throw_it = FindLoadedFunction<void()>("_ZSt17__throw_bad_allocv");
+  if (throw_it == nullptr) throw_it = os::FindLoadedFunction<void()>("_ZSt17__throw_bad_allocv");
   if (throw_it != nullptr) throw_it();
   FatalNoHandler("operator new", Bytes(n));
 }

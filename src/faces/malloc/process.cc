@@ -8,6 +8,7 @@
 //          nearly all that will ever be freed has been freed by then.
 #include <pthread.h>
 
+#include "faces/malloc/heap_choice.h"
 #include "runtime/exit_report.h"
 #include "runtime/heap.h"
 
@@ -20,10 +21,13 @@ namespace heap = spanheap::heap;
 constexpr int kEarly = 101;
 
 [[gnu::constructor(kEarly)]] void AtLoad() {
+  if (!spanheap::face::ChooseHeap()) return;
   heap::Start();
   pthread_atfork(heap::BeforeFork, heap::AfterForkInParent, heap::AfterForkInChild);
 }
 
-[[gnu::destructor(kEarly)]] void AtExit() { spanheap::ReportAtExit(); }
+[[gnu::destructor(kEarly)]] void AtExit() {
+  if (spanheap::face::ChooseHeap()) spanheap::ReportAtExit();
+}
 
 }  // namespace

@@ -140,7 +140,7 @@ class Embedded(unittest.TestCase):
         self.run_python("two heaps")
 
     def test_python_loads_it_beside_the_preloaded_heap(self):
-        self.run_python("two heaps", LD_PRELOAD=SHARED)
+        self.run_python("one heap", LD_PRELOAD=SHARED)
 
 
 if __name__ == "__main__":

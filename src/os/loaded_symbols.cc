@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "faces/malloc/loaded_symbols.h"
+#include "os/loaded_symbols.h"
 
 #include <elf.h>
 #include <link.h>
@@ -8,13 +8,15 @@
 #include <cstdint>
 #include <cstring>
 
-namespace spanheap::face {
+namespace spanheap::os {
 namespace {
 
 struct Query {
   const char* name;
   uint32_t hash;
-  void* found;
+  LoadedKind kind;
+  bool (*see)(void* address, void* context);
+  void* context;
 };
 
 uint32_t GnuHash(const char* name) {
@@ -60,8 +62,9 @@ SymbolTables ReadTables(const dl_phdr_info& object) {
   return tables;
 }
 
-bool Defines(const ElfW(Sym) & symbol) {
-  return symbol.st_shndx != SHN_UNDEF && (symbol.st_info & 0xf) == STT_FUNC;
+bool Defines(const ElfW(Sym) & symbol, LoadedKind kind) {
+  const int type = kind == LoadedKind::kFunction ? STT_FUNC : STT_OBJECT;
+  return symbol.st_shndx != SHN_UNDEF && (symbol.st_info & 0xf) == type;
 }
 
 // The GNU hash section: four header words, a Bloom filter, one chain start per bucket, the chains
@@ -78,7 +81,7 @@ const ElfW(Sym) * Find(const SymbolTables& tables, const Query& query) {
   for (;; ++index) {
     const uint32_t hash = chains[index - first_symbol];
     const ElfW(Sym)& symbol = tables.symbols[index];
-    if ((hash | 1) == (query.hash | 1) && Defines(symbol) &&
+    if ((hash | 1) == (query.hash | 1) && Defines(symbol, query.kind) &&
         strcmp(tables.strings + symbol.st_name, query.name) == 0) {
       return &symbol;
     }
@@ -87,23 +90,50 @@ const ElfW(Sym) * Find(const SymbolTables& tables, const Query& query) {
 }
 
 int LookInto(dl_phdr_info* object, size_t, void* data) {
-  Query& query = *static_cast<Query*>(data);
+  const Query& query = *static_cast<const Query*>(data);
   const SymbolTables tables = ReadTables(*object);
   if (tables.symbols == nullptr || tables.strings == nullptr || tables.gnu_hash == nullptr) {
     return 0;
   }
   const ElfW(Sym)* symbol = Find(tables, query);
   if (symbol == nullptr) return 0;
-  query.found = reinterpret_cast<void*>(object->dlpi_addr + symbol->st_value);
-  return 1;
+  void* const address = reinterpret_cast<void*>(object->dlpi_addr + symbol->st_value);
+  return query.see(address, query.context) ? 0 : 1;
+}
+
+struct Work {
+  void (*call)(void*);
+  void* context;
+};
+
+bool TakeFirst(void* address, void* found) {
+  *static_cast<void**>(found) = address;
+  return false;
 }
 
 }  // namespace
 
-void* FindLoaded(const char* name) {
-  Query query{name, GnuHash(name), nullptr};
+void ForEachLoaded(const char* name, LoadedKind kind, bool (*see)(void* address, void* context),
+                   void* context) {
+  Query query{name, GnuHash(name), kind, see, context};
   dl_iterate_phdr(LookInto, &query);
-  return query.found;
 }
 
-}  // namespace spanheap::face
+void* FindLoaded(const char* name) {
+  void* found = nullptr;
+  ForEachLoaded(name, LoadedKind::kFunction, TakeFirst, &found);
+  return found;
+}
+
+void WhileNothingIsLoaded(void (*call)(void*), void* context) {
+  Work work{call, context};
+  dl_iterate_phdr(
+      [](dl_phdr_info*, size_t, void* data) {
+        const Work& todo = *static_cast<Work*>(data);
+        todo.call(todo.context);
+        return 1;
+      },
+      &work);
+}
+
+}  // namespace spanheap::os

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+//
+// The sh_ names of libspanheap-embed: each is a jump through the chosen core's table.
+//
+// Idea.  The names of this copy's own core are renamed and made local when the library is put
+//        together (CMakeLists.txt), so these are the only ones, and the table leads to the others.
+// Tests. tests/faces/embed, tests/faces/malloc/symbols_test.py.
+#include "faces/embed/core_choice.h"
+#include "faces/malloc/export.h"
+
+#define SPANHEAP_JUMP(result, name, parameters, arguments) \
+  SPANHEAP_EXPORT result name parameters noexcept {        \
+    return spanheap::face::TheCore().name arguments;       \
+  }
+SPANHEAP_CORE_NAMES(SPANHEAP_JUMP)
+#undef SPANHEAP_JUMP
+
+// What code inlined into programs reads. Written by the chosen core.
+constinit sh_inline_data_v1 sh_inline_v1{};
+
+namespace spanheap::face {
+
+constinit InlineMirror outward_inline{&sh_inline_v1, nullptr};
+
+}  // namespace spanheap::face
