@@ -68,7 +68,8 @@ bool FakeMemory::MakeReady(Address start, Bytes size) {
   ++calls_.make_ready;
   CheckAligned(start, size);
   SPANHEAP_CHECK(states_.IsAll(start, size, RangeState::kReserved) && "MakeReady: not Reserved");
-  if (IsRefused() || (is_backed() && !TheMemory().MakeReady(start, size))) return false;
+  if (IsRefused() || IsOverCommitted(size)) return false;
+  if (is_backed() && !TheMemory().MakeReady(start, size)) return false;
   states_.Set(start, size, RangeState::kReady);
   return true;
 }
@@ -181,6 +182,7 @@ Address FakeMemory::Resize(Address start, Bytes old_size, Bytes new_size, Addres
   SPANHEAP_CHECK((need_size.value == 0 || states_.IsAll(need, need_size, RangeState::kReserved)) &&
                  "Resize: the place it grows into is not Reserved");
   if (IsRefused()) return Address();
+  if (IsOverCommitted(std::max(new_size, old_size) - old_size)) return Address();
   if (is_backed()) {
     const Address now = TheMemory().Resize(start, old_size, new_size, target);
     if (now.value == 0) return now;
@@ -222,6 +224,11 @@ void FakeMemory::RefuseFrom(uint64_t n) {
 RangeState FakeMemory::StateAt(Address a) const {
   Guard guard(*this);
   return states_.At(a);
+}
+
+bool FakeMemory::IsOverCommitted(Bytes more) const {
+  const Bytes ready = states_.Total(RangeState::kReady);
+  return more.value != 0 && (ready >= commit_limit_ || more > commit_limit_ - ready);
 }
 
 bool FakeMemory::IsRefused() {

@@ -72,6 +72,9 @@ class FakeMemory final : public Memory {
   void RefuseFrom(uint64_t n);
   // Reserve refuses whatever would take the sum of reservations over `limit`, as RLIMIT_AS does.
   void set_address_space(Bytes limit) { address_space_ = limit; }
+  // MakeReady and growing Resizes refuse what would take the sum of what is Ready over `limit`, as
+  // the kernel does when vm.overcommit_memory is 2: Release gives nothing of it back.
+  void set_commit_limit(Bytes limit) { commit_limit_ = limit; }
   // Release is refused, as it is for locked pages.
   void set_locked(bool locked) { locked_ = locked; }
 
@@ -97,6 +100,7 @@ class FakeMemory final : public Memory {
   class Guard;
 
   bool IsRefused();
+  bool IsOverCommitted(Bytes more) const;
   void ForgetAdvice(Address start, Bytes size);
   Address Place(Bytes size, Bytes alignment, const char* name);
   bool is_backed() const { return backing_ == Backing::kKernel; }
@@ -104,6 +108,7 @@ class FakeMemory final : public Memory {
   const Backing backing_;
   Address next_;  // where the next made-up reservation may start
   Bytes address_space_{~size_t{0}};
+  Bytes commit_limit_{~size_t{0}};
   bool locked_ = false;
   bool refuses_all_after_ = false;
   uint64_t until_refusal_ = 0;  // refusable calls until the refused one, it included; 0: none

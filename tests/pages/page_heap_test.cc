@@ -267,6 +267,34 @@ TEST_F(PageHeapTest, StrictOvercommitGetsItsChargeBack) {
   EXPECT_TRUE(heap_->Allocate(Pages(2048)).zeroed);
 }
 
+// All that the kernel will commit can be had, no more; what was given back can be had by others
+// meanwhile, and again.
+TEST_F(PageHeapTest, StrictOvercommitIsUsedUpAndServesOthersMeanwhile) {
+  PageHeapOptions options;
+  options.limits.strict_overcommit = true;
+  memory_.set_commit_limit(64_MiB);
+  ASSERT_TRUE(Start(options));
+  std::vector<PageRun> live;
+  const auto use_up = [&] {
+    while (const PageRun run = heap_->Allocate(Pages(100))) live.push_back(run);
+    return live.size();
+  };
+  const size_t most = use_up();
+  EXPECT_GE(most * 100 * kPageSize.value, (48_MiB).value);
+  EXPECT_EQ(heap_->Verify(), most * 100);
+  heap_->FreeMany(live.data(), live.size());
+  live.clear();
+  heap_->ReleaseFree(Pages(1 << 20), true);
+  memory_.set_commit_limit(40_MiB);  // somebody else has the rest
+  const size_t fewer = use_up();
+  EXPECT_GE(fewer * 100 * kPageSize.value, (24_MiB).value);
+  EXPECT_LT(fewer, most);
+  EXPECT_EQ(heap_->Verify(), fewer * 100);
+  memory_.set_commit_limit(64_MiB);
+  EXPECT_GE(use_up() + 8, most);
+  EXPECT_EQ(heap_->Verify(), live.size() * 100);
+}
+
 // Pages of the heap that a process with so much address space gets; in a child of its own.
 uint64_t PagesUnderLimit(Bytes address_space) {
   int channel[2];
