@@ -3,10 +3,8 @@
 // Where the memory is, and whether everything agrees with everything.
 #include <algorithm>
 
-#include "base/annotations.h"
 #include "base/check.h"
 #include "observe/heap_report.h"
-#include "os/futex.h"
 #include "runtime/census.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap.h"
@@ -55,20 +53,6 @@ void AddPages(HeapReport& report) {
   report.page_allocations = pages.allocations;
   report.os_releases = pages.os_releases;
 }
-
-// Keeps the heap's own thread out of it for a while.
-class BackgroundPause {
- public:
-  explicit BackgroundPause(Scavenger& scavenger) NO_THREAD_SAFETY_ANALYSIS : scavenger_(scavenger) {
-    while (!scavenger_.TryTake()) os::YieldThread();
-  }
-  ~BackgroundPause() NO_THREAD_SAFETY_ANALYSIS { scavenger_.Leave(); }
-  BackgroundPause(const BackgroundPause&) = delete;
-  BackgroundPause& operator=(const BackgroundPause&) = delete;
-
- private:
-  Scavenger& scavenger_;
-};
 
 void AddCollected(HeapReport& report) {
   const CollectedHeap* heap = CollectedHeap::GetIfStarted();
@@ -125,13 +109,11 @@ void ReadReport(HeapReport& report) {
   Census::Take(census, fill, &report);
 }
 
-uint64_t Verify() {
-  if (!runtime.EnsureStarted()) return 0;
-  while (runtime.threads.has_orphans()) runtime.threads.ReclaimOrphan();
-  Census census;
-  Census::Take(census, nullptr, nullptr);
-  const HeapSection section;
-  const BackgroundPause pause(runtime.scavenger);
+namespace {
+
+// With every thread outside of the slow paths, the heap's own among them: what spans and pages say
+// fits what was counted.
+uint64_t VerifyCounted(const Census& census) {
   uint64_t used[kMallocClassCount] = {};
   runtime.spans.Verify(used);
   uint64_t live = runtime.spans.solo_count() + runtime.large.live_count();
@@ -151,6 +133,20 @@ uint64_t Verify() {
   }
   const uint64_t used_pages = runtime.pages.Verify();
   SPANHEAP_CHECK(BytesOf(Pages(static_cast<uint32_t>(used_pages))).value == page_bytes);
+  return live;
+}
+
+}  // namespace
+
+uint64_t Verify() {
+  if (!runtime.EnsureStarted()) return 0;
+  while (runtime.threads.has_orphans()) runtime.threads.ReclaimOrphan();
+  Census census;
+  uint64_t live = 0;
+  const auto verify = [](const Census& counted, void* to) {
+    *static_cast<uint64_t*>(to) = VerifyCounted(counted);
+  };
+  Census::Take(census, verify, &live);
   return live;
 }
 

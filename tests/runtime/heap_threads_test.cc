@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <barrier>
 #include <thread>
 #include <vector>
@@ -46,6 +47,27 @@ TEST_F(HeapThreadsTest, AThreadThatEndsLeavesNothingButWhatATrimTakes) {
   EXPECT_EQ(after.page_cache_bytes, before.page_cache_bytes);
   EXPECT_EQ(after.live_bytes, before.live_bytes);
   EXPECT_TRUE(after.AddsUp());
+}
+
+// As the heap's own thread does behind the program's back: what is compared is read at one moment.
+TEST_F(HeapThreadsTest, AHeapIsVerifiedWhileSmallBlocksComeAndGo) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (uint64_t i = 0; i < 3; ++i) {
+    threads.emplace_back([&stop, i] {
+      ScriptRandom random(i);
+      std::vector<void*> blocks;
+      while (!stop.load()) {
+        for (int n = 0; n < 300; ++n) blocks.push_back(heap::Allocate(1 + random.Below(2000)));
+        FreeAll(blocks);
+        blocks.clear();
+        heap::FlushThreadCache();
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) heap::Verify();
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(HeapThreadsTest, BlocksOutliveTheThreadThatTookThem) {
