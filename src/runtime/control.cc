@@ -41,10 +41,11 @@ void ObeyOptions() {
   runtime.spans.GiveUpSpares();
 }
 
-// A signal handler may fork that interrupted this thread where it holds locks of the heap, or stop
-// delays of the collector. Waiting for those locks would never end, so nothing is locked then: the
-// parent goes on as if there had been no fork, the child finds the heap in the state of an
-// interrupted slow path, in which the bootstrap arena serves it until it ends or runs a program.
+// A signal handler may fork that interrupted this thread inside the heap. It could wait for a lock
+// that its own thread holds, or for another fork, which waits for this thread to come out. So
+// nothing is locked then: the parent goes on as if there had been no fork, the child finds the heap
+// in the state of an interrupted slow path, in which the bootstrap arena serves it until it ends or
+// runs a program.
 class ForkTurn {
  public:
   // False: this thread is interrupted, or in the middle of another fork.
@@ -53,8 +54,7 @@ class ForkTurn {
       ++nested_;
       return false;
     }
-    if (this_thread.occupied != 0) return false;
-    return CollectedHeap::GetIfStarted() == nullptr || !StopDelay::is_open();
+    return !StopDelay::is_open();
   }
   void NoteLocked() { forking_thread_.StoreRelease(&this_thread); }
   // True if Begin was.
