@@ -237,7 +237,6 @@ void MutatorRegistry::AfterForkInChild() {
       m->hold.StoreRelease(0);
       m->pins.StoreRelease(0);
       m->is_dead.StoreRelease(false);
-      m->barrier.count = 0;
       m->state.StoreRelease(MutatorState::kDetached);
       if (hooks_.lost != nullptr) hooks_.lost(*m);
     }

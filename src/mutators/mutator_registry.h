@@ -33,7 +33,8 @@ struct MutatorHooks {
   void (*flush_barrier)(Mutator& mutator) = nullptr;
   // Attaches the calling thread; null if that cannot be.
   Mutator* (*adopt)() = nullptr;
-  // The record is free again: its thread is gone (ended without detaching, or lost in a fork).
+  // The record is free again: its thread is gone (ended without detaching, or lost in a fork). What
+  // its buffer holds is still to be marked.
   // Called with the list locked.
   void (*lost)(Mutator& mutator) = nullptr;
 };

@@ -33,6 +33,7 @@ inline MutatorRegistry& TestRegistry() {
   static const bool started = [] {
     MutatorHooks hooks;
     hooks.flush_barrier = CountAndEmpty;
+    hooks.lost = CountAndEmpty;
     return registry.Start(hooks);
   }();
   EXPECT_TRUE(started);

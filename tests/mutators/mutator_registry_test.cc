@@ -17,6 +17,7 @@
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "spanheap/detail/barrier.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
@@ -191,6 +192,39 @@ TEST(MutatorRegistryTest, AForkedChildHasOnlyTheForkingThread) {
     ASSERT_TRUE(WIFEXITED(status));
     ASSERT_EQ(WEXITSTATUS(status), 0);
   }
+}
+
+// A store that a thread has made while the collector marks is remembered by its thread only.
+TEST(MutatorRegistryTest, AForkedChildLearnsWhatLostThreadsHaveRemembered) {
+  Attached attached;
+  SetBarrier(true);
+  Atomic<bool> has_stored;
+  Atomic<bool> may_go;
+  std::thread storer([&] {
+    Attached mine;
+    void* slot = nullptr;
+    detail::StorePointer(&slot, &slot);
+    has_stored.StoreRelease(true);
+    while (!may_go.LoadAcquire()) os::SpinHint();
+  });
+  while (!has_stored.LoadAcquire()) os::SpinHint();
+  const uint64_t before = flushed_pairs.LoadAcquire();
+  TestRegistry().BeforeFork();
+  const pid_t child = fork();
+  if (child == 0) {
+    TestRegistry().AfterForkInChild();
+    _exit(flushed_pairs.LoadAcquire() == before + 1 ? 0 : 1);
+  }
+  TestRegistry().AfterForkInParent();
+  may_go.StoreRelease(true);
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  {
+    const BlockingRegion region;
+    storer.join();
+  }
+  SetBarrier(false);
 }
 
 // In a process of its own: the signal's handlers are the process's.
