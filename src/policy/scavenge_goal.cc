@@ -22,7 +22,7 @@ void ScavengeGoal::Observe(uint64_t now_ns, uint64_t in_use) {
     peak_ = in_use;
   } else {
     if (in_use < peak_ - peak_ / 4) has_fallen_ = true;
-    const bool is_fast = has_fallen_ || is_still();
+    const bool is_fast = has_fallen_ || now_ns - moved_ns_ >= kStill_ns;
     const uint64_t half_life = is_fast ? kHalfLifeAfterFall_ns : kHalfLife_ns;
     peak_ = in_use + Decayed(peak_ - in_use, now_ns - seen_ns_, half_life);
   }
