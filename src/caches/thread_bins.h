@@ -64,6 +64,7 @@ struct ThreadAnchor {
   ThreadBlock* block;  // null: not attached yet
   bool exited;         // the block was given back: the thread is in its last destructors
   uint32_t occupied;   // above 0: the thread is where its signal handlers must not come in
+  uint32_t presence;   // above 0: the thread may open sections (runtime/thread_registry.h)
 };
 extern constinit thread_local ThreadAnchor this_thread;
 

@@ -47,6 +47,7 @@ void Background::Run() {
   while (options.background == Switch::kOn) {
     const uint32_t seen = signal_.LoadAcquire();
     const uint64_t wait_ns = Round();
+    const ThreadRegistry::Absence rest(runtime_.threads);
     if (wait_ns != kForGood) {
       os::FutexWaitFor_ns(signal_, seen, wait_ns);
       continue;

@@ -9,7 +9,8 @@
 //             quarter of a second, slices of work between, all within the scavenger's budget. A
 //             heap that has grown by a good step does not wait for the tick: what it left behind
 //             goes at once. When a few ticks in a row found nothing to do the thread dozes, without
-//             any wake-up, until the next slow path.
+//             any wake-up, until the next slow path. Between rounds it rests: a program of one
+//             thread stays one.
 // Picture.    kNone --malloc--> kStarting --> kAwake <--slow path-- kDozing
 // Invariants. At most one thread per process. A forked child begins with none.
 // Threads.    Attend and Notice: any, outside of sections.
@@ -39,7 +40,7 @@ class Background {
   static constexpr uint64_t kThreshold = 32 << 20;
 
   constexpr Background(Runtime& runtime, PageHeap& pages, Scavenger& scavenger)
-      : pages_(pages), scavenger_(scavenger), idle_(runtime) {}
+      : runtime_(runtime), pages_(pages), scavenger_(scavenger), idle_(runtime) {}
 
   // At the end of a slow path: wakes the thread if it dozes, or does a piece of its work.
   void Notice() {
@@ -85,6 +86,7 @@ class Background {
   // What is due, by whoever has the turn; returns how long there will be nothing to do.
   uint64_t Work(ThreadBlock& block) REQUIRES(scavenger_.turn());
 
+  Runtime& runtime_;
   PageHeap& pages_;
   Scavenger& scavenger_;
   // For whoever has set the flag: tried, never waited for.

@@ -20,6 +20,7 @@ void HeapSection::FindBlock() NO_THREAD_SAFETY_ANALYSIS {
     if (block_ != nullptr) return;
   }
   Occupied::Begin();
+  runtime.threads.Arrive();
   block_ = &runtime.threads.shared_block();
   runtime.threads.shared_mutex().Lock();
   is_shared_ = true;
@@ -50,6 +51,7 @@ void HeapSection::Leave() NO_THREAD_SAFETY_ANALYSIS {
   CoreSection::Leave(block_->state);
   if (is_shared_) {
     runtime.threads.shared_mutex().Unlock();
+    runtime.threads.Depart();
     Occupied::End();
     return;
   }

@@ -40,6 +40,7 @@ void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
   const Occupied occupied;  // a handler that allocates must not wait for the lock
   const bool has_percentage = soft.percent != 0 || hard.percent != 0;
   const uint64_t whole = has_percentage ? ReadWhole() : policy::kNoLimit;
+  const ThreadRegistry::Guest guest(runtime.threads);
   ThreadState unlisted;  // in no list: a fork does not wait for it
   const CoreSection section(runtime.gate, unlisted);
   MutexLock lock(mutex_);
@@ -60,6 +61,7 @@ void Limits::Refresh() {
   if (!has_percentage_.LoadRelaxed()) return;  // relaxed: as above
   const Occupied occupied;                     // as above
   const uint64_t whole = ReadWhole();
+  const ThreadRegistry::Guest guest(runtime.threads);
   ThreadState unlisted;  // in no list: a fork does not wait for it
   const CoreSection section(runtime.gate, unlisted);
   MutexLock lock(mutex_);

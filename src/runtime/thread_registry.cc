@@ -27,8 +27,12 @@ ThreadBlock* ThreadRegistry::Attach() {
   {
     const Occupied occupied;
     MutexLock lock(mutex_);
+    ArriveLocked();
     block = NewBlockLocked();
-    if (block == nullptr) return nullptr;
+    if (block == nullptr) {
+      DepartLocked();
+      return nullptr;
+    }
     LinkLocked(block);
     this_thread.block = block;
     this_thread.bins.StoreRelaxed(&block->bins);  // relaxed: this thread's own
@@ -96,6 +100,7 @@ void ThreadRegistry::Detach(ThreadBlock& block) {
     MutexLock lock(mutex_);
     UnlinkLocked(&block);
     RecycleLocked(&block);
+    DepartLocked();
   }
   runtime_.background.NoticeThreadEnd();
 }
@@ -139,6 +144,10 @@ void ThreadRegistry::BeforeFork() {
   Occupied::Begin();
   mutex_.Lock();
   runtime_.gate.Close();
+  AwaitOthersOutside();
+}
+
+void ThreadRegistry::AwaitOthersOutside() {
   for (ThreadBlock* block = first_; block != nullptr; block = block->next) {
     if (block != this_thread.block) runtime_.gate.AwaitOutside(block->state);
   }
@@ -167,6 +176,8 @@ void ThreadRegistry::AfterForkInChild() {
   }
   shared_.state.section_depth.StoreRelaxed(0);
   orphans_.StoreRelaxed(lost);  // relaxed: one thread is left
+  present_ = this_thread.presence > 0 ? 1 : 0;
+  SetAlone(true);
   shared_mutex_.ResetInChild();
   AfterForkInParent();
 }

@@ -6,11 +6,14 @@
 //             end; blocks are recycled. What a thread does after that, in its last destructors,
 //             goes through one shared block under a lock. Fork's child keeps the forking thread's
 //             block; those of the threads it lost become orphans, which are emptied one by one as
-//             the child goes on.
+//             the child goes on. The registry counts the threads that may open sections: one that
+//             is attached may, unless it rests; with a single one the heap needs no atomic
+//             read-modify-writes (sync/alone.h). For the second one to arrive the gate is closed
+//             until the first is outside.
 // Invariants. Every block in the list belongs to one running thread or is an orphan.
 // Threads.    The list is under the registry's lock, which is taken outside of core sections only.
 // Fails.      Attach returns null when there is no memory for a block: the shared one serves then.
-// Tests.      tests/runtime/thread_registry_test.cc, tests/stress.
+// Tests.      tests/runtime/thread_registry_test.cc, tests/runtime/alone_test.cc, tests/stress.
 #pragma once
 
 #include "base/annotations.h"
@@ -49,6 +52,37 @@ class ThreadRegistry {
   ThreadBlock& shared_block() { return shared_; }
   Mutex& shared_mutex() { return shared_mutex_; }
 
+  // The calling thread may open sections in the scope, though it is not attached.
+  class Guest {
+   public:
+    explicit Guest(ThreadRegistry& threads) : threads_(threads) { threads.Arrive(); }
+    ~Guest() { threads_.Depart(); }
+    Guest(const Guest&) = delete;
+    Guest& operator=(const Guest&) = delete;
+
+   private:
+    ThreadRegistry& threads_;
+  };
+
+  // The calling thread, attached or not, opens no section in the scope: it rests.
+  class Absence {
+   public:
+    explicit Absence(ThreadRegistry& threads) : threads_(threads), was_present_(threads.Rest()) {}
+    ~Absence() {
+      if (was_present_) threads_.Arrive();
+    }
+    Absence(const Absence&) = delete;
+    Absence& operator=(const Absence&) = delete;
+
+   private:
+    ThreadRegistry& threads_;
+    const bool was_present_;
+  };
+
+  // The same without a scope. They nest; outside of sections.
+  void Arrive() EXCLUDES(mutex_);
+  void Depart() EXCLUDES(mutex_);
+
   bool has_orphans() const { return orphans_.LoadRelaxed() != 0; }  // relaxed: a hint
   // Empties one orphan and recycles its block.
   void ReclaimOrphan();
@@ -84,6 +118,12 @@ class ThreadRegistry {
   friend struct RootRecord;  // its layout is described to tools
   static void OnThreadExit(void* block);
 
+  bool Rest() EXCLUDES(mutex_);
+  void ArriveLocked() REQUIRES(mutex_);
+  void DepartLocked() REQUIRES(mutex_);
+  void EndAlone() REQUIRES(mutex_);
+  void AwaitOthersOutside() REQUIRES(mutex_);
+
   ThreadBlock* NewBlockLocked() REQUIRES(mutex_);
   void LinkLocked(ThreadBlock* block) REQUIRES(mutex_);
   void UnlinkLocked(ThreadBlock* block) REQUIRES(mutex_);
@@ -96,6 +136,7 @@ class ThreadRegistry {
   Mutex mutex_{LockRank::kThreads};
   ThreadBlock* first_ GUARDED_BY(mutex_) = nullptr;
   ThreadBlock* recycled_ GUARDED_BY(mutex_) = nullptr;
+  uint32_t present_ GUARDED_BY(mutex_) = 0;  // threads that may open sections
   Totals totals_ GUARDED_BY(mutex_);
   Atomic<uint32_t> orphans_;
   Mutex shared_mutex_{LockRank::kThreadBlock};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// LoneReturn: blocks come back to their spans in a process of one thread.
+// LoneReturn: blocks come back to their spans while one thread may come in.
 //
 // Idea.       Nobody is there to race with, so no atomics are to be saved by sorting. What costs
 //             is a branch that the processor guesses wrong: as much as a whole block. So a few

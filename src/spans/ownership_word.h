@@ -14,7 +14,7 @@
 // Invariants. count <= clear bits at all times. Not both held and listed. A span that is neither
 //             has count 0, or the thread whose call returned kList/kRelease is about to act.
 // Threads.    Take and Drop: the holder. Return: anyone. PopToHeld: under the list lock.
-// Cost.       One compare-exchange a call; a load and a store in a process of one thread.
+// Cost.       One compare-exchange a call; a load and a store while one thread may come in.
 // Tests.      tests/model_check explores all interleavings of three threads on this protocol and on
 //             broken variants of it.
 #pragma once
@@ -23,7 +23,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
-#include "os/alone.h"
+#include "sync/alone.h"
 
 namespace spanheap {
 
@@ -63,8 +63,9 @@ class OwnershipWord {
     }
   }
 
-  // The same for one slot in a process of one thread, when nothing follows from it: somebody looks
-  // after the span already, and it does not become empty. False: nothing has changed, use Return.
+  // The same for one slot while one thread may come in, when nothing follows from it: somebody
+  // looks after the span already, and it does not become empty. False: nothing has changed, use
+  // Return.
   bool TryReturnOneAlone(uint32_t slots) {
     const uint64_t seen = word_.LoadRelaxed();  // relaxed: this is the only thread
     if (seen < kHeld || FreeOf(seen) + 1 >= slots) return false;
@@ -104,7 +105,7 @@ class OwnershipWord {
   static constexpr uint64_t kListed = uint64_t{1} << 63;
 
   bool Replace(uint64_t& seen, uint64_t next) {
-    if (!os::IsAlone()) return word_.CompareExchange(seen, next);
+    if (!IsAlone()) return word_.CompareExchange(seen, next);
     word_.StoreRelaxed(next);  // relaxed: nobody else is there
     return true;
   }

@@ -5,7 +5,7 @@
 // Idea.   First each block's span and slot are found; records and bitmap words are prefetched a
 //         pass ahead, since with a large heap each is a miss. A small open-addressed table on the
 //         stack then merges the blocks that share spans, so that each bitmap word is touched by one
-//         atomic and each span by one more. (A process of one thread has no use for this.)
+//         atomic and each span by one more. (While one thread may come in, this has no use.)
 // Fails.  A pointer that is no slot of a span of the class, or one that is in the batch twice, ends
 //         the process.
 // Cost.   About 12 instructions a block; 5 KiB of stack.

@@ -21,8 +21,8 @@
 #include "base/platform.h"
 #include "base/units.h"
 #include "layout/size_class.h"
-#include "os/alone.h"
 #include "spans/ownership_word.h"
+#include "sync/alone.h"
 
 namespace spanheap {
 
@@ -60,13 +60,13 @@ struct alignas(kCacheLine) Span {
 
   // Sets or clears bits of one word; returns the word as it was.
   uint64_t SetBits(uint32_t word, uint64_t mask) {
-    if (!os::IsAlone()) return bits[word].FetchOr(mask);
+    if (!IsAlone()) return bits[word].FetchOr(mask);
     const uint64_t before = bits[word].LoadRelaxed();  // relaxed: nobody else is there
     bits[word].StoreRelaxed(before | mask);
     return before;
   }
   uint64_t ClearBits(uint32_t word, uint64_t mask) {
-    if (!os::IsAlone()) return bits[word].FetchAnd(~mask);
+    if (!IsAlone()) return bits[word].FetchAnd(~mask);
     const uint64_t before = bits[word].LoadRelaxed();  // relaxed: nobody else is there
     bits[word].StoreRelaxed(before & ~mask);
     return before;

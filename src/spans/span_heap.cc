@@ -8,6 +8,7 @@
 #include "spans/lone_return.h"
 #include "spans/return_batch.h"
 #include "spans/span_holes.h"
+#include "sync/alone.h"
 
 namespace spanheap {
 namespace {
@@ -251,7 +252,7 @@ bool SpanHeap::GiveUpIdleSpares() {
 
 void SpanHeap::ReturnSlots(unsigned malloc_class, void* const* blocks, uint32_t n, PageCache& cache,
                            const char* call) {
-  if (os::IsAlone()) {
+  if (IsAlone()) {
     LoneReturn(*this, malloc_class, cache, call).Return(blocks, n);
     return;
   }

@@ -6,6 +6,9 @@
 #include "sync/core_section.h"
 
 namespace spanheap {
+
+constinit Atomic<bool> is_alone{false};
+
 namespace {
 
 // Spinning pays while a holder on another core is in a critical section of tens of nanoseconds.

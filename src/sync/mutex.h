@@ -5,14 +5,14 @@
 // Invariants. Ranks rise along what one thread holds (checked in debug builds, sync/lock_rank.h).
 // Threads.    Any. Spins briefly, then sleeps. Not recursive. Usable before main and after exit.
 // Cost.       Uncontended: one compare-exchange to lock, one exchange to unlock; no system call.
-//             In a process of one thread: a load and two stores.
+//             Inside sections, while one thread may open them: a load and two stores.
 // Tests.      tests/sync/mutex_test.cc.
 #pragma once
 
 #include "base/annotations.h"
 #include "base/atomic.h"
 #include "base/platform.h"
-#include "os/alone.h"
+#include "sync/alone.h"
 #include "sync/lock_rank.h"
 
 namespace spanheap {
@@ -25,7 +25,7 @@ class CAPABILITY("mutex") Mutex {
 
   void Lock() ACQUIRE() {
     if constexpr (kDebugChecks) NoteLocking();
-    if (os::IsAlone() && word_.LoadRelaxed() == kFree) {  // relaxed: nobody else is there
+    if (IsUncontested() && word_.LoadRelaxed() == kFree) {  // relaxed: nobody else is there
       word_.StoreRelaxed(kHeld);
       return;
     }
@@ -41,7 +41,7 @@ class CAPABILITY("mutex") Mutex {
   }
   void Unlock() RELEASE() {
     if constexpr (kDebugChecks) NoteUnlocked();
-    if (os::IsAlone()) {
+    if (IsUncontested()) {
       word_.StoreRelaxed(kFree);  // relaxed: nobody else is there
       return;
     }
@@ -55,6 +55,9 @@ class CAPABILITY("mutex") Mutex {
 
  private:
   friend struct RootRecord;  // its layout is described to tools
+  // Lower ranks are taken outside of sections, too.
+  bool IsUncontested() const { return rank_ > LockRank::kThreadBlock && IsAlone(); }
+
   enum : uint32_t { kFree, kHeld, kHeldWithSleepers };
 
   SPANHEAP_NOINLINE void LockSlow();

@@ -1,37 +1,29 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocks come back in every order, alone and with another thread about: the loops that handle them
-// (lone_return.h, return_batch.h) differ by both. The plain model is the set of blocks still out.
+// Blocks come back in every order, while one thread may come in and while several may: the loops
+// that handle them (lone_return.h, return_batch.h) differ by both. The plain model is the set of
+// blocks still out.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
-#include <thread>
 #include <vector>
 
-#include "base/atomic.h"
 #include "span_fixture.h"
+#include "sync/alone.h"
 
 namespace spanheap {
 namespace {
 
 using Blocks = std::vector<void*>;
 
-// A thread that only exists: with it, libc no longer says that the process has one thread.
+// Without company, the heap is told that no other thread may come in.
 class Company {
  public:
-  explicit Company(bool wanted) {
-    if (wanted) thread_ = std::thread([this] { leave_.raw().wait(0); });
-  }
-  ~Company() {
-    leave_.StoreRelease(1);
-    leave_.raw().notify_all();
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  Atomic<int> leave_;
-  std::thread thread_;
+  explicit Company(bool wanted) { SetAlone(!wanted); }
+  ~Company() { SetAlone(false); }
+  Company(const Company&) = delete;
+  Company& operator=(const Company&) = delete;
 };
 
 // Blocks of whole spans, so that neighbours, words and span borders all occur.

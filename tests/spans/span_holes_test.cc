@@ -44,7 +44,7 @@ class SpanHolesTest : public testing::Test {
     fixture_.ExpectEmpty();
   }
   // Units on which no live block has a byte.
-  uint32_t PlainFreeUnits(Bytes unit) const {
+  uint32_t PlainFreeUnits(Bytes unit) {
     const size_t bytes = BytesOf(Pages(span_->pages)).value;
     const Address start = fixture_.pages().AddressOf(span_->first);
     uint32_t free = 0;

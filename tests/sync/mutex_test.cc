@@ -36,6 +36,39 @@ TEST(MutexTest, LosesNoUpdateUnderContention) {
   EXPECT_EQ(count, kThreads * kRounds);
 }
 
+// Locks of low ranks are taken outside of sections, where being alone means nothing.
+TEST(MutexTest, LocksTakenOutsideOfSectionsExcludeAlsoWhileAlone) {
+  SetAlone(true);
+  constexpr uint64_t kRounds = 20000;
+  Mutex mutex(LockRank::kThreads);
+  uint64_t count = 0;
+  RunInThreads(4, [&](int) {
+    for (uint64_t i = 0; i < kRounds; ++i) {
+      const MutexLock lock(mutex);
+      ++count;
+    }
+  });
+  SetAlone(false);
+  EXPECT_EQ(count, 4 * kRounds);
+}
+
+// It may become so between locking and unlocking, not the other way round.
+TEST(MutexTest, AnUnlockWhileAloneEndsALockFromBefore) {
+  Mutex mutex(LockRank::kLeaf);
+  mutex.Lock();
+  SetAlone(true);
+  mutex.Unlock();
+  {
+    const MutexLock lock(mutex);
+    SetAlone(false);
+    EXPECT_FALSE(mutex.TryLock());
+    SetAlone(true);
+  }
+  SetAlone(false);
+  EXPECT_TRUE(mutex.TryLock());
+  mutex.Unlock();
+}
+
 TEST(MutexTest, WakesEveryThreadThatSleeps) {
   Mutex mutex(LockRank::kLeaf);
   int count = 0;
