@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/limits.h"
+#include "os/thread.h"
 
 namespace spanheap::collected {
 namespace {
@@ -98,10 +99,12 @@ void Collector::BeginMark() {
   InSection([&] { BeginMarkStopped(); });
   world_->Start();
   figures_.stop1_ns = os::MonotonicNow_ns() - begin;
-  NoteStop(figures_.stop1_ns);
+  NoteStop(begin, figures_.stop1_ns, 1);
+  events.Add(EventKind::kLive, 0, begin, 0, figures_.live_at_start);
 }
 
-void Collector::NoteStop(uint64_t ns) {
+void Collector::NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which) {
+  events.Add(EventKind::kStop, os::ThreadId(), begin_ns, ns, which);
   stop_times.Add(ns);
   totals.stop_ns.FetchAddRelaxed(ns);  // relaxed: statistics, one writer
   totals.stops.FetchAddRelaxed(1);
@@ -151,15 +154,28 @@ void Collector::FinishMark() {
     if (queue.passed_on() != passed_on || work.MarkLateThreads(*marker_) || !work.IsQuiet())
       continue;
     figures_.mark_ns = os::MonotonicNow_ns() - marking;
-    if (TryEndMark()) return;
+    if (TryEndMark()) break;
   }
+  NoteEnd(marking);
+}
+
+// For those who look from outside.
+void Collector::NoteEnd(uint64_t mark_begin_ns) {
+  const uint32_t thread = os::ThreadId();
+  const uint64_t end = os::MonotonicNow_ns();
+  const uint64_t goal = state.goal.LoadAcquire();
+  events.Add(EventKind::kMark, thread, mark_begin_ns, last_.mark_ns, last_.heap_scanned);
+  events.Add(EventKind::kCycle, thread, last_.start_ns, end - last_.start_ns, last_.number);
+  events.Add(EventKind::kLive, 0, end, 0, last_.marked);
+  events.Add(EventKind::kGoal, 0, end, 0, goal == policy::Pacer::kNever ? 0 : goal);
 }
 
 void Collector::MarkRootsAndDrain() {
   bool has_called = false;
+  EventRun run(events, EventKind::kWorker, os::ThreadId());
   while (!work.IsQuiet()) {
     const uint32_t news = work.news();
-    if (!MarkSome(*marker_, 0)) {
+    if (!MarkSome(*marker_, 0, run)) {
       if (!work.IsQuiet()) work.AwaitNews(news);
     } else if (!has_called && !queue.is_empty()) {
       world_->CallHelpers(processors_.LoadAcquire() - 1);
@@ -169,19 +185,22 @@ void Collector::MarkRootsAndDrain() {
 }
 
 void Collector::MarkAlong(Marker& marker, unsigned rank) {
+  EventRun run(events, EventKind::kWorker, os::ThreadId());
   while (state.is_marking()) {
     const uint32_t news = work.news();
-    if (!MarkSome(marker, rank)) work.AwaitNews(news);
+    if (!MarkSome(marker, rank, run)) work.AwaitNews(news);
   }
 }
 
 // False: there is nothing to do just now. While the program waits for the mark (`forced`), all
 // processors are at it.
-bool Collector::MarkSome(Marker& marker, unsigned rank) {
+bool Collector::MarkSome(Marker& marker, unsigned rank, EventRun& run) {
   const bool is_forced = is_forced_.LoadAcquire() != 0;
   if (!is_forced) Rest(rank);
+  const uint64_t begin = os::MonotonicNow_ns();
   const uint64_t done = work.Step(marker, is_forced ? kForcedSlice : kSlice);
   if (done == 0) return false;
+  run.Add(begin, os::MonotonicNow_ns(), done);
   state.credit.FetchAdd(static_cast<int64_t>(done));
   Revise();
   return true;
@@ -265,7 +284,7 @@ bool Collector::TryEndMark() {
   world_->Start();
   const uint64_t stop = os::MonotonicNow_ns() - begin;
   figures_.stop2_ns += stop;
-  NoteStop(stop);
+  NoteStop(begin, stop, 2);
   if (!done) return false;
   cycles_.FetchAdd(1);
   if (figures_.forced) totals.forced_cycles.FetchAdd(1);

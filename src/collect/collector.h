@@ -17,6 +17,7 @@
 #pragma once
 
 #include "collect/allocator.h"
+#include "collect/event_log.h"
 #include "collect/heap_state.h"
 #include "collect/mark_verifier.h"
 #include "collect/mark_work.h"
@@ -114,6 +115,7 @@ class Collector {
   CollectorTotals totals;
   TimeHistogram stop_times;
   TimeHistogram assist_times;
+  EventLog events;
 
  private:
   friend struct spanheap::RootRecord;  // its layout is described to tools
@@ -124,7 +126,7 @@ class Collector {
   void ResumeMark();
   void FinishMark();
   void MarkRootsAndDrain();
-  bool MarkSome(Marker& marker, unsigned rank);
+  bool MarkSome(Marker& marker, unsigned rank, EventRun& run);
   void Rest(unsigned rank);
 
   // Clocks at some moment of a mark phase.
@@ -138,7 +140,9 @@ class Collector {
   void MoveWindow(const MarkSample& now);
   void SetWindow(const MarkSample& sample);
   policy::MarkUse UseSince(const MarkSample& now) const;
-  void NoteStop(uint64_t ns);
+  // `which`: 1 before marking, 2 after it.
+  void NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which);
+  void NoteEnd(uint64_t mark_begin_ns);
   void PaceSweep();
   void Revise();
   void EndPace();

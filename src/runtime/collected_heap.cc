@@ -252,6 +252,14 @@ size_t CollectedHeap::SizeOf(const void* address) const {
   return object ? finder.SizeOf(object) : 0;
 }
 
+// For those who look from outside. Short ones would fill the ring.
+void CollectedHeap::NoteLongAssist(const HeapThread& thread, uint64_t begin_ns, uint64_t bytes) {
+  constexpr uint64_t kLeast_ns = 20'000;
+  const uint64_t length = os::MonotonicNow_ns() - begin_ns;
+  if (length < kLeast_ns) return;
+  collector.events.Add(collected::EventKind::kAssist, thread.thread_id, begin_ns, length, bytes);
+}
+
 // Marks about as much as it has allocated, at its share of what is left to mark.
 void CollectedHeap::Assist(HeapThread& thread) {
   const auto debt = static_cast<uint64_t>(-thread.assist_balance);
@@ -259,12 +267,14 @@ void CollectedHeap::Assist(HeapThread& thread) {
   uint64_t done = collector.TakeCredit(work);
   if (done < work) {
     const uint64_t begin = os::ThreadProcessorTime_ns();
+    const uint64_t begin_ns = os::MonotonicNow_ns();
     const auto is_wanted = [](void*) { return this_stop.pending.LoadRelaxed() != 0; };
     const HeapSection section;
     if (collector.state.is_marking()) {
       done += collector.work.Help(thread.marker, work - done, is_wanted, nullptr);
     }
     collector.NoteAssist(os::ThreadProcessorTime_ns() - begin);
+    NoteLongAssist(thread, begin_ns, done);
   }
   thread.assist_balance +=
       1 + static_cast<int64_t>(collector.pacer.bytes_per_work() * static_cast<double>(done));

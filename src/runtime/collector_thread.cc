@@ -67,7 +67,10 @@ void CollectorThread::Serve() {
   collector_.RunCycle(forced);
   due_.StoreRelease(0);
   CollectedHeap::GetIfStarted()->NoteCycle();
+  const uint64_t sweeping = os::MonotonicNow_ns();
   collector_.FinishSweep();
+  collector_.events.Add(collected::EventKind::kSweep, os::ThreadId(), sweeping,
+                        os::MonotonicNow_ns() - sweeping, collector_.store.swept_pages());
   if (forced) {
     collector_.SweepHeldByAll();
     AwaitSwept();

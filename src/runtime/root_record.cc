@@ -241,6 +241,16 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
           offsetof(collected::HeapThread, cache.pages) + offsetof(PageCache, free_),
           sizeof(uint64_t)),
     SPANHEAP_FIELD("claimed.free", collected::ClaimedWord, free),
+    // what the collector did last
+    SPANHEAP_COLLECTED("gc.events", events.count_),
+    SPANHEAP_COLLECTED("gc.event_ring", events.events_),
+    Number("event.record", sizeof(collected::EventLog::Event)),
+    Number("event.count", collected::EventLog::kCapacity),
+    SPANHEAP_FIELD("event.tag", collected::EventLog::Event, tag),
+    SPANHEAP_FIELD("event.begin_ns", collected::EventLog::Event, begin_ns),
+    SPANHEAP_FIELD("event.length_ns", collected::EventLog::Event, length_ns),
+    SPANHEAP_FIELD("event.value", collected::EventLog::Event, value),
+    SPANHEAP_FIELD("event.thread", collected::EventLog::Event, thread),
     // its figures
     SPANHEAP_COLLECTED("gc.phase", state.phase),
     SPANHEAP_COLLECTED("gc.live_bytes", state.live),

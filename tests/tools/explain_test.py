@@ -70,9 +70,10 @@ class Subject:
     """A program on the heap, up to the moment it says that it is ready. Its heap gives nothing back
     while nobody calls it, so that two looks see the same."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, options="", stderr=None):
+        environment = {**os.environ, "SPANHEAP": f"background=off,{options}"}
         self.launcher = subprocess.Popen([COMMAND, "run", "--", *words], stdout=subprocess.PIPE,
-                                         text=True, env={**os.environ, "SPANHEAP": "background=off"})
+                                         stderr=stderr, text=True, env=environment)
         assert self.launcher.stdout.readline() == "ready\n"
         children = f"/proc/{self.launcher.pid}/task/{self.launcher.pid}/children"
         self.pid = int(pathlib.Path(children).read_text().split()[0])

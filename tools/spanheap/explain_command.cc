@@ -2,7 +2,6 @@
 #include "spanheap/explain_command.h"
 
 #include <fmt/core.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "spanheap/interrupt.h"
 #include "spanheap/look/look_json.h"
 #include "spanheap/look/look_text.h"
 #include "spanheap/look/target.h"
@@ -21,8 +21,6 @@ namespace {
 constexpr int kCannotLook = 1;
 // Lines of a view beside those of classes and threads.
 constexpr int kOtherLines = 40;
-
-volatile sig_atomic_t is_over = 0;
 
 std::string Render(const look::Look& seen, const ExplainOptions& options, size_t rows) {
   if (options.as_json) return look::LookToJson(seen).dump(2) + "\n";
@@ -40,14 +38,11 @@ size_t RowsThatFit() {
 // One view over the other, until the process ends or the user has had enough.
 int Watch(const look::Target& target, const ExplainOptions& options,
           const look::LookOptions& look_options) {
-  struct sigaction stop = {};
-  stop.sa_handler = [](int) { is_over = 1; };
-  sigaction(SIGINT, &stop, nullptr);
-  sigaction(SIGTERM, &stop, nullptr);
+  CatchInterrupts();
   const bool is_terminal = isatty(STDOUT_FILENO) != 0;
   const timespec pause = {static_cast<time_t>(options.seconds),
                           static_cast<long>(std::fmod(options.seconds, 1) * 1e9)};
-  while (is_over == 0) {
+  while (!WasInterrupted()) {
     const std::string text = Render(target.Take(look_options), options, RowsThatFit());
     // Home, the text, and away with what is left of the view before.
     fmt::print("{}{}{}", is_terminal ? "\x1b[H\x1b[2J" : "", text, is_terminal ? "" : "\n");

@@ -12,6 +12,7 @@
 
 #include "spanheap/explain_command.h"
 #include "spanheap/run_command.h"
+#include "spanheap/trace_command.h"
 #include "spanheap/view_command.h"
 
 namespace spanheap::tools {
@@ -57,6 +58,9 @@ void DescribeRun(CLI::App& run, RunOptions& options) {
   run.add_option("--record", options.record_path,
                  "Look at the program again and again; what was seen goes to this file")
       ->type_name("FILE");
+  run.add_option("--trace", options.trace_path,
+                 "Write down what the program's collector does, as spanheap trace does")
+      ->type_name("FILE");
   run.add_option("--interval", options.interval_ms, "Milliseconds between two looks (100)")
       ->type_name("MS")
       ->check(CLI::Range(1, 3600000));
@@ -88,6 +92,18 @@ void DescribeView(CLI::App& view, ViewOptions& options) {
   view.add_flag("--stop", options.stops, "Hold the process still for the moment");
 }
 
+void DescribeTrace(CLI::App& trace, TraceOptions& options) {
+  trace.add_option("target", options.target, "A process id, or a core file")
+      ->required()
+      ->type_name("PID|CORE");
+  trace.add_option("-o,--output", options.output, "JSON for Perfetto and Chrome's tracing")
+      ->required()
+      ->type_name("FILE");
+  trace.add_option("--for", options.seconds, "How long; otherwise until the process ends")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.01, 1e9));
+}
+
 int Main(int count, char** arguments) {
   Words words = PartWords(count, arguments);
   CLI::App app("Runs programs on the spanheap memory manager.", "spanheap");
@@ -105,6 +121,9 @@ int Main(int count, char** arguments) {
   ViewOptions view_options;
   CLI::App& view = *app.add_subcommand("view", "Draw it: one page that opens in a browser");
   DescribeView(view, view_options);
+  TraceOptions trace_options;
+  CLI::App& trace = *app.add_subcommand("trace", "Write down what its collector does, as it goes");
+  DescribeTrace(trace, trace_options);
   std::reverse(words.ours.begin(), words.ours.end());  // the order CLI11 takes from a vector
   try {
     app.parse(words.ours);
@@ -116,6 +135,7 @@ int Main(int count, char** arguments) {
   if (top.parsed()) explain_options.watches = true;
   if (explain.parsed() || top.parsed()) return Explain(explain_options);
   if (view.parsed()) return View(view_options);
+  if (trace.parsed()) return Trace(trace_options);
   options.command = JoinCommand(run.remaining(), words);
   if (!options.command.empty() && !options.command.front().starts_with("-")) {
     return RunProgram(options);

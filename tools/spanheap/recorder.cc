@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "spanheap/recorder.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <stdexcept>
@@ -19,74 +15,40 @@ namespace spanheap::tools {
 namespace {
 
 constexpr unsigned kVersion = 1;
-constexpr char kTail[] = "\n]}\n";
-// A look takes at most one part in so many of the time.
-constexpr int kShare = 10;
 
-using Clock = std::chrono::steady_clock;
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
-double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
-double Now() { return Seconds(Clock::now().time_since_epoch()); }
-
-void WriteAt(int file, off_t offset, const std::string& text) {
-  if (pwrite(file, text.data(), text.size(), offset) != static_cast<ssize_t>(text.size())) {
-    throw std::system_error(errno, std::generic_category(), "the record cannot be written");
-  }
+std::string HeadOf(unsigned interval_ms, const std::vector<std::string>& command) {
+  look::Json head = {{"format", "spanheap-record"}, {"version", kVersion}};
+  head["command"] = command;
+  head["interval_ms"] = interval_ms;
+  std::string text = head.dump(-1, ' ', false, look::Json::error_handler_t::replace);
+  text.back() = ',';
+  return text + "\n\"moments\": [";
 }
 
 }  // namespace
 
 Recorder::Recorder(const std::string& path, unsigned interval_ms,
                    const std::vector<std::string>& command)
-    : interval_ms_(interval_ms) {
-  file_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file_ < 0) throw std::system_error(errno, std::generic_category(), path);
-  look::Json head = {{"format", "spanheap-record"}, {"version", kVersion}};
-  head["command"] = command;
-  head["interval_ms"] = interval_ms;
-  std::string text = head.dump(-1, ' ', false, look::Json::error_handler_t::replace);
-  text.back() = ',';
-  text += "\n\"moments\": [";
-  WriteAt(file_, 0, text + kTail);
-  end_ = static_cast<off_t>(text.size());
-}
+    : interval_ms_(interval_ms), file_(path, HeadOf(interval_ms, command), "\n]}\n") {}
 
-Recorder::~Recorder() {
-  Finish();
-  close(file_);
-}
+Recorder::~Recorder() { Finish(); }
 
 void Recorder::Start(pid_t pid) {
   pid_ = pid;
   started_ = Now();
-  thread_ = std::thread([this] { Work(); });
+  thread_.Start(std::chrono::milliseconds(interval_ms_), [this] { Look(); });
 }
 
 std::string Recorder::Finish() {
-  {
-    const std::lock_guard lock(mutex_);
-    is_over_ = true;
-  }
-  changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
-  return moments_ == 0 ? reason_ : "";
+  thread_.Finish();
+  return file_.is_empty() ? reason_ : "";
 }
 
-void Recorder::Work() {
-  std::unique_lock lock(mutex_);
-  while (!is_over_) {
-    lock.unlock();
-    const auto begin = Clock::now();
-    Look();
-    const auto taken = Clock::now() - begin;
-    lock.lock();
-    const auto interval = std::chrono::milliseconds(interval_ms_);
-    changed_.wait_until(lock, begin + std::max<Clock::duration>(interval, taken * kShare),
-                        [this] { return is_over_; });
-  }
-}
-
-bool Recorder::Look() {
+void Recorder::Look() {
   try {
     if (target_ == nullptr || !target_->IsStillThere()) {
       target_ = std::make_unique<look::Target>(pid_);
@@ -103,22 +65,13 @@ bool Recorder::Look() {
     moment["limit_bytes"] =
         group == 0 && own == look::LimitImage::kNone ? 0 : std::min(group == 0 ? own : group, own);
     moment.update(look::MomentToJson(seen));
-    Append(moment.dump());
-    return true;
+    file_.Append(moment.dump());
   } catch (const std::system_error& error) {
     reason_ = error.what();
   } catch (const std::runtime_error& error) {
     reason_ = error.what();
     target_.reset();
   }
-  return false;
-}
-
-void Recorder::Append(const std::string& moment) {
-  const std::string text = (moments_ == 0 ? "\n" : ",\n") + moment;
-  WriteAt(file_, end_, text + kTail);
-  end_ += static_cast<off_t>(text.size());
-  ++moments_;
 }
 
 }  // namespace spanheap::tools

@@ -2,10 +2,7 @@
 //
 // Recorder: looks at a process from outside at intervals and writes what it sees to a file.
 //
-// Idea.    The file is whole JSON after each moment: its end is written over by the next one. So it
-//          can be read while the program runs, and after it has died in whatever way.
-//          share/spanheap-record.schema.json describes it. A look that takes more than a tenth of
-//          the interval makes the next one wait longer.
+// Idea.    The file is whole JSON after each moment; share/spanheap-record.schema.json describes it.
 // Threads. One of its own between Start and Finish; the watched process does nothing for it.
 // Fails.   std::system_error when the file cannot be written; a process that cannot be looked into
 //          (yet) gives no moments, and Finish tells the last reason.
@@ -14,12 +11,12 @@
 
 #include <sys/types.h>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
+
+#include "spanheap/growing_file.h"
+#include "spanheap/interval_thread.h"
 
 namespace spanheap::look {
 class Target;
@@ -40,23 +37,16 @@ class Recorder {
   std::string Finish();
 
  private:
-  void Work();
-  // One moment; false: nothing could be seen.
-  bool Look();
-  void Append(const std::string& moment);
+  // One moment; nothing where nothing can be seen.
+  void Look();
 
   const unsigned interval_ms_;
-  int file_ = -1;
-  off_t end_ = 0;  // where the next moment goes
-  size_t moments_ = 0;
+  GrowingFile file_;
   pid_t pid_ = 0;
   double started_ = 0;  // seconds
   std::unique_ptr<look::Target> target_;
   std::string reason_ = "it ended before the first look";
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_over_ = false;  // under mutex_
-  std::thread thread_;
+  IntervalThread thread_;
 };
 
 }  // namespace spanheap::tools

@@ -18,6 +18,7 @@
 #include "spanheap/program.h"
 #include "spanheap/recorder.h"
 #include "spanheap/report.h"
+#include "spanheap/tracer.h"
 
 namespace spanheap::tools {
 namespace {
@@ -91,9 +92,12 @@ class Run {
     if (!options_.record_path.empty()) {
       recorder_.emplace(options_.record_path, options_.interval_ms, options_.command);
     }
+    if (!options_.trace_path.empty()) tracer_.emplace(options_.trace_path);
     end_ = RunChild(PlanFor(program));
     const std::string why_empty = recorder_ ? recorder_->Finish() : "";
     if (!why_empty.empty()) Say(fmt::format("nothing was recorded: {}", why_empty));
+    const std::string why_untraced = tracer_ ? tracer_->Finish() : "";
+    if (!why_untraced.empty()) Say(fmt::format("nothing was traced: {}", why_untraced));
     if (end_.exec_error != 0) return ReportExecError(program);
     return Conclude();
   }
@@ -115,7 +119,10 @@ class Run {
     }
     plan.library = library_;
     plan.holds_at_end = options_.check && !obstacle_;
-    if (recorder_) plan.on_start = [this](pid_t child) { recorder_->Start(child); };
+    plan.on_start = [this](pid_t child) {
+      if (recorder_) recorder_->Start(child);
+      if (tracer_) tracer_->Start(child);
+    };
     plan.environment = [this](pid_t child) { return EnvironmentOf(child); };
     return plan;
   }
@@ -204,6 +211,7 @@ class Run {
   std::optional<Obstacle> obstacle_;
   std::optional<PrivateFolder> folder_;
   std::optional<Recorder> recorder_;
+  std::optional<Tracer> tracer_;
   ChildEnd end_;
 };
 

@@ -23,6 +23,7 @@ struct RunOptions {
   bool force = false;       // run a program that cannot take the preload all the same
   std::string json_path;    // where the report is to be kept; empty: nowhere
   std::string record_path;  // where to record the run; empty: nowhere
+  std::string trace_path;   // where to write the collector's events; empty: nowhere
   unsigned interval_ms = 100;
   std::vector<std::string> settings;  // key=value each
   std::vector<std::string> command;   // the program and its arguments

@@ -37,12 +37,6 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-const Memory& MemoryOf(const std::unique_ptr<CoreFile>& core,
-                       const std::unique_ptr<ProcessMemory>& process) {
-  if (core != nullptr) return *core;
-  return *process;
-}
-
 bool IsSound(const Account& account) {
   return account.unreconciled * 100 <= account.mapped * kTolerated_percent;
 }
@@ -91,6 +85,11 @@ void Target::OpenCore(const std::string& path) {
   root_ = std::make_unique<RootReader>(*core_, core_->files(), source_);
 }
 
+const Memory& Target::memory() const {
+  if (core_ != nullptr) return *core_;
+  return *process_;
+}
+
 Look Target::Take(const LookOptions& options) const {
   std::optional<Stop> stop;
   if (options.stops && core_ == nullptr) {
@@ -135,7 +134,7 @@ void Target::ReadOnce(const LookOptions& options, Look& look) const {
   look.pid = pid_;
   look.is_core = !is_alive;
   look.seconds = Now();
-  look.image = HeapReader(MemoryOf(core_, process_), *root_).Read();
+  look.image = HeapReader(memory(), *root_).Read();
   look.map = std::make_unique<HeapMap>(look.image);
   if (is_alive && options.reads_residency) {
     look.residency = Residency(pid_, HeapStretches(look.image));

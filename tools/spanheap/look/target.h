@@ -56,6 +56,11 @@ class Target {
 
   Look Take(const LookOptions& options) const;
   bool is_core() const { return core_ != nullptr; }
+  pid_t pid() const { return pid_; }
+  const std::string& program() const { return program_; }
+  const std::string& source() const { return source_; }
+  const Memory& memory() const;
+  const RootReader& root() const { return *root_; }
   // False once the process has ended or become another program.
   bool IsStillThere() const;
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/look/event_reader.h"
+
+#include <algorithm>
+
+namespace spanheap::look {
+namespace {
+
+constexpr unsigned kKindBits = 8;
+constexpr uint64_t kMostEvents = 1 << 20;
+
+}  // namespace
+
+std::vector<Event> EventReader::ReadNew() {
+  const uint64_t heap = root_.ValueOr("collected.heap", 0);
+  if (heap == 0) return {};
+  const RootField count_field = root_.Field("gc.events");
+  const uint64_t record = root_.Number("event.record");
+  const uint64_t capacity = std::min(root_.Number("event.count"), kMostEvents);
+  const RootField tag = root_.Field("event.tag");
+  const RootField begin = root_.Field("event.begin_ns");
+  const RootField length = root_.Field("event.length_ns");
+  const RootField value = root_.Field("event.value");
+  const RootField thread = root_.Field("event.thread");
+  const uint64_t end = memory_.Number(heap + count_field.offset, count_field.size);
+  const uint64_t ring = heap + root_.Field("gc.event_ring").offset;
+  const auto bytes = memory_.Array<char>(ring, capacity * record);
+  const auto again = memory_.Array<char>(ring, capacity * record);
+  if (end > capacity && end - capacity > next_) {
+    lost_ += end - capacity - next_;
+    next_ = end - capacity;
+  }
+  std::vector<Event> events;
+  for (; next_ < end; ++next_) {
+    const uint64_t at = next_ % capacity * record;
+    const uint64_t is = tag.In(&bytes[at]);
+    if (is >> kKindBits != next_ + 1 || tag.In(&again[at]) != is) {
+      // Its writer is not done, or one that is a ring ahead has begun.
+      ++lost_;
+      continue;
+    }
+    events.push_back({static_cast<EventKind>(is & ((1U << kKindBits) - 1)), thread.In(&bytes[at]),
+                      begin.In(&bytes[at]), length.In(&bytes[at]), value.In(&bytes[at])});
+  }
+  return events;
+}
+
+}  // namespace spanheap::look

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/trace_command.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include "spanheap/interrupt.h"
+#include "spanheap/look/target.h"
+#include "spanheap/tracer.h"
+
+namespace spanheap::tools {
+namespace {
+
+constexpr int kCannotLook = 1;
+
+void Follow(const look::Target& target, double seconds, Tracer& tracer) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto is_over = [&] {
+    return seconds != 0 &&
+           std::chrono::steady_clock::now() - begin >= std::chrono::duration<double>(seconds);
+  };
+  CatchInterrupts();
+  while (!target.is_core() && !is_over() && !WasInterrupted() && target.IsStillThere()) {
+    tracer.Look(target);
+    std::this_thread::sleep_for(Tracer::kInterval);
+  }
+}
+
+}  // namespace
+
+int Trace(const TraceOptions& options) {
+  try {
+    const look::Target target(options.target);
+    Tracer tracer(options.output);
+    tracer.Look(target);
+    Follow(target, options.seconds, tracer);
+    if (tracer.lost() != 0) {
+      fmt::print(stderr, "spanheap: {} events were gone before they were read\n", tracer.lost());
+    }
+    const std::string why_empty = tracer.Finish();
+    if (!why_empty.empty()) throw std::runtime_error(why_empty);
+    return 0;
+  } catch (const std::runtime_error& error) {
+    fmt::print(stderr, "spanheap: {}\n", error.what());
+    return kCannotLook;
+  }
+}
+
+}  // namespace spanheap::tools
