@@ -273,6 +273,10 @@ typedef struct sh_gc_stats {
   uint64_t threads;       /* known now */
   int64_t memory_limit;
   int64_t percent;
+  /* How many stops, and assists by threads that allocate, took how long: element i counts those of
+   * 2^i nanoseconds and more, less than twice that. */
+  uint64_t stop_times[40];
+  uint64_t assist_times[40];
 } sh_gc_stats;
 
 /* Fills the first `size` bytes of *stats (sizeof of what the caller knows); fields that this

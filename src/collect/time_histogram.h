@@ -10,6 +10,10 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 
+namespace spanheap {
+struct RootRecord;
+}  // namespace spanheap
+
 namespace spanheap::collected {
 
 class TimeHistogram {
@@ -23,8 +27,13 @@ class TimeHistogram {
   }
   // Times of at least 2^bucket ns and below twice that.
   uint64_t count(unsigned bucket) const { return counts_[bucket].LoadRelaxed(); }
+  void Read(uint64_t (&counts)[kBuckets]) const {
+    for (unsigned i = 0; i < kBuckets; ++i) counts[i] = count(i);
+  }
 
  private:
+  friend struct spanheap::RootRecord;  // its layout is described to tools
+
   Atomic<uint64_t> counts_[kBuckets];
 };
 

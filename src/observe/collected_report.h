@@ -59,6 +59,12 @@ struct CollectedReport {
 
   unsigned class_count = 0;  // entries used of `classes`: those with spans
   CollectedClassReport classes[kMaxClasses];
+
+  // How often something took how long since the start. Bucket i: 2^i ns and more, less than twice
+  // that (0: less than 2 ns, 39: more than nine minutes).
+  static constexpr unsigned kTimeBuckets = 40;
+  uint64_t stop_times[kTimeBuckets] = {};
+  uint64_t assist_times[kTimeBuckets] = {};
 };
 
 }  // namespace spanheap

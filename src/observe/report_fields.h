@@ -88,6 +88,14 @@ inline constexpr CollectedField kCollectedCounts[] = {
 
 inline constexpr CollectedField kCollectedTimes[] = {SH_COLLECTED_TIMES(SPANHEAP_COLLECTED_FIELD)};
 
+struct HistogramField {
+  const char* key;
+  uint64_t (CollectedReport::*counts)[CollectedReport::kTimeBuckets];
+};
+#define SPANHEAP_HISTOGRAM_FIELD(name, label) {#name, &CollectedReport::name},
+inline constexpr HistogramField kCollectedHistograms[] = {
+    SH_COLLECTED_HISTOGRAMS(SPANHEAP_HISTOGRAM_FIELD)};
+
 inline constexpr CollectedClassField kCollectedClassFields[] = {
     SH_COLLECTED_CLASS(SPANHEAP_COLLECTED_CLASS_FIELD)};
 

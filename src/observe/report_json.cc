@@ -44,11 +44,21 @@ void WriteRows(const char* key, const Row* rows, unsigned count,
   sink.Text(count == 0 ? "]" : "\n  ]");
 }
 
+template <size_t kCount>
+void WriteCounts(const char* key, const uint64_t (&counts)[kCount], TextSink& sink) {
+  sink.Text("    \"").Text(key).Text("\": [");
+  for (size_t i = 0; i < kCount; ++i) sink.Text(i == 0 ? "" : ", ").Decimal(counts[i]);
+  sink.Text("],\n");
+}
+
 void WriteCollected(const CollectedReport& report, TextSink& sink) {
   sink.Text("  \"collected\": {\n");
   WriteFields(kCollectedSizes, report, "    ", sink);
   WriteFields(kCollectedCounts, report, "    ", sink);
   WriteFields(kCollectedTimes, report, "    ", sink);
+  for (const HistogramField& field : kCollectedHistograms) {
+    WriteCounts(field.key, report.*field.counts, sink);
+  }
   WriteRows("classes", report.classes, report.class_count, kCollectedClassFields, sink);
   sink.Text("\n  }");
 }

@@ -115,6 +115,8 @@ void CollectedHeap::ReadStats(sh_gc_stats& stats) const {
   stats.threads = mutators.count();
   stats.memory_limit = memory_limit_.LoadAcquire();
   stats.percent = collector.pacer.percent();
+  collector.stop_times.Read(stats.stop_times);
+  collector.assist_times.Read(stats.assist_times);
 }
 
 // In the shape of Go's line, so that what reads that reads this.

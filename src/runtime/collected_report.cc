@@ -80,6 +80,8 @@ void CollectedHeap::FillReport(CollectedReport& report) const {
   report.assist_ns = totals.assist_ns.LoadRelaxed();
   report.background_ns = totals.background_ns.LoadRelaxed();
   AddLastCycle(collector.last_cycle(), report);
+  collector.stop_times.Read(report.stop_times);
+  collector.assist_times.Read(report.assist_times);
   SlotCensus census;
   census.CountSpans(collector.store);
   for (const collected::HeapThread* t = records_.LoadAcquire(); t != nullptr; t = t->older) {

@@ -140,6 +140,12 @@ TEST(ReportJsonTest, HoldsEveryNumberOfTheCollectedHeap) {
   compare(kCollectedSizes);
   compare(kCollectedCounts);
   compare(kCollectedTimes);
+  for (const HistogramField& field : kCollectedHistograms) {
+    ASSERT_EQ(json.at(field.key).size(), CollectedReport::kTimeBuckets);
+    for (unsigned i = 0; i < CollectedReport::kTimeBuckets; ++i) {
+      EXPECT_EQ(json[field.key][i], (report.*field.counts)[i]);
+    }
+  }
   ASSERT_EQ(json.at("classes").size(), report.class_count);
   for (size_t i = 0; i < report.class_count; ++i) {
     for (const CollectedClassField& field : kCollectedClassFields) {

@@ -51,6 +51,10 @@ inline HeapReport SampleReport() {
   for (const CollectedField& field : kCollectedSizes) report.collected.*field.value = value += 4096;
   for (const CollectedField& field : kCollectedCounts) report.collected.*field.value = value += 1;
   for (const CollectedField& field : kCollectedTimes) report.collected.*field.value = value += 1;
+  for (unsigned i = 0; i < CollectedReport::kTimeBuckets; ++i) {
+    report.collected.stop_times[i] = 3 * i;
+    report.collected.assist_times[i] = 5 * i;
+  }
   report.collected.class_count = 2;
   report.collected.classes[0] = {0, 0, 1, 65536 * 2, 1, 65536 + 9, 0, 0, 0};
   report.collected.classes[1] = {32, 1, 40, 65536 * 5, 7000, 224000, 200, 64, 2976};

@@ -96,6 +96,9 @@ TEST_F(CollectedReportTest, CountsWhatLivesBySizeAndByPointers) {
   EXPECT_GT(after->collected.last_mark_ns, 0U);
   EXPECT_GE(after->collected.stop_max_ns, after->collected.last_stop1_ns);
   EXPECT_EQ(heap_.BaseOf(large), large);
+  uint64_t stops = 0;
+  for (const uint64_t count : after->collected.stop_times) stops += count;
+  EXPECT_EQ(stops, after->collected.stops);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ from explain_test import FIXTURES, Subject, as_reported, categories_of, look, ma
 
 SUBJECT = str(FIXTURES / "collected_subject")
 # What goes on by itself in a heap at rest.
-MOVING = {"stops", "stop_total_ns", "stop_max_ns", "background_ns"}
+MOVING = {"stops", "stop_times", "stop_total_ns", "stop_max_ns", "background_ns"}
 
 
 class Quiet(unittest.TestCase):

@@ -74,6 +74,11 @@ class Traced(unittest.TestCase):
             self.close(line[5], mark["dur"])
         self.assertAlmostEqual(marks[-1]["dur"] * 1000, self.seen["last_mark_ns"], delta=1)
         self.assertAlmostEqual(first[-1]["dur"] * 1000, self.seen["last_stop1_ns"], delta=1)
+        self.assertEqual(sum(self.seen["stop_times"]), self.seen["stops"])
+        buckets = [0] * 40
+        for event in first + last:
+            buckets[int(round(event["dur"] * 1000)).bit_length() - 1] += 1
+        self.assertEqual(self.seen["stop_times"], buckets)
         longest = max(event["dur"] for event in first + last)
         self.assertAlmostEqual(longest * 1000, self.seen["stop_max_ns"], delta=1)
 

@@ -53,6 +53,11 @@
   X(last_assist_ns, "last cycle: assists")   \
   X(last_background_ns, "last cycle: background")
 
+/* Histograms of times. */
+#define SH_COLLECTED_HISTOGRAMS(X) \
+  X(stop_times, "stops")           \
+  X(assist_times, "assists")
+
 /* Of a size class of collected objects; the labels are heads of columns. */
 #define SH_COLLECTED_CLASS(X)   \
   X(block_bytes, "object size") \

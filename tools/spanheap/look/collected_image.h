@@ -41,6 +41,10 @@ struct CollectedFigures {
   SH_COLLECTED_COUNTS(SPANHEAP_FIGURE)
   SH_COLLECTED_TIMES(SPANHEAP_FIGURE)
 #undef SPANHEAP_FIGURE
+  // Bucket i: 2^i ns and more, less than twice that.
+#define SPANHEAP_HISTOGRAM(name, label) std::vector<uint64_t> name;
+  SH_COLLECTED_HISTOGRAMS(SPANHEAP_HISTOGRAM)
+#undef SPANHEAP_HISTOGRAM
 };
 
 struct CollectedImage {

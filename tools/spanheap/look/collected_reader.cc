@@ -46,6 +46,14 @@ void CollectedReader::ReadFigures(CollectedFigures& figures) const {
   SH_COLLECTED_COUNTS(SPANHEAP_READ)
   SH_COLLECTED_TIMES(SPANHEAP_READ)
 #undef SPANHEAP_READ
+  const auto read_counts = [&](const std::string& field, std::vector<uint64_t>& counts) {
+    if (!root_.Has(field)) return;
+    const RootField where = root_.Field(field);
+    counts = memory_.Array<uint64_t>(heap_ + where.offset, where.count);
+  };
+#define SPANHEAP_READ(name, label) read_counts("gc." #name, figures.name);
+  SH_COLLECTED_HISTOGRAMS(SPANHEAP_READ)
+#undef SPANHEAP_READ
   if (figures.goal_bytes == kNever) figures.goal_bytes = 0;
   if (figures.trigger_bytes == kNever) figures.trigger_bytes = 0;
 }

@@ -2,6 +2,7 @@
 #include "spanheap/look/collected_render.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 
 #include "spanheap/detail/report_names.h"
@@ -19,6 +20,25 @@ std::string ObjectSize(const CollectedClassAccount& row) {
 
 std::string OrNone(uint64_t bytes) { return bytes == 0 ? "none" : FormatBytes(bytes); }
 
+// The time that `percent` of those counted stay below, to the next power of two; 0: none counted.
+uint64_t TimeAbove(const std::vector<uint64_t>& counts, uint64_t percent) {
+  const uint64_t all = std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+  uint64_t below = 0;
+  for (size_t i = 0; i < counts.size() && all != 0; ++i) {
+    below += counts[i];
+    if (below * 100 >= all * percent) return uint64_t{2} << i;
+  }
+  return 0;
+}
+
+void AddTimes(TextPage& page, const char* label, const std::vector<uint64_t>& counts) {
+  if (TimeAbove(counts, 100) == 0) return;
+  page.Line("    {:<18}{:>11}  half below {}, 99 % below {}, all below {}", label,
+            std::accumulate(counts.begin(), counts.end(), uint64_t{0}),
+            FormatTime(TimeAbove(counts, 50)), FormatTime(TimeAbove(counts, 99)),
+            FormatTime(TimeAbove(counts, 100)));
+}
+
 void AddFigures(TextPage& page, const CollectedFigures& f) {
   constexpr const char* kPhases[] = {"between cycles", "marking", "ending a mark"};
   page.Line("    live now          {:>11}  {} after the last mark, in {} objects",
@@ -29,8 +49,10 @@ void AddFigures(TextPage& page, const CollectedFigures& f) {
             f.phase < 3 ? kPhases[f.phase] : "in an unknown phase");
   page.Line("    the last took     {:>11}  to mark, stops of {} and {}", FormatTime(f.last_mark_ns),
             FormatTime(f.last_stop1_ns), FormatTime(f.last_stop2_ns));
-  page.Line("    stops             {:>11}  in all {}, the longest {}", f.stops,
-            FormatTime(f.stop_total_ns), FormatTime(f.stop_max_ns));
+  page.Line("    stops took        {:>11}  the longest {}", FormatTime(f.stop_total_ns),
+            FormatTime(f.stop_max_ns));
+  AddTimes(page, "stops", f.stop_times);
+  AddTimes(page, "assists", f.assist_times);
   page.Line("    processor time    {:>11}  in the background, {} in assists",
             FormatTime(f.background_ns), FormatTime(f.assist_ns));
   page.Line("    allocated so far  {:>11}  freed {}; {} threads known",
@@ -50,6 +72,7 @@ nlohmann::json CollectedToJson(const CollectedFigures& figures,
   SH_COLLECTED_SIZES(SPANHEAP_FIGURE)
   SH_COLLECTED_COUNTS(SPANHEAP_FIGURE)
   SH_COLLECTED_TIMES(SPANHEAP_FIGURE)
+  SH_COLLECTED_HISTOGRAMS(SPANHEAP_FIGURE)
 #undef SPANHEAP_FIGURE
   json["classes"] = nlohmann::json::array();
   for (const CollectedClassAccount& row : classes) {
@@ -64,14 +87,15 @@ nlohmann::json CollectedToJson(const CollectedFigures& figures,
 
 void CollectedFromJson(const nlohmann::json& json, CollectedFigures& figures,
                        std::vector<CollectedClassAccount>& classes) {
-#define SPANHEAP_FIGURE(name, label) figures.name = json.at(#name);
+#define SPANHEAP_FIGURE(name, label) json.at(#name).get_to(figures.name);
   SH_COLLECTED_SIZES(SPANHEAP_FIGURE)
   SH_COLLECTED_COUNTS(SPANHEAP_FIGURE)
   SH_COLLECTED_TIMES(SPANHEAP_FIGURE)
+  SH_COLLECTED_HISTOGRAMS(SPANHEAP_FIGURE)
 #undef SPANHEAP_FIGURE
   for (const nlohmann::json& each : json.at("classes")) {
     CollectedClassAccount row;
-#define SPANHEAP_COLUMN(name, label) row.name = each.at(#name);
+#define SPANHEAP_COLUMN(name, label) each.at(#name).get_to(row.name);
     SH_COLLECTED_CLASS(SPANHEAP_COLUMN)
 #undef SPANHEAP_COLUMN
     classes.push_back(row);
