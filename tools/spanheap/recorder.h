@@ -2,7 +2,7 @@
 //
 // Recorder: looks at a process from outside at intervals and writes what it sees to a file.
 //
-// Idea.    The file is whole JSON after each moment; share/spanheap-record.schema.json describes it.
+// Idea.    The file is whole after each moment; share/spanheap-record.schema.json describes it.
 // Threads. One of its own between Start and Finish; the watched process does nothing for it.
 // Fails.   std::system_error when the file cannot be written; a process that cannot be looked into
 //          (yet) gives no moments, and Finish tells the last reason.
