@@ -45,6 +45,7 @@ class ScavengeBudget {
   static_assert(kMinute_ns / kShare + kBurst_ns <= kMinute_ns / 100 + 100'000'000);
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   // What a megabyte costs before it was measured: 256 pages of 4 KiB.
   static constexpr uint64_t kFirstCost_ns = 60'000;
   static constexpr uint64_t kLeastSlice = 256 << 10;

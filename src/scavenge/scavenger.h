@@ -90,6 +90,7 @@ class Scavenger {
   }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   static constexpr uint32_t kRecordsPerSlice = 4096;
   // For one allocation: a millisecond or so.
   static constexpr uint32_t kRecordsAtAllocation = 512;

@@ -103,10 +103,14 @@ class Quiet(unittest.TestCase):
         seen = look(self.subject.pid)
         self.assertEqual(seen["mapped_bytes"], report["mapped_bytes"])
         self.assertEqual(as_reported(seen, report), {key: report[key] for key in categories_of(report)})
+        self.assertEqual(seen["rounding_waste_bytes"], report["rounding_waste_bytes"])
+        self.assertGreater(seen["rounding_waste_bytes"], 0)
+        self.assertGreaterEqual(seen["scavenger"]["peak_bytes"], seen["scavenger"]["in_use_bytes"])
         classes = {row["block_bytes"]: row for row in seen["classes"]}
         for row in report["classes"]:
             other = classes.get(row["block_bytes"], {})
-            for key in ("live_blocks", "cached_blocks", "free_blocks", "spans"):
+            for key in ("live_blocks", "cached_blocks", "free_blocks", "spans",
+                        "rounding_waste_bytes"):
                 self.assertEqual(other.get(key, 0), row[key], (row["block_bytes"], key))
 
     def test_adds_up_to_what_is_mapped_and_resident(self):
@@ -124,6 +128,8 @@ class Quiet(unittest.TestCase):
     def test_finds_stacks_and_threads(self):
         seen = look(self.subject.pid)
         self.assertEqual(sum(not row["is_shared"] for row in seen["threads"]), 4)
+        threads = {int(task.name) for task in pathlib.Path(f"/proc/{self.subject.pid}/task").iterdir()}
+        self.assertEqual({row["id"] for row in seen["threads"] if not row["is_shared"]}, threads)
         stacks = {row["label"]: row for row in seen["others"]}["stacks"]
         self.assertGreater(stacks["mapped_bytes"], 3 << 20)
 

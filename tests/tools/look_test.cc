@@ -128,6 +128,7 @@ HeapImage SmallImage() {
   image.threads[0].bins.resize(3);
   image.counters.grown = 64 * kPage;
   image.shelf.resize(3);
+  image.requests_of_ended.resize(3);
   return image;
 }
 

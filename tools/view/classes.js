@@ -79,7 +79,7 @@ function showThreads(look) {
   const count = (title, key) => ({title, value: (row) => row[key], show: (row) => countText(row[key])});
   const size = (title, key) => ({title, value: (row) => row[key], show: (row) => bytesText(row[key])});
   byId('threads').append(sortableTable([
-    {title: 'block at', value: (row) => parseInt(row.address, 16), show: (row) => row.address},
+    {title: 'thread', value: (row) => row.id, show: (row) => (row.id ? String(row.id) : row.address)},
     count('blocks', 'cached_blocks'), size('bytes', 'cached_bytes'),
     size('free pages', 'page_cache_bytes'), count('refills', 'refills'), count('flushes', 'flushes'),
   ], rows, 2));

@@ -64,6 +64,7 @@ class Bookkeeper {
     AddLarge();
     AddMetadata();
     AddThreads();
+    AddWaste();
     AddShelf();
     account_.collected = CollectedClassesOf(image_, residency_);
     Reconcile();
@@ -206,6 +207,7 @@ class Bookkeeper {
     for (const ThreadImage& thread : image_.threads) {
       ThreadAccount row;
       row.address = thread.address;
+      row.id = thread.id;
       row.is_shared = thread.is_shared;
       row.is_orphaned = thread.is_orphaned;
       row.refills = thread.refills;
@@ -217,6 +219,22 @@ class Bookkeeper {
         row.cached_bytes += thread.bins[c].blocks.size() * image_.classes[c].block_bytes;
       }
       account_.threads.push_back(row);
+    }
+  }
+
+  // As the library estimates it: from the requests that reached a slow path.
+  void AddWaste() {
+    account_.rounding_waste = image_.counters.large_waste;
+    for (size_t c = 1; c < account_.classes.size(); ++c) {
+      RequestsImage all = image_.requests_of_ended[c];
+      for (const ThreadImage& thread : image_.threads) {
+        all.count += thread.bins[c].requests;
+        all.bytes += thread.bins[c].requested_bytes;
+      }
+      ClassAccount& row = account_.classes[c];
+      const uint64_t mean = all.count == 0 ? row.block_bytes : all.bytes / all.count;
+      if (mean < row.block_bytes) row.rounding_waste = row.live_blocks * (row.block_bytes - mean);
+      account_.rounding_waste += row.rounding_waste;
     }
   }
 

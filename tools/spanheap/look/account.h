@@ -51,12 +51,14 @@ struct ClassAccount {
   uint64_t cached_blocks = 0;
   uint64_t free_blocks = 0;
   uint64_t tail_bytes = 0;
+  uint64_t rounding_waste = 0;  // part of live: block sizes minus what was asked for, estimated
   std::array<uint64_t, kBuckets> spans_by_use{};  // bucket i: i to i + 1 tenths of the slots live
   uint64_t resident = 0;                          // of its spans or runs
 };
 
 struct ThreadAccount {
   uint64_t address = 0;
+  uint64_t id = 0;  // the kernel's number; 0: not told, or nobody's
   uint64_t cached_blocks = 0;
   uint64_t cached_bytes = 0;
   uint64_t page_cache_bytes = 0;
@@ -82,6 +84,7 @@ struct Account {
   uint64_t shelf_blocks = 0;  // freed blocks that wait by the batch for any thread
   uint64_t shelf_bytes = 0;
   uint64_t hole_bytes = 0;  // part of released: inside spans
+  uint64_t rounding_waste = 0;  // part of live: usable minus asked for, estimated
   uint64_t live_blocks = 0;
   uint64_t large_blocks = 0;
   uint64_t large_bytes = 0;

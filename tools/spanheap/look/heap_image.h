@@ -44,11 +44,14 @@ struct BinImage {
   uint32_t capacity = 0;
   uint64_t taken = 0;
   uint64_t returned = 0;
+  uint64_t requests = 0;  // that reached a slow path, and what they asked for
+  uint64_t requested_bytes = 0;
   std::vector<uint64_t> blocks;  // addresses on the stack
 };
 
 struct ThreadImage {
   uint64_t address = 0;  // of its block
+  uint64_t id = 0;       // the kernel's number; 0: not told, or nobody's
   bool is_shared = false;
   bool is_orphaned = false;
   uint32_t section_depth = 0;
@@ -99,6 +102,7 @@ struct CounterImage {
   uint64_t os_releases = 0;  // times
   uint64_t refills_of_ended = 0;
   uint64_t flushes_of_ended = 0;
+  uint64_t large_waste = 0;
 };
 
 // What the heap has taken as its limits count it, and where they lie.
@@ -108,6 +112,22 @@ struct LimitImage {
   uint64_t counted = 0;
   uint64_t target = kNone;   // above it, memory is given back
   uint64_t ceiling = kNone;  // above it, allocations fail
+};
+
+// What gives memory back unasked, as of its last tick.
+struct ScavengerImage {
+  bool is_known = false;
+  uint64_t in_use = 0;    // bytes
+  uint64_t peak = 0;      // of that, of late: it decays
+  uint64_t floor = 0;     // stays backed
+  uint64_t spent_ns = 0;  // processor time, in all
+  uint64_t mib_ns = 0;    // what giving back a MiB takes, lately
+};
+
+// Requests by threads that have ended, by class.
+struct RequestsImage {
+  uint64_t count = 0;
+  uint64_t bytes = 0;
 };
 
 struct Setting {
@@ -134,6 +154,8 @@ struct HeapImage {
   std::vector<Setting> settings;
   CounterImage counters;
   LimitImage limits;
+  ScavengerImage scavenger;
+  std::vector<RequestsImage> requests_of_ended;  // by class
   uint64_t os_page = 0;  // in multiples of which spans have holes; 0: they have none
   CollectedImage collected;
   bool gate_is_closed = false;

@@ -48,6 +48,8 @@ HeapImage HeapReader::Read() const {
   ReadMetadata(image);
   CollectedReader(memory_, root_).Read(image);
   ReadCounters(image);
+  ReadScavenger(image);
+  ReadRequests(image);
   ReadSettings(image);
   image.longest_free_run = LongestRunOfFree(image.chunks, image.chunk_pages);
   return image;
@@ -103,6 +105,26 @@ void HeapReader::ReadCounters(HeapImage& image) const {
   counters.os_releases = root_.Value("pages.os_releases");
   counters.refills_of_ended = root_.Value("ended.refills");
   counters.flushes_of_ended = root_.Value("ended.flushes");
+}
+
+void HeapReader::ReadScavenger(HeapImage& image) const {
+  if (!root_.Has("scavenge.in_use")) return;
+  image.scavenger = {true,
+                     root_.Value("scavenge.in_use"),
+                     root_.Value("scavenge.peak"),
+                     root_.Value("scavenge.floor"),
+                     root_.Value("scavenge.spent_ns"),
+                     root_.Value("scavenge.mib_ns")};
+}
+
+void HeapReader::ReadRequests(HeapImage& image) const {
+  image.counters.large_waste = root_.ValueOr("large.waste", 0);
+  image.requests_of_ended.resize(image.classes.size());
+  if (!root_.Has("ended.requests")) return;
+  for (uint32_t c = 1; c < image.classes.size(); ++c) {
+    image.requests_of_ended[c] = {root_.Value("ended.requests", c),
+                                  root_.Value("ended.requested_bytes", c)};
+  }
 }
 
 void HeapReader::ReadSettings(HeapImage& image) const {

@@ -27,6 +27,8 @@ class HeapReader {
  private:
   void ReadGeometry(HeapImage& image) const;
   void ReadCounters(HeapImage& image) const;
+  void ReadScavenger(HeapImage& image) const;
+  void ReadRequests(HeapImage& image) const;
   void ReadSettings(HeapImage& image) const;
   void ReadArenas(HeapImage& image) const;
   void ReadChunks(HeapImage& image) const;

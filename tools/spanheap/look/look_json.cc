@@ -45,6 +45,7 @@ Json Classes(const Look& look) {
                    {"cached_blocks", row.cached_blocks},
                    {"free_blocks", row.free_blocks},
                    {"tail_bytes", row.tail_bytes},
+                   {"rounding_waste_bytes", row.rounding_waste},
                    {"resident_bytes", row.resident},
                    {"spans_by_use", row.spans_by_use}});
   }
@@ -55,6 +56,7 @@ Json Threads(const Account& account) {
   Json all = Json::array();
   for (const ThreadAccount& row : account.threads) {
     all.push_back({{"address", fmt::format("{:#x}", row.address)},
+                   {"id", row.id},
                    {"cached_blocks", row.cached_blocks},
                    {"cached_bytes", row.cached_bytes},
                    {"page_cache_bytes", row.page_cache_bytes},
@@ -64,6 +66,14 @@ Json Threads(const Account& account) {
                    {"is_orphaned", row.is_orphaned}});
   }
   return all;
+}
+
+Json Scavenger(const ScavengerImage& scavenger) {
+  return {{"in_use_bytes", scavenger.in_use},
+          {"peak_bytes", scavenger.peak},
+          {"floor_bytes", scavenger.floor},
+          {"spent_ns", scavenger.spent_ns},
+          {"mib_ns", scavenger.mib_ns}};
 }
 
 Json Limits(const LimitImage& limits) {
@@ -94,6 +104,7 @@ Json LookToJson(const Look& look) {
   json["categories"] = Categories(look);
   json["hole_bytes"] = account.hole_bytes;
   json["live_blocks"] = account.live_blocks;
+  json["rounding_waste_bytes"] = account.rounding_waste;
   json["large"] = {{"blocks", account.large_blocks}, {"bytes", account.large_bytes}};
   if (!look.is_core) {
     json["process_resident_bytes"] = account.resident;
@@ -119,6 +130,7 @@ Json LookToJson(const Look& look) {
   if (look.image.collected.is_there) {
     json["collected"] = CollectedToJson(look.image.collected.figures, account.collected);
   }
+  if (look.image.scavenger.is_known) json["scavenger"] = Scavenger(look.image.scavenger);
   if (look.image.limits.is_known) json["limits"] = Limits(look.image.limits);
   return json;
 }

@@ -88,6 +88,8 @@ void AddFragmentation(TextPage& page, const Look& look) {
   page.Line("  fragmentation");
   page.Line("    free in spans     {:>11}  {:.1f} % of what spans take; {} of it tails",
             FormatBytes(free_slots), Percent(free_slots, in_spans), FormatBytes(tails));
+  page.Line("    rounding waste    {:>11}  in live blocks, estimated",
+            FormatBytes(account.rounding_waste));
   page.Line("    nearly empty      {:>11}  in {} spans with at most a tenth of their slots live",
             FormatBytes(account.pinned_bytes), account.pinned_spans);
   page.Line("    longest free run  {:>11}  of free and released pages in a row",
@@ -107,6 +109,13 @@ void AddScavenger(TextPage& page, const Look& look) {
   page.Line("    could be          {:>11}  free pages and central caches",
             FormatBytes(account.Of(Category::kFreePages).mapped +
                         account.Of(Category::kCentralCache).mapped));
+  const ScavengerImage& scavenger = look.image.scavenger;
+  if (scavenger.is_known) {
+    page.Line("    in use            {:>11}  {} at the peak of late, which decays",
+              FormatBytes(scavenger.in_use), FormatBytes(scavenger.peak));
+    page.Line("    processor time    {:>11}  for all of it; {} for a MiB",
+              tools::FormatTime(scavenger.spent_ns), tools::FormatTime(scavenger.mib_ns));
+  }
   const LimitImage& limits = look.image.limits;
   if (limits.target != LimitImage::kNone || limits.ceiling != LimitImage::kNone) {
     const auto text = [](uint64_t bytes) {
@@ -149,6 +158,11 @@ void AddClasses(TextPage& page, const Look& look, size_t rows) {
   }
 }
 
+std::string NameOf(const ThreadAccount& row) {
+  if (row.is_shared) return "of no thread";
+  return row.id != 0 ? fmt::format("thread {}", row.id) : fmt::format("{:#x}", row.address);
+}
+
 void AddThreads(TextPage& page, const Look& look, size_t rows) {
   std::vector<const ThreadAccount*> threads;
   for (const ThreadAccount& row : look.account.threads) {
@@ -163,7 +177,7 @@ void AddThreads(TextPage& page, const Look& look, size_t rows) {
   page.Line("  {:<18}{:>10}{:>12}{:>13}{:>12}{:>12}", "thread cache", "blocks", "bytes",
             "free pages", "refills", "flushes");
   for (const ThreadAccount* row : threads) {
-    page.Line("  {:<#18x}{:>10}{:>12}{:>13}{:>12}{:>12}{}", row->address, row->cached_blocks,
+    page.Line("  {:<18}{:>10}{:>12}{:>13}{:>12}{:>12}{}", NameOf(*row), row->cached_blocks,
               FormatBytes(row->cached_bytes), FormatBytes(row->page_cache_bytes), row->refills,
               row->flushes, row->is_orphaned ? "  its thread was lost in a fork" : "");
   }

@@ -46,6 +46,10 @@ class RootReader {
   // The value, or what to take it for where the library does not tell.
   uint64_t ValueOr(const std::string& name, uint64_t otherwise) const;
   RootField Field(const std::string& name) const;
+  // The field, or one that is always 0 where the library does not tell.
+  RootField FieldOrNone(const std::string& name) const {
+    return Has(name) ? Field(name) : RootField();
+  }
 
  private:
   bool Load(uint64_t record);

@@ -25,7 +25,7 @@ void HeapReader::ReadSpans(HeapImage& image) const {
   const RootField block_bytes = root_.Field("span.block_bytes");
   const RootField slots = root_.Field("span.slots");
   const RootField malloc_class = root_.Field("span.class");
-  const RootField holes = root_.Has("span.holes") ? root_.Field("span.holes") : RootField();
+  const RootField holes = root_.FieldOrNone("span.holes");
   const RootField bits = root_.Field("span.bits");
   const uint64_t small = root_.Number("span.small");
   const uint64_t solo = root_.Number("span.solo");

@@ -33,12 +33,15 @@ ThreadImage HeapReader::ReadThread(uint64_t address, uint64_t& next, HeapImage& 
   const RootField capacity = root_.Field("state.capacity");
   const RootField taken = root_.Field("state.taken");
   const RootField returned = root_.Field("state.returned");
+  const RootField requests = root_.FieldOrNone("state.requests");
+  const RootField requested_bytes = root_.FieldOrNone("state.requested_bytes");
   // All but the stacks, which come last.
   const uint64_t head = classes.offset + uint64_t{classes.size} * classes.count;
   const auto block = memory_.Array<char>(address, head);
   const auto field = [&](const char* name) { return root_.Field(name).In(block.data()); };
   ThreadImage thread;
   thread.address = address;
+  if (root_.Has("thread.id")) thread.id = field("thread.id");
   thread.section_depth = static_cast<uint32_t>(field("thread.section_depth"));
   thread.is_orphaned = field("thread.orphaned") != 0;
   thread.page_base = static_cast<uint32_t>(field("thread.page_base"));
@@ -54,6 +57,8 @@ ThreadImage HeapReader::ReadThread(uint64_t address, uint64_t& next, HeapImage& 
     bin.capacity = static_cast<uint32_t>(capacity.In(state));
     bin.taken = taken.In(state);
     bin.returned = returned.In(state);
+    bin.requests = requests.In(state);
+    bin.requested_bytes = requested_bytes.In(state);
     const uint64_t top = tops.In(block.data(), c);
     const uint64_t low = bottom.In(state);
     if (top <= low || (top - low) / kPointer > kMostBlocks) continue;
