@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/limits.h"
+#include "os/probe.h"
 #include "os/thread.h"
 
 namespace spanheap::collected {
@@ -101,10 +102,12 @@ void Collector::BeginMark() {
   figures_.stop1_ns = os::MonotonicNow_ns() - begin;
   NoteStop(begin, figures_.stop1_ns, 1);
   events.Add(EventKind::kLive, 0, begin, 0, figures_.live_at_start);
+  SPANHEAP_PROBE(mark__begin, cycles() + 1, figures_.live_at_start);
 }
 
 void Collector::NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which) {
   events.Add(EventKind::kStop, os::ThreadId(), begin_ns, ns, which);
+  SPANHEAP_PROBE(stop, which, ns);
   stop_times.Add(ns);
   totals.stop_ns.FetchAddRelaxed(ns);  // relaxed: statistics, one writer
   totals.stops.FetchAddRelaxed(1);
@@ -168,6 +171,7 @@ void Collector::NoteEnd(uint64_t mark_begin_ns) {
   events.Add(EventKind::kCycle, thread, last_.start_ns, end - last_.start_ns, last_.number);
   events.Add(EventKind::kLive, 0, end, 0, last_.marked);
   events.Add(EventKind::kGoal, 0, end, 0, goal == policy::Pacer::kNever ? 0 : goal);
+  SPANHEAP_PROBE(mark__end, last_.number, last_.marked);
 }
 
 void Collector::MarkRootsAndDrain() {

@@ -59,7 +59,7 @@ class ScavengeGoal {
   bool is_settled() const { return peak_ - in_use_ <= in_use_ / 64 + kLeastExcess; }
 
  private:
-  friend struct RootRecord;  // its layout is described to tools
+  friend struct RootRecord;     // its layout is described to tools
   uint64_t seen_ns_ = 0;        // time of the last Observe
   uint64_t generation_ns_ = 0;  // when this generation began
   uint64_t moved_ns_ = 0;       // when the use was last seen to change

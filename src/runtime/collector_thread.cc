@@ -4,6 +4,7 @@
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/probe.h"
 #include "os/thread.h"
 #include "runtime/collected_heap.h"
 
@@ -71,6 +72,7 @@ void CollectorThread::Serve() {
   collector_.FinishSweep();
   collector_.events.Add(collected::EventKind::kSweep, os::ThreadId(), sweeping,
                         os::MonotonicNow_ns() - sweeping, collector_.store.swept_pages());
+  SPANHEAP_PROBE(sweep__end, collector_.cycles(), collector_.store.swept_pages());
   if (forced) {
     collector_.SweepHeldByAll();
     AwaitSwept();

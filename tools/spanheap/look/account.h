@@ -83,7 +83,7 @@ struct Account {
   std::vector<ThreadAccount> threads;
   uint64_t shelf_blocks = 0;  // freed blocks that wait by the batch for any thread
   uint64_t shelf_bytes = 0;
-  uint64_t hole_bytes = 0;  // part of released: inside spans
+  uint64_t hole_bytes = 0;      // part of released: inside spans
   uint64_t rounding_waste = 0;  // part of live: usable minus asked for, estimated
   uint64_t live_blocks = 0;
   uint64_t large_blocks = 0;
