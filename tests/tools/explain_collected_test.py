@@ -71,6 +71,7 @@ class Quiet(unittest.TestCase):
     def test_adds_up_to_what_is_resident(self):
         seen = look("--stop", self.subject.pid)
         self.assertEqual(resident_sum(seen), seen["process_resident_bytes"])
+        self.assertLess(seen["heap_rest_bytes"], seen["process_resident_bytes"] / 100)
         self.assertGreater(seen["categories"]["collected_bytes"]["resident_bytes"], 1 << 20)
 
     def test_is_as_the_schema_says(self):

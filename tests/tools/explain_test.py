@@ -118,6 +118,7 @@ class Quiet(unittest.TestCase):
         self.assertEqual(seen["unreconciled_bytes"], 0)
         self.assertEqual(sum(mapped(seen).values()), seen["mapped_bytes"])
         self.assertEqual(resident_sum(seen), seen["process_resident_bytes"])
+        self.assertLess(seen["heap_rest_bytes"], seen["process_resident_bytes"] / 100)
         by_kernel = status_bytes(self.subject.pid, "VmRSS")
         self.assertLess(abs(resident_sum(seen) - by_kernel), by_kernel / 100)
 
