@@ -119,7 +119,8 @@ class Running(unittest.TestCase):
         self.assertIn("mark", {event["name"] for event in events})
 
     def test_a_program_without_collected_objects_has_none(self):
-        with Subject(sys.executable, "-c", "print('ready', flush=True); input()") as subject:
+        script = "import time; print('ready', flush=True); time.sleep(60)"
+        with Subject(sys.executable, "-c", script) as subject:
             done = spanheap("trace", subject.pid, "-o", self.path, "--for", 0.05)
         self.assertEqual(done.returncode, 1)
         self.assertIn("has made no collected objects", done.stderr)
