@@ -41,7 +41,8 @@ enum {
 };
 
 enum {
-  SH_FINALIZE_LATER = 1,    /* destroy() runs on the finalizer thread; may touch anything */
+  SH_FINALIZE_LATER = 1,    /* destroy() runs on the finalizer thread; may touch anything: what
+                               the object reaches is there, though it may have been destroyed */
   SH_FINALIZE_AT_SWEEP = 2, /* destroy() runs during sweep, on any thread: it must neither touch
                                another object of the heap nor call a function of this header */
   SH_AMBIGUOUS_WORDS = 4    /* words of pointer_bits may hold what is no pointer (unions) */
@@ -190,8 +191,9 @@ int sh_gc_set_finalizer(void* object, void (*run)(void* object, void* closure),
                         void* closure) SH_NOTHROW;
 
 /* At the object's death layout->destroy is called for each of `count` elements from `object` on,
- * last to first, as layout->flags says. To be called when the elements have been constructed; once
- * per object. Not at the end of the process. Returns 0, or -1 with errno ENOMEM. */
+ * last to first, as layout->flags says; for objects that die in one cycle, circles and chains among
+ * them, in no order. To be called when the elements have been constructed; once per object. Not at
+ * the end of the process. Returns 0, or -1 with errno ENOMEM. */
 int sh_gc_set_destructor(void* object, sh_layout* layout, size_t count) SH_NOTHROW;
 
 /* Waits until all that was queued before this call has run: finalizers, destructors, cleanups.

@@ -150,12 +150,17 @@ void Collector::FinishMark() {
   const auto flush = [](void* self, HeapThread& thread) {
     static_cast<Collector*>(self)->FlushBarrier(thread);
   };
+  bool has_ended_lives = false;
   for (;;) {
     MarkRootsAndDrain();
     const uint64_t passed_on = queue.passed_on();
     world_->Handshake(flush, this);
     if (queue.passed_on() != passed_on || work.MarkLateThreads(*marker_) || !work.IsQuiet())
       continue;
+    if (!has_ended_lives) {
+      has_ended_lives = TryEndLives();
+      if (!has_ended_lives || !work.IsQuiet()) continue;
+    }
     figures_.mark_ns = os::MonotonicNow_ns() - marking;
     if (TryEndMark()) break;
   }
@@ -274,7 +279,9 @@ void Collector::FlushBarrier(HeapThread& thread) {
 
 // ---- the end
 
-bool Collector::TryEndMark() {
+// Calls `end` with the world stopped if nothing is grey then, and it returns whether that is it.
+template <class Function>
+bool Collector::TryStopQuiet(Function&& end) {
   const uint64_t begin = os::MonotonicNow_ns();
   bool done = false;
   world_->Stop();
@@ -282,14 +289,43 @@ bool Collector::TryEndMark() {
     world_->ForEach(
         [](void* self, HeapThread& thread) { static_cast<Collector*>(self)->FlushBarrier(thread); },
         this);
-    done = work.IsQuiet();
-    if (done) EndMark();
+    done = work.IsQuiet() && end();
   });
   world_->Start();
   const uint64_t stop = os::MonotonicNow_ns() - begin;
   figures_.stop2_ns += stop;
   NoteStop(begin, stop, 2);
-  if (!done) return false;
+  return done;
+}
+
+// Nothing seems to be grey: what is not marked and has a destructor that runs later is dead, unless
+// something was marked while it was looked for. What the dead reach becomes grey.
+bool Collector::TryEndLives() {
+  if (!specials.has_destructors()) return true;
+  const uint64_t marked = work.marked_objects();
+  const uint32_t blocks = specials.block_count();
+  const uint64_t attempt = ++doom_attempts_;
+  uint64_t doomed = 0;
+  for (uint32_t b = 0; b < blocks; ++b) {
+    InSection([&] { doomed += specials.Doom(b, attempt); });
+  }
+  if (doomed == 0) return true;
+  const auto holds = [&] {
+    if (work.marked_objects() != marked) return false;
+    specials.CommitDoomed(attempt);
+    return true;
+  };
+  if (!TryStopQuiet(holds)) return false;
+  work.EndDoomed(*marker_);
+  return true;
+}
+
+bool Collector::TryEndMark() {
+  const auto end = [&] {
+    EndMark();
+    return true;
+  };
+  if (!TryStopQuiet(end)) return false;
   cycles_.FetchAdd(1);
   if (figures_.forced) totals.forced_cycles.FetchAdd(1);
   stops_[figures_.number % kStops].StoreRelease(figures_.stop1_ns + figures_.stop2_ns);

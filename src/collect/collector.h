@@ -5,7 +5,8 @@
 // Idea.       Two short stops. At the first the barrier goes on, what threads have claimed turns
 //             black, and roots become jobs. Then workers and allocating threads mark beside the
 //             program until nothing is grey anywhere. At the second the barrier goes off, and what
-//             was not marked dies, span by span as they are swept.
+//             was not marked dies, span by span as they are swept. If objects with destructors that
+//             run later have died, a third between them says so, and what they reach is marked.
 // Picture.    sweep rest | STOP 1 | mark: roots, drain, handshake | STOP 2 | sweep
 //             phase       kOff -> kMark                     -> kTermination -> kOff
 // Invariants. A cycle begins when every span is swept. While marking, no object reachable from a
@@ -146,6 +147,10 @@ class Collector {
   void PaceSweep();
   void Revise();
   void EndPace();
+  template <class Function>
+  bool TryStopQuiet(Function&& end);
+  // False: to be tried again when nothing is grey.
+  bool TryEndLives();
   // With the world stopped: true if nothing is grey. Then marking is over.
   bool TryEndMark();
   void EndMark();
@@ -168,8 +173,9 @@ class Collector {
   // Written with the world stopped.
   Atomic<uint32_t> processors_{1};
   Atomic<uint32_t> is_forced_;
-  CycleFigures figures_;  // of the running cycle; the collector's thread
-  CycleFigures last_;     // of the last that ended; read as it is
+  uint64_t doom_attempts_ = 0;  // to find dead objects with destructors; the collector's thread
+  CycleFigures figures_;        // of the running cycle; the collector's thread
+  CycleFigures last_;           // of the last that ended; read as it is
   static constexpr unsigned kStops = 256;
   Atomic<uint64_t> stops_[kStops];
 };

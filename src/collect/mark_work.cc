@@ -89,6 +89,16 @@ bool MarkWork::MarkLateThreads(Marker& marker) {
   return any;
 }
 
+void MarkWork::EndDoomed(Marker& marker) {
+  BeginStep();
+  Enter();
+  for (uint32_t block = 0; block < specials_.block_count(); ++block) {
+    InSection([&] { specials_.EndDoomed(block, marker); });
+  }
+  InSection([&] { Leave(marker); });
+  EndStep();
+}
+
 // ---- contexts
 
 uint64_t MarkWork::Help(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context) {

@@ -46,6 +46,8 @@ class MarkWork {
   uint64_t Step(Marker& marker, uint64_t budget);
   // Threads that came while the roots were scanned. True: there were any.
   bool MarkLateThreads(Marker& marker);
+  // What the doomed reach becomes grey; see Specials.
+  void EndDoomed(Marker& marker);
   // Sleeps until there may be something to do again. `seen`: news() from before it looked.
   uint32_t news() const { return queue_.news(); }
   void AwaitNews(uint32_t seen) { queue_.AwaitNews(seen); }

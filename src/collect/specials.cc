@@ -4,14 +4,6 @@
 #include "base/check.h"
 
 namespace spanheap::collected {
-namespace {
-
-bool RunsLater(SpecialKind kind) {
-  return kind == SpecialKind::kFinalizer || kind == SpecialKind::kDestructLater;
-}
-
-}  // namespace
-
 // ---- records
 
 bool Specials::AddBlockLocked() {
@@ -91,19 +83,18 @@ bool Specials::SetFinalizer(ObjectRef object, void* function, uintptr_t closure,
   }
   special->function = function;
   special->closure.StoreRelease(closure);
+  has_finalizers_ = true;
   if (marking != nullptr) ShadeFor(*special, *marking);
   return true;
 }
 
-bool Specials::SetDestructor(ObjectRef object, sh_layout& layout, size_t count, Marker* marking) {
+bool Specials::SetDestructor(ObjectRef object, sh_layout& layout, size_t count) {
   const bool at_sweep = (layout.flags & SH_FINALIZE_AT_SWEEP) != 0;
   MutexLock lock(mutex_);
-  const Special* special =
-      AttachLocked(object, at_sweep ? SpecialKind::kDestructAtSweep : SpecialKind::kDestructLater,
-                   &layout, count);
-  if (special == nullptr) return false;
-  if (marking != nullptr) ShadeFor(*special, *marking);
-  return true;
+  if (!at_sweep) has_destructors_.StoreRelease(1);
+  return AttachLocked(object,
+                      at_sweep ? SpecialKind::kDestructAtSweep : SpecialKind::kDestructLater,
+                      &layout, count) != nullptr;
 }
 
 uint64_t Specials::AddCleanup(ObjectRef object, void* function, uintptr_t closure,
@@ -154,120 +145,6 @@ bool Specials::AdjustExternal(ObjectRef object, int64_t bytes) {
   return true;
 }
 
-// ---- death
-
-void Specials::QueueLocked(Special* special) {
-  special->was = special->kind.LoadAcquire();
-  special->next = nullptr;
-  special->kind.StoreRelease(SpecialKind::kQueued);
-  (first_queued_ == nullptr ? first_queued_ : last_queued_->next) = special;
-  last_queued_ = special;
-  (special->was == SpecialKind::kCleanup ? cleanups_queued_ : queued_).FetchAdd(1);
-  if (wake_ != nullptr) wake_(wake_argument_);
-}
-
-void Specials::TakeEffectLocked(Special* special) {
-  switch (special->kind.LoadAcquire()) {
-    case SpecialKind::kWeak:
-      // The handle is an object that the record has kept alive.
-      reinterpret_cast<Atomic<uintptr_t>*>(special->closure.LoadAcquire())->StoreRelease(0);
-      break;
-    case SpecialKind::kExternal:
-      external_.FetchSubRelaxed(static_cast<int64_t>(special->closure.LoadAcquire()));
-      break;
-    case SpecialKind::kDestructAtSweep:
-      RunDestructor(*special);
-      break;
-    default:
-      QueueLocked(special);
-      return;
-  }
-  FreeLocked(special);
-}
-
-void Specials::ActLocked(CollectedSpan& span, ObjectRef object) {
-  const ObjectFinder finder(*store_);
-  const uintptr_t low = finder.BaseOf(object).value;
-  const uintptr_t high = low + finder.SizeOf(object);
-  SpecialKind reviver = SpecialKind::kFree;
-  for (const Special* at = span.specials; at != nullptr; at = at->next) {
-    const SpecialKind kind = at->kind.LoadAcquire();
-    if (at->object < low || at->object >= high || !RunsLater(kind)) continue;
-    if (reviver != SpecialKind::kFinalizer) reviver = kind;
-  }
-  for (Special** at = &span.specials; *at != nullptr;) {
-    Special* special = *at;
-    const SpecialKind kind = special->kind.LoadAcquire();
-    const bool is_mine = special->object >= low && special->object < high;
-    const bool acts =
-        reviver == SpecialKind::kFree || kind == reviver || kind == SpecialKind::kWeak;
-    if (!is_mine || !acts) {
-      at = &special->next;
-      continue;
-    }
-    *at = special->next;
-    TakeEffectLocked(special);
-  }
-  if (span.specials == nullptr) span.has_specials.StoreRelease(0);
-  if (reviver == SpecialKind::kFree) return;
-  // What it holds was marked with the roots; the object itself lives once more.
-  store_->tables().marks(object.page)[object.slot / 64].FetchOr(object.bit());
-}
-
-void Specials::Sweep(CollectedSpan& span) {
-  MutexLock lock(mutex_);
-  bool again = true;
-  while (again) {
-    again = false;
-    for (const Special* at = span.specials; at != nullptr; at = at->next) {
-      const ObjectRef object = ObjectOf(at->object);
-      SPANHEAP_CHECK(object && "facts are of live objects");
-      const uint64_t marks = store_->tables().marks(object.page)[object.slot / 64].LoadAcquire();
-      if ((marks & object.bit()) != 0) continue;
-      ActLocked(span, object);
-      again = true;  // the list has changed
-      break;
-    }
-  }
-}
-
-Special* Specials::GiveUp(ObjectRef object) {
-  const ObjectFinder finder(*store_);
-  CollectedSpan& span = finder.SpanOf(object);
-  const uintptr_t low = finder.BaseOf(object).value;
-  const uintptr_t high = low + finder.SizeOf(object);
-  Special* destructors = nullptr;
-  MutexLock lock(mutex_);
-  for (Special** at = &span.specials; *at != nullptr;) {
-    Special* special = *at;
-    if (special->object < low || special->object >= high) {
-      at = &special->next;
-      continue;
-    }
-    *at = special->next;
-    const SpecialKind kind = special->kind.LoadAcquire();
-    if (kind == SpecialKind::kFinalizer) {
-      FreeLocked(special);
-    } else if (kind == SpecialKind::kDestructLater || kind == SpecialKind::kDestructAtSweep) {
-      special->was = kind;
-      special->kind.StoreRelease(SpecialKind::kRunning);
-      special->next = destructors;
-      destructors = special;
-    } else {
-      TakeEffectLocked(special);
-    }
-  }
-  if (span.specials == nullptr) span.has_specials.StoreRelease(0);
-  return destructors;
-}
-
-void Specials::RunDestructor(const Special& special) {
-  const auto& layout = *static_cast<const sh_layout*>(special.function);
-  for (size_t i = special.closure.LoadAcquire(); i > 0; --i) {
-    layout.destroy(reinterpret_cast<void*>(special.object + (i - 1) * layout.size));
-  }
-}
-
 // ---- roots
 
 void Specials::ShadeFor(const Special& special, Marker& marker) const {
@@ -278,9 +155,6 @@ void Specials::ShadeFor(const Special& special, Marker& marker) const {
       return;
     case SpecialKind::kFinalizer:
       marker.Shade(special.closure.LoadAcquire());
-      marker.ShadeContents(ObjectOf(special.object));
-      return;
-    case SpecialKind::kDestructLater:
       marker.ShadeContents(ObjectOf(special.object));
       return;
     case SpecialKind::kQueued:

@@ -5,8 +5,11 @@
 //
 // Idea.       A record per fact, in a list of the object's span. When a span is swept, the facts of
 //             objects that were not marked take effect: weak handles become null; an object with a
-//             finalizer (or, after that, a destructor that runs later) is marked once more and
-//             queued; else destructors of the sweep run, cleanups are queued, and it is gone.
+//             finalizer is marked once more and queued; else destructors of the sweep run, cleanups
+//             are queued, and it is gone.
+//             Destructors that run later act before, when all else is marked: those of objects that
+//             are not are queued, and the objects marked with all they reach. In no order: what
+//             dies in a circle, or in a long chain, dies at once.
 //             Records lie in blocks that marking walks: what a finalizer's object holds, closures
 //             and handles are roots; so are queued objects.
 // Invariants. At most one finalizer per object, one weak handle per address. A record that is
@@ -46,7 +49,7 @@ struct Special {
   SpecialKind was = SpecialKind::kFree;
   Special* next = nullptr;    // of the span, the queue, or the free records
   uintptr_t object = 0;       // the object's start; kWeak: the address asked for
-  uint64_t id = 0;            // kCleanup
+  uint64_t id = 0;            // kCleanup; kDestructLater: the attempt that found it dead
   void* function = nullptr;   // what to call; kDestruct...: the layout
   Atomic<uintptr_t> closure;  // kWeak: the handle; kExternal: bytes; kDestruct...: elements
 };
@@ -63,7 +66,7 @@ class Specials {
   // --- Facts. `object` is found and its span swept; the marker is the caller's, empty. ---
   // A second finalizer replaces the first; a null function takes it away.
   bool SetFinalizer(ObjectRef object, void* function, uintptr_t closure, Marker* marking);
-  bool SetDestructor(ObjectRef object, sh_layout& layout, size_t count, Marker* marking);
+  bool SetDestructor(ObjectRef object, sh_layout& layout, size_t count);
   uint64_t AddCleanup(ObjectRef object, void* function, uintptr_t closure, Marker* marking);
   bool StopCleanup(ObjectRef object, uint64_t id);
   // The handle of the address; `handle` becomes it if there is none yet.
@@ -75,6 +78,16 @@ class Specials {
   // --- The collector ---
   // Of the span, which the caller has claimed: marks what is to live once more.
   void Sweep(CollectedSpan& span);
+  // Destructors that run later, when nothing is grey, in three steps. Each block is looked at: the
+  // dead ones are noted under the attempt's number; returns how many.
+  uint64_t Doom(uint32_t block, uint64_t attempt);
+  // Nothing was marked since: it holds. The world is stopped.
+  void CommitDoomed(uint64_t attempt) NO_THREAD_SAFETY_ANALYSIS { doomed_ = attempt; }
+  // Their weak handles end, they are queued, and shaded.
+  void EndDoomed(uint32_t block, Marker& marker);
+  // While marking: whether it is dead, though its weak handles may not say so yet.
+  bool IsDoomed(ObjectRef object);
+  bool has_destructors() const { return has_destructors_.LoadAcquire() != 0; }  // or had
   // The object is given up by the program: its finalizer is forgotten, all else takes effect now.
   // Returns its destructors, to be run by RunDestructor and given to Finish, linked by `next`.
   Special* GiveUp(ObjectRef object);
@@ -123,8 +136,12 @@ class Specials {
       REQUIRES(mutex_);
   void UnlinkLocked(CollectedSpan& span, const Special* special) REQUIRES(mutex_);
   void QueueLocked(Special* special) REQUIRES(mutex_);
-  // The facts of one dead object take effect, or it lives once more.
-  void ActLocked(CollectedSpan& span, ObjectRef object) REQUIRES(mutex_);
+  template <class Wanted, class Act>
+  void TakeOutLocked(CollectedSpan& span, Wanted&& wanted, Act&& act) REQUIRES(mutex_);
+  bool IsMarked(ObjectRef object) const;
+  bool HasFinalizerLocked(ObjectRef object) REQUIRES(mutex_);
+  bool IsDoomedLocked(const Special& special) const REQUIRES(mutex_);
+  void EndDoomedOfLocked(CollectedSpan& span, Marker& marker) REQUIRES(mutex_);
   void TakeEffectLocked(Special* special) REQUIRES(mutex_);
   void ShadeFor(const Special& special, Marker& marker) const;
   template <class Root, class Contents>
@@ -138,7 +155,7 @@ class Specials {
     if (what != SpecialKind::kFinalizer && what != SpecialKind::kDestructLater) return;
     if (waits) {
       root(special.object);
-    } else {
+    } else if (what == SpecialKind::kFinalizer) {
       contents(special.object);
     }
   }
@@ -154,6 +171,9 @@ class Specials {
   Special* first_queued_ GUARDED_BY(mutex_) = nullptr;  // oldest first
   Special* last_queued_ GUARDED_BY(mutex_) = nullptr;
   uint64_t next_id_ GUARDED_BY(mutex_) = 1;
+  uint64_t doomed_ GUARDED_BY(mutex_) = 0;          // the last attempt that held
+  bool has_finalizers_ GUARDED_BY(mutex_) = false;  // or had
+  Atomic<uint32_t> has_destructors_;
   Block** blocks_ = nullptr;  // written under mutex_; entries below block_count_ are constant
   Atomic<uint32_t> block_count_;
   Atomic<int64_t> external_;

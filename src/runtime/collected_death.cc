@@ -45,8 +45,8 @@ bool CollectedHeap::SetFinalizer(void* object, void (*run)(void*, void*), void* 
 
 bool CollectedHeap::SetDestructor(void* object, sh_layout& layout, size_t count) {
   if (!finalizers_.EnsureRunning()) return false;
-  return WithObject(object, [&](ObjectRef ref, Marker* marking) {
-    return collector.specials.SetDestructor(ref, layout, count, marking);
+  return WithObject(object, [&](ObjectRef ref, Marker*) {
+    return collector.specials.SetDestructor(ref, layout, count);
   });
 }
 
@@ -118,9 +118,10 @@ void* CollectedHeap::WeakGet(const void* handle) {
   void* target = PointerTo(Address(word->LoadAcquire()));
   if (target == nullptr) return nullptr;
   void* found = nullptr;
-  WithObject(target, [&](ObjectRef, Marker* marking) {
+  WithObject(target, [&](ObjectRef ref, Marker* marking) {
     // The span is swept now: if the object was dead, the handle says so.
     found = PointerTo(Address(word->LoadAcquire()));
+    if (marking != nullptr && collector.specials.IsDoomed(ref)) found = nullptr;
     if (marking != nullptr && found != nullptr) marking->Shade(AddressOf(found).value);
     return true;
   });

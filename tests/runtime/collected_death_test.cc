@@ -80,6 +80,80 @@ TEST(CollectedDeathTest, DestructorsRunOnceLaterOrAtSweep) {
   }
 }
 
+// A chain that ends where it began, each link of which has a destructor.
+void MakeCircle(int length, void** weak) {
+  void** first = nullptr;
+  void** last = nullptr;
+  for (int i = 0; i < length; ++i) {
+    auto** link = static_cast<void**>(Heap().New(with_destructor, 1));
+    ASSERT_TRUE(Heap().SetDestructor(link, with_destructor, 1));
+    detail::StorePointer(&link[0], last);
+    if (first == nullptr) first = link;
+    last = link;
+  }
+  detail::StorePointer(&first[0], last);
+  detail::StorePointer(weak, Heap().WeakHandle(first));
+}
+
+TEST(CollectedDeathTest, CirclesAndChainsOfObjectsWithDestructorsDieAtOnce) {
+  constexpr int kLength = 3000;
+  void** const weak = Heap().roots.Take();
+  CollectAndDrain();
+  destroyed = 0;
+  Elsewhere([&] { MakeCircle(kLength, weak); });
+  CollectAndDrain();
+  EXPECT_EQ(destroyed, kLength);
+  Elsewhere([&] { EXPECT_EQ(Heap().WeakGet(*weak), nullptr); });
+  CollectAndDrain();
+  EXPECT_EQ(destroyed, kLength) << "once";
+  detail::StorePointer(weak, nullptr);
+}
+
+sh_layout looks_at_child = {16,
+                            SH_SCAN_PRECISE,
+                            SH_FINALIZE_LATER,
+                            &kTwoWords,
+                            nullptr,
+                            [](void* element) {
+                              auto** const child = *static_cast<void***>(element);
+                              if (child[1] == child) ++destroyed;
+                            },
+                            "looks at its child",
+                            0};
+
+TEST(CollectedDeathTest, WhatADestructorReachesIsThereWhenItRuns) {
+  destroyed = 0;
+  Elsewhere([&] {
+    for (int i = 0; i < kMany; ++i) {
+      auto** parent = static_cast<void**>(Heap().New(looks_at_child, 1));
+      auto** child = static_cast<void**>(Heap().New(plain, 1));
+      detail::StorePointer(&child[1], child);
+      detail::StorePointer(&parent[0], child);
+      ASSERT_TRUE(Heap().SetDestructor(parent, looks_at_child, 1));
+    }
+  });
+  Heap().Collect();
+  Elsewhere([&] {
+    for (int i = 0; i < 4 * kMany; ++i) Heap().New(plain, 1);
+  });
+  EXPECT_TRUE(Heap().DrainFinalizers(10'000'000'000));
+  EXPECT_EQ(destroyed, kMany);
+}
+
+TEST(CollectedDeathTest, AFinalizerComesBeforeADestructor) {
+  destroyed = finalized = 0;
+  Elsewhere([&] {
+    void* object = Heap().New(with_destructor, 1);
+    ASSERT_TRUE(Heap().SetDestructor(object, with_destructor, 1));
+    ASSERT_TRUE(Heap().SetFinalizer(object, [](void*, void*) { ++finalized; }, nullptr));
+  });
+  CollectAndDrain();
+  EXPECT_EQ(finalized, 1);
+  EXPECT_EQ(destroyed, 0);
+  CollectAndDrain();
+  EXPECT_EQ(destroyed, 1);
+}
+
 TEST(CollectedDeathTest, AFinalizerMayReviveItsObjectWhoseCleanupComesAtItsNextDeath) {
   finalized = cleaned = 0;
   void** const kept = Heap().roots.Take();
