@@ -82,7 +82,8 @@ void sh_gc_visit_words(sh_visitor* visitor, const void* first, size_t words) SH_
 void* sh_gc_new(sh_layout* layout, size_t count) SH_NOTHROW;
 
 /* Hint: nobody uses the object any more. A destructor that was set runs now, on this thread; weak
- * handles become null; cleanups are queued; the memory is reused soon, or after the next cycle.
+ * handles become null; cleanups are queued; the memory is reused at once, or, of objects that are
+ * deleted while the collector marks, and of those of 16 bytes and less without pointers, after it.
  * Null is allowed. Any use of the object afterwards is the caller's mistake. */
 void sh_gc_delete(void* object) SH_NOTHROW;
 
@@ -248,7 +249,7 @@ typedef struct sh_gc_stats {
   uint64_t cycles;          /* finished mark phases */
   uint64_t forced_cycles;   /* of these, by sh_gc_collect */
   uint64_t live_bytes;      /* in objects now, dead ones included; rounded up by spans held */
-  uint64_t marked_bytes;    /* that the last cycle found alive */
+  uint64_t marked_bytes;    /* that the last cycle found alive; with what they hold elsewhere */
   uint64_t goal_bytes;      /* live_bytes at which the current cycle should end */
   uint64_t trigger_bytes;   /* live_bytes at which the next cycle starts */
   uint64_t mapped_bytes;    /* what the memory limit is compared with */

@@ -320,7 +320,18 @@ bool Collector::TryEndLives() {
   return true;
 }
 
+// Nearly all that will be marked is.
+uint64_t Collector::ExternalOfMarked() {
+  int64_t bytes = 0;
+  const uint32_t blocks = specials.external_bytes() == 0 ? 0 : specials.block_count();
+  for (uint32_t b = 0; b < blocks; ++b) {
+    InSection([&] { bytes += specials.ExternalOfMarked(b); });
+  }
+  return static_cast<uint64_t>(std::max<int64_t>(bytes, 0));
+}
+
 bool Collector::TryEndMark() {
+  external_ = ExternalOfMarked();
   const auto end = [&] {
     EndMark();
     return true;
@@ -345,7 +356,7 @@ void Collector::EndMark() {
   state.phase.StoreRelease(Phase::kTermination);
   if (verify_wanted_.Exchange(0) != 0) missed_.StoreRelease(verifier_.Run(*world_));
   figures_.live_at_end = state.live.LoadAcquire();
-  figures_.marked = work.marked_bytes() + state.black.LoadAcquire();
+  figures_.marked = work.marked_bytes() + state.black.LoadAcquire() + external_;
   figures_.heap_scanned = work.heap_scanned();
   figures_.roots_scanned = work.roots_scanned();
   figures_.marked_objects = work.marked_objects();

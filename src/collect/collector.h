@@ -91,6 +91,11 @@ class Collector {
   void NoteAssist(uint64_t ns);
   // Sweeps as much as an allocation of `bytes` has to. Inside a section.
   void SweepFor(uint64_t bytes);
+  // The program has given back so much by hand.
+  void NoteFreed(uint64_t bytes) {
+    const uint64_t live = state.live.LoadRelaxed();  // relaxed: a counter, right to a cycle
+    state.live.FetchSubRelaxed(bytes < live ? bytes : live);
+  }
   // A knob was turned: goal and trigger anew.
   void Repace();
   // The thread's buffer is worked off (or dropped when nothing is marked). By the thread inside a
@@ -153,6 +158,7 @@ class Collector {
   bool TryEndLives();
   // With the world stopped: true if nothing is grey. Then marking is over.
   bool TryEndMark();
+  uint64_t ExternalOfMarked();
   void EndMark();
 
   MarkVerifier verifier_;
@@ -174,6 +180,7 @@ class Collector {
   Atomic<uint32_t> processors_{1};
   Atomic<uint32_t> is_forced_;
   uint64_t doom_attempts_ = 0;  // to find dead objects with destructors; the collector's thread
+  uint64_t external_ = 0;       // what marked objects hold elsewhere; the collector thread's
   CycleFigures figures_;        // of the running cycle; the collector's thread
   CycleFigures last_;           // of the last that ended; read as it is
   static constexpr unsigned kStops = 256;

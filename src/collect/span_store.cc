@@ -2,8 +2,10 @@
 #include "collect/span_store.h"
 
 #include <bit>
+#include <cstring>
 
 #include "base/check.h"
+#include "collect/object_finder.h"
 #include "collect/specials.h"
 #include "os/futex.h"
 
@@ -145,15 +147,19 @@ CollectedSpan* SpanStore::TakeSpan(uint8_t kind, PageCache& cache) {
 
 void SpanStore::Release(CollectedSpan* span) {
   SPANHEAP_DCHECK(span->swept.LoadAcquire() == generation());
-  const SpanKind& shape = kSpanKinds[span->kind];
-  const Atomic<uint64_t>* bits = tables_.allocated(span->first.value, shape);
+  const uint32_t live = LiveSlots(*span);
+  span->is_held.StoreRelease(0);
+  Push(span, live);
+}
+
+uint32_t SpanStore::LiveSlots(const CollectedSpan& span) const {
+  const SpanKind& shape = kSpanKinds[span.kind];
+  const Atomic<uint64_t>* bits = tables_.allocated(span.first.value, shape);
   uint32_t live = 0;
   for (unsigned w = 0; w < shape.words; ++w) {
     live += static_cast<uint32_t>(std::popcount(bits[w].LoadAcquire()));
   }
-  live -= static_cast<uint32_t>(std::popcount(PaddingOf(shape)));
-  span->is_held.StoreRelease(0);
-  Push(span, live);
+  return live - static_cast<uint32_t>(std::popcount(PaddingOf(shape)));
 }
 
 CollectedSpan* SpanStore::TakeLarge(Bytes bytes, Domain domain, bool& zeroed) {
@@ -177,6 +183,35 @@ CollectedSpan* SpanStore::TakeLarge(Bytes bytes, Domain domain, bool& zeroed) {
   Publish(span);
   Push(span, 1);
   return span;
+}
+
+// ---- freeing by hand
+
+size_t SpanStore::Free(ObjectRef object) {
+  const ObjectFinder finder(*this);
+  CollectedSpan* const span = &finder.SpanOf(object);
+  const bool is_large = IsLargeKind(object.kind);
+  const size_t bytes = is_large ? BytesOf(span->pages).value : object.shape().block_bytes;
+  // Who holds the span may hand the slot out as soon as the bit is clear.
+  if (!is_large) memset(PointerTo(finder.BaseOf(object)), 0, bytes);
+  freed_objects_.FetchAddRelaxed(1);  // relaxed: statistics
+  freed_bytes_.FetchAddRelaxed(bytes);
+  if (ClearSlot(span, object)) FreePages(span);
+  return bytes;
+}
+
+bool SpanStore::ClearSlot(CollectedSpan* span, ObjectRef object) {
+  Lists& lists = lists_[span->kind];
+  MutexLock lock(lists.mutex);
+  const bool was_full = LiveSlots(*span) == kSpanKinds[span->kind].slots;
+  tables_.allocated(object.page, object.shape())[object.slot / 64].FetchAnd(~object.bit());
+  // In no list: a thread holds it, or is about to put it into one.
+  if (!span->is_listed) return false;
+  const bool is_empty = LiveSlots(*span) == 0;
+  if (!is_empty && !was_full) return false;
+  RemoveLocked(lists, span);
+  if (!is_empty) PushLocked(records_, lists.partial, span);
+  return is_empty;
 }
 
 // ---- sweeping

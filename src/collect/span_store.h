@@ -29,6 +29,7 @@ struct RootRecord;
 namespace spanheap::collected {
 
 class Specials;
+struct ObjectRef;
 
 struct SpanStoreStats {
   uint64_t span_bytes = 0;  // of all spans, large ones included
@@ -54,6 +55,10 @@ class SpanStore {
   // --- Large objects ---
   // Pages for `bytes`, allocated bit set, type number 0; `zeroed`: known to be zero.
   CollectedSpan* TakeLarge(Bytes bytes, Domain domain, bool& zeroed);
+
+  // --- Freeing by hand: the object's slot is free at once, and its memory zero ---
+  // The object's span is swept, nothing is marked, and nobody uses the object. Returns its bytes.
+  size_t Free(ObjectRef object);
 
   // --- Sweeping ---
   // What was marked lives, the rest dies as it is swept. The world is stopped.
@@ -101,6 +106,9 @@ class SpanStore {
   void Publish(CollectedSpan* span);
   void Begin(CollectedSpan* span, uint8_t kind, const PageRun& run);
   void FreePages(CollectedSpan* span);
+  // Clears the slot's bit; true: the span has become empty, and nobody has it but the caller.
+  bool ClearSlot(CollectedSpan* span, ObjectRef object);
+  uint32_t LiveSlots(const CollectedSpan& span) const;
 
   static void PushLocked(SpanRecords& records, uint32_t& head, CollectedSpan* span);
   void RemoveLocked(Lists& lists, CollectedSpan* span) REQUIRES(lists.mutex);

@@ -73,6 +73,8 @@ class Specials {
   uintptr_t WeakHandle(ObjectRef object, uintptr_t address, uintptr_t handle, Marker* marking);
   // Bytes held elsewhere, in all; false: no memory.
   bool AdjustExternal(ObjectRef object, int64_t bytes);
+  // Those of marked objects among the block's records.
+  int64_t ExternalOfMarked(uint32_t block);
   int64_t external_bytes() const { return external_.LoadRelaxed(); }  // relaxed: a statistic
 
   // --- The collector ---

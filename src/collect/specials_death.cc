@@ -161,6 +161,17 @@ bool Specials::IsDoomed(ObjectRef object) {
   return special != nullptr && IsDoomedLocked(*special);
 }
 
+int64_t Specials::ExternalOfMarked(uint32_t block) {
+  MutexLock lock(mutex_);
+  int64_t bytes = 0;
+  for (const Special& special : blocks_[block]->records) {
+    if (special.kind.LoadAcquire() != SpecialKind::kExternal) continue;
+    if (!IsMarked(ObjectOf(special.object))) continue;
+    bytes += static_cast<int64_t>(special.closure.LoadAcquire());
+  }
+  return bytes;
+}
+
 // ---- by hand
 
 Special* Specials::GiveUp(ObjectRef object) {

@@ -70,6 +70,7 @@ bool CollectedHeap::AdjustExternal(void* object, int64_t bytes) {
   const bool done = WithObject(object, [&](ObjectRef ref, Marker*) {
     return collector.specials.AdjustExternal(ref, bytes);
   });
+  if (done && bytes < 0) collector.NoteFreed(static_cast<size_t>(-bytes));
   if (done && bytes > 0) {
     collector.state.live.FetchAddRelaxed(static_cast<uint64_t>(bytes));  // relaxed: a counter
     NoteAllocated(*Thread(), static_cast<size_t>(bytes));
@@ -77,18 +78,34 @@ bool CollectedHeap::AdjustExternal(void* object, int64_t bytes) {
   return done;
 }
 
+// Objects without pointers of less than 16 bytes share a slot.
+static bool MayBeShared(ObjectRef object) {
+  return object.kind == collected::KindFor(2, collected::Domain::kNoScan);
+}
+
+// Destructors run outside of the section; then what they have added is given up as well. While
+// marking, the memory is left to the cycle.
 void CollectedHeap::Delete(void* object) {
   collected::Special* destructors = nullptr;
-  WithObject(object, [&](ObjectRef ref, Marker*) {
-    destructors = collector.specials.GiveUp(ref);
-    return true;
-  });
-  while (destructors != nullptr) {
-    collected::Special* const next = destructors->next;
-    collected::Specials::RunDestructor(*destructors);
+  do {
+    destructors = nullptr;
+    WithObject(object, [&](ObjectRef ref, Marker* marking) {
+      destructors = collector.specials.GiveUp(ref);
+      if (destructors != nullptr || marking != nullptr || MayBeShared(ref)) return true;
+      collector.NoteFreed(collector.store.Free(ref));
+      return true;
+    });
+    RunDestructors(destructors);
+  } while (destructors != nullptr);
+}
+
+void CollectedHeap::RunDestructors(collected::Special* first) {
+  while (first != nullptr) {
+    collected::Special* const next = first->next;
+    collected::Specials::RunDestructor(*first);
     const HeapSection section;
-    collector.specials.Finish(destructors);
-    destructors = next;
+    collector.specials.Finish(first);
+    first = next;
   }
 }
 

@@ -119,6 +119,7 @@ class CollectedHeap {
 
   template <class Work>
   bool WithObject(const void* address, Work&& work);
+  void RunDestructors(collected::Special* first);
   void Assist(collected::HeapThread& thread);
   void NoteLongAssist(const collected::HeapThread& thread, uint64_t begin_ns, uint64_t bytes);
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);

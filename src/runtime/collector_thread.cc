@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/collector_thread.h"
 
+#include "base/check.h"
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/probe.h"
 #include "os/thread.h"
 #include "runtime/collected_heap.h"
+#include "runtime/options.h"
 
 namespace spanheap {
 namespace {
 
 constexpr uint64_t kPeriod_ns = 120'000'000'000;  // as Go's
+constexpr uint64_t kVerifyMarks = 3;              // the level from which on each mark is verified
 
 }  // namespace
 
@@ -65,7 +68,9 @@ void CollectorThread::Serve() {
   const uint32_t request = requested_.LoadAcquire();
   const bool forced = static_cast<int32_t>(forced_.LoadAcquire() - served_.LoadAcquire()) > 0;
   CollectedHeap::GetIfStarted()->ReleaseLost();
+  if (options.verify >= kVerifyMarks) collector_.RequestVerify();
   collector_.RunCycle(forced);
+  if (options.verify >= kVerifyMarks) SPANHEAP_CHECK(collector_.missed() == 0);
   due_.StoreRelease(0);
   CollectedHeap::GetIfStarted()->NoteCycle();
   const uint64_t sweeping = os::MonotonicNow_ns();

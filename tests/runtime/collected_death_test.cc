@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstring>
 #include <thread>
 
 #include "runtime/collected_heap.h"
@@ -197,6 +198,81 @@ TEST(CollectedDeathTest, DeleteRunsDestructorsAtOnceAndClearsWeakHandles) {
   Heap().Delete(object);
   EXPECT_EQ(destroyed, 3);
   EXPECT_EQ(Heap().WeakGet(handle), nullptr);
+}
+
+// Pairs of New and Delete go on in the same memory, without a cycle: that would end the deleting.
+template <class Make>
+void ExpectReused(Make&& make) {
+  Heap().Collect();
+  const auto memory = [] { return Heap().collector.store.ReadStats().span_bytes; };
+  const uint64_t before = memory();
+  const uint64_t cycles = Heap().collector.cycles();
+  for (int i = 0; i < 20'000; ++i) {
+    void* const object = make(i);
+    ASSERT_EQ(*static_cast<uintptr_t*>(object), 0U);
+    memset(object, 0xab, 24);
+    Heap().Delete(object);
+  }
+  EXPECT_EQ(Heap().collector.cycles(), cycles);
+  EXPECT_LE(memory(), before + (4U << 20));
+  Heap().Collect();
+  Heap().collector.store.Verify();
+}
+
+sh_layout bytes = {1, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "bytes", 0};
+sh_layout searched = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "searched", 0};
+
+TEST(CollectedDeathTest, DeletedMemoryIsUsedAgainAtOnce) {
+  const int64_t percent = Heap().SetPercent(-1);
+  ExpectReused([](int) { return Heap().New(plain, 2); });
+  ExpectReused([](int i) { return Heap().New(bytes, 24 + static_cast<size_t>(i) % 3000); });
+  ExpectReused([](int i) { return Heap().New(searched, 3 + static_cast<size_t>(i) % 900); });
+  ExpectReused([](int) { return Heap().New(bytes, 200'000); });
+  Heap().SetPercent(percent);
+}
+
+TEST(CollectedDeathTest, ThreadsDeleteWhatOthersHaveMadeWhileCyclesRun) {
+  constexpr int kSlots = 64;
+  std::atomic<bool> stop{false};
+  void** const root = Heap().roots.Take();
+  detail::StorePointer(root, Heap().New(searched, kSlots));
+  const auto run = [&](unsigned seed) {
+    for (unsigned i = seed; !stop; i = i * 1664525 + 1013904223) {
+      auto** const object = static_cast<void**>(Heap().New(i % 8192 < 4096 ? plain : searched, 4));
+      for (int w = 0; w < 4; ++w) ASSERT_EQ(object[w], nullptr);
+      object[3] = reinterpret_cast<void*>(~reinterpret_cast<uintptr_t>(object));
+      auto** const slot = static_cast<void**>(*root) + i / 8192 % kSlots;
+      auto** const old = static_cast<void**>(sh_gc_exchange(slot, object));
+      if (old == nullptr) continue;
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(old[3]), ~reinterpret_cast<uintptr_t>(old));
+      Heap().Delete(old);
+    }
+  };
+  std::thread threads[] = {std::thread(run, 1), std::thread(run, 2), std::thread(run, 3)};
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(Heap().Verify(), 0U);
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  detail::StorePointer(root, nullptr);
+  Heap().roots.Put(root);
+  Heap().Collect();
+  Heap().collector.store.Verify();
+}
+
+TEST(CollectedDeathTest, BytesHeldElsewhereArePartOfTheGoal) {
+  void** const root = Heap().roots.Take();
+  detail::StorePointer(root, Heap().New(plain, 1));
+  Heap().Collect();
+  const uint64_t before = Heap().collector.last_cycle().marked;
+  ASSERT_TRUE(Heap().AdjustExternal(*root, 100 << 20));
+  Heap().Collect();
+  EXPECT_GE(Heap().collector.last_cycle().marked, before + (90U << 20));
+  EXPECT_GE(Heap().collector.pacer.goal(), 200U << 20);
+  ASSERT_TRUE(Heap().AdjustExternal(*root, -(90 << 20)));
+  Heap().Collect();
+  EXPECT_LE(Heap().collector.last_cycle().marked, before + (20U << 20));
+  ASSERT_TRUE(Heap().AdjustExternal(*root, -(10 << 20)));
+  detail::StorePointer(root, nullptr);
+  Heap().roots.Put(root);
 }
 
 TEST(CollectedDeathTest, BytesHeldElsewhereCountUntilTheObjectDies) {
