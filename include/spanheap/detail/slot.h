@@ -2,11 +2,9 @@
 //
 // slot.h: one word that holds a collected pointer: how Ptr and its kin begin, change and read it.
 //
-// Idea.   A change of a word goes through the barrier (barrier.h). A word that begins does, too,
-//         while the collector marks: the new value may be known to a scanned stack alone, and the
-//         memory may have held a pointer that nobody cleared (an optional that is filled again).
-//         Beginning needs no restartable sequence: a thread that is stopped between the test and
-//         the store has the new value in a register, where it is found.
+// Idea.   A change of a word goes through the barrier (barrier.h). A word that begins does, too:
+//         the new value may be known to a scanned stack alone, and the memory may have held a
+//         pointer that nobody cleared (an optional that is filled again).
 // Cost.   A test of a global word and a store.
 #ifndef SPANHEAP_DETAIL_SLOT_H
 #define SPANHEAP_DETAIL_SLOT_H
@@ -54,12 +52,7 @@ class Slot {
   // always_inline: files with and without checks may be linked together.
   [[gnu::always_inline]] void Begin(void* value) noexcept {
     if constexpr (kPointerChecks) CheckSlot(&word_);
-    const uint32_t marking = __atomic_load_n(&sh_inline_v1.barrier_on, __ATOMIC_RELAXED);
-    if (__builtin_expect(static_cast<long>(marking), 0) != 0) {
-      sh_gc_store_slow(&word_, value);
-    } else {
-      __atomic_store_n(&word_, value, __ATOMIC_RELAXED);
-    }
+    StorePointer(&word_, value);
   }
 
   void* word_;
