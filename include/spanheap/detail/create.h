@@ -32,10 +32,10 @@ template <class T>
   return memory;
 }
 
-// T{} of memory that is zero already needs nothing.
+// T{} of memory that is zero already needs nothing; a pointer of zero is null.
 template <class T, class... Args>
 inline constexpr bool kZeroIsConstructed =
-    sizeof...(Args) == 0 && std::is_trivially_default_constructible_v<T>;
+    sizeof...(Args) == 0 && (std::is_trivially_default_constructible_v<T> || PointerWord<T>);
 
 template <class T, class... Args>
 [[gnu::always_inline]] inline T* ConstructAt(void* memory, Args&&... args) {
