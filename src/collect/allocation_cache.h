@@ -32,6 +32,7 @@ struct ClaimedWord {
   uint16_t word = 0;        // its number in the span
   bool needs_zero = false;  // memory was not cleared at the claim
   CollectedSpan* span = nullptr;
+  Atomic<uint64_t>* pointer_bits = nullptr;  // of the span's page; kBits only
 
   // A slot of the word, or null. `slot` is its number in the span.
   SPANHEAP_ALWAYS_INLINE char* TakeSlot(uint32_t& slot) {

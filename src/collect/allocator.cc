@@ -15,26 +15,6 @@ Domain DomainFor(const sh_layout& layout, size_t bytes) {
   return layout.kind == SH_SCAN_PRECISE && bytes <= kMaxBitsBytes ? Domain::kBits : Domain::kTyped;
 }
 
-// The element's pointer bits, once per element.
-uint64_t Repeat(uint64_t bits, unsigned words, uint32_t count) {
-  uint64_t all = bits;
-  for (uint32_t i = 1; i < count; ++i) all |= bits << (i * words);
-  return all;
-}
-
-// Only the span's holder writes them; markers read other slots' bits meanwhile.
-void WritePointerBits(Atomic<uint64_t>* page, const char* at, uint32_t block_bytes, uint64_t bits) {
-  const auto first = static_cast<unsigned>(AddressOf(at).value % kPageSize.value / 8);
-  const uint64_t range = LowBits(block_bytes / 8);
-  Atomic<uint64_t>* word = page + first / 64;
-  const unsigned shift = first % 64;
-  // Relaxed: the object is found through what is published after this.
-  word->StoreRelaxed((word->LoadRelaxed() & ~(range << shift)) | bits << shift);
-  if (shift + block_bytes / 8 <= 64) return;
-  ++word;
-  word->StoreRelaxed((word->LoadRelaxed() & ~(range >> (64 - shift))) | bits >> (64 - shift));
-}
-
 }  // namespace
 
 bool Allocator::Plan(sh_layout& layout, size_t count, Request& request) {
@@ -57,8 +37,8 @@ void Allocator::Describe(ClaimedWord& word, char* at, uint32_t slot, const Reque
   const Domain domain = kSpanKinds[request.kind].domain;
   if (domain == Domain::kBits) {
     const auto words = static_cast<unsigned>(request.layout->size / 8);
-    const uint64_t bits = Repeat(request.layout->pointer_bits[0], words, request.count);
-    WritePointerBits(store_.tables().pointers(word.span->first.value), at, word.block_bytes, bits);
+    const uint64_t bits = RepeatBits(request.layout->pointer_bits[0], words, request.count);
+    WritePointerBits(word.pointer_bits, at, word.block_bytes, bits);
     return;
   }
   if (word.needs_zero) memset(at, 0, word.block_bytes);
@@ -120,6 +100,7 @@ bool Allocator::ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from) {
     word.word = static_cast<uint16_t>(w);
     word.block_bytes = shape.block_bytes;
     word.start = store_.pages().AddressOf(span.first) + Bytes(size_t{w} * 64 * shape.block_bytes);
+    word.pointer_bits = store_.tables().pointers(span.first.value);
     word.needs_zero = span.needs_zero && shape.block_bytes > kMaxBitsBytes;
     Prepare(word, mask);
     allocated[w].FetchOr(mask);

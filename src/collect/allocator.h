@@ -18,6 +18,7 @@
 #include "collect/allocation_cache.h"
 #include "collect/heap_state.h"
 #include "collect/layout_table.h"
+#include "collect/pointer_bits.h"
 #include "collect/span_store.h"
 
 namespace spanheap::collected {
@@ -38,6 +39,10 @@ class Allocator {
   // False: more than can ever be had.
   static bool Plan(sh_layout& layout, size_t count, Request& request);
 
+  // The usual object, 16 to 512 bytes without a type number: all but the slot is worked out in a
+  // few instructions. Null: it is another one, or the kind has no slot claimed.
+  SPANHEAP_ALWAYS_INLINE static void* TryNewUsual(AllocationCache& cache, const sh_layout& layout,
+                                                  size_t count);
   // From the claimed word; null: Claim first.
   SPANHEAP_ALWAYS_INLINE void* TryNewSmall(AllocationCache& cache, const Request& request) {
     uint32_t slot = 0;
@@ -78,5 +83,25 @@ class Allocator {
   LayoutTable& layouts_;
   HeapState& state_;
 };
+
+void* Allocator::TryNewUsual(AllocationCache& cache, const sh_layout& layout, size_t count) {
+  constexpr size_t kLeast = 16;
+  size_t bytes = 0;
+  if (__builtin_mul_overflow(layout.size, count, &bytes) || bytes - kLeast > kMaxBitsBytes - kLeast)
+    return nullptr;
+  uint32_t slot = 0;
+  const unsigned size_class = ClassFor(static_cast<uint32_t>(bytes));
+  if (layout.kind == SH_SCAN_NONE) {
+    return cache.words[KindFor(size_class, Domain::kNoScan)].TakeSlot(slot);
+  }
+  if (layout.kind != SH_SCAN_PRECISE) return nullptr;
+  ClaimedWord& word = cache.words[KindFor(size_class, Domain::kBits)];
+  char* const at = word.TakeSlot(slot);
+  if (at == nullptr) return nullptr;
+  const uint64_t bits = RepeatBits(layout.pointer_bits[0], static_cast<unsigned>(layout.size / 8),
+                                   static_cast<unsigned>(count));
+  WritePointerBits(word.pointer_bits, at, word.block_bytes, bits);
+  return at;
+}
 
 }  // namespace spanheap::collected

@@ -162,7 +162,7 @@ void CollectedHeap::ReleaseLost() {
 
 // ---- objects
 
-void* CollectedHeap::New(sh_layout& layout, size_t count) {
+void* CollectedHeap::NewSlow(sh_layout& layout, size_t count) {
   HeapThread* const thread = Thread();
   Request request;
   if (thread == nullptr || !Allocator::Plan(layout, count, request)) return nullptr;

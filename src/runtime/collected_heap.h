@@ -43,7 +43,15 @@ class CollectedHeap {
 
   // --- Objects ---
   // Zeroed; null: no memory.
-  void* New(sh_layout& layout, size_t count);
+  void* New(sh_layout& layout, size_t count) {
+    Mutator* const thread = this_mutator;
+    if (thread != nullptr) [[likely]] {
+      collected::AllocationCache& cache = static_cast<collected::HeapThread*>(thread)->cache;
+      if (void* at = collected::Allocator::TryNewUsual(cache, layout, count)) [[likely]]
+        return at;
+    }
+    return NewSlow(layout, count);
+  }
 
   // Of the live object at or around `address`; null, 0: there is none.
   void* BaseOf(const void* address) const;
@@ -122,6 +130,7 @@ class CollectedHeap {
   void RunDestructors(collected::Special* first);
   void Assist(collected::HeapThread& thread);
   void NoteLongAssist(const collected::HeapThread& thread, uint64_t begin_ns, uint64_t bytes);
+  SPANHEAP_NOINLINE void* NewSlow(sh_layout& layout, size_t count);
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);
   void* NewTiny(collected::HeapThread& thread, const collected::Request& request);
   void* NewLarge(const collected::Request& request);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "collect/pointer_bits.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+namespace spanheap::collected {
+namespace {
+
+TEST(PointerBits, RepeatedElementsAreThoseWrittenOneByOne) {
+  std::mt19937_64 random(1);
+  for (unsigned words = 1; words <= 64; ++words) {
+    for (unsigned count = 1; count * words <= 64; ++count) {
+      const uint64_t bits = random() & LowBits(words);
+      uint64_t expected = 0;
+      for (unsigned i = 0; i < count; ++i) expected |= bits << (i * words);
+      EXPECT_EQ(RepeatBits(bits, words, count), expected) << words << " * " << count;
+    }
+  }
+}
+
+TEST(PointerBits, WritingASlotLeavesItsNeighboursAlone) {
+  alignas(8192) static char page[8192];
+  std::mt19937_64 random(2);
+  for (const uint32_t block : {16u, 24u, 48u, 112u, 512u}) {
+    Atomic<uint64_t> bits[16];
+    std::vector<bool> model(1024);
+    for (int i = 0; i < 2000; ++i) {
+      const auto slot = static_cast<uint32_t>(random() % (8192 / block));
+      const uint64_t mine = random() & LowBits(block / 8);
+      WritePointerBits(bits, page + slot * block, block, mine);
+      for (unsigned w = 0; w < block / 8; ++w) model[slot * block / 8 + w] = (mine >> w & 1) != 0;
+    }
+    for (unsigned w = 0; w < 1024; ++w) {
+      ASSERT_EQ((bits[w / 64].LoadRelaxed() >> (w % 64) & 1) != 0, model[w]) << block << ' ' << w;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace spanheap::collected
