@@ -48,6 +48,7 @@ Special* Specials::AttachLocked(ObjectRef object, SpecialKind kind, void* functi
   if (special == nullptr) return nullptr;
   CollectedSpan& span = ObjectFinder(*store_).SpanOf(object);
   special->object = ObjectFinder(*store_).BaseOf(object).value;
+  special->id = 0;
   special->function = function;
   special->closure.StoreRelease(closure);
   special->next = span.specials;

@@ -115,6 +115,20 @@ TEST_F(SpecialsTest, WhatAQueuedDestructorReachesLivesUntilItHasRun) {
   EXPECT_EQ(world_.AllocatedSlots(), 0U);
 }
 
+// The record of a fact that took effect serves the next one.
+TEST_F(SpecialsTest, ADestructorThatIsSetAnewIsNotTakenForOneThatHasRun) {
+  sh_layout layout = Destroyed(SH_FINALIZE_LATER);
+  EXPECT_TRUE(specials().SetDestructor(RefOf(New(layout)), layout, 1));
+  world_.Collect();
+  EXPECT_EQ(RunQueued(), "d");
+  void** const object = New(layout);
+  world_.roots.push_back(object);
+  EXPECT_TRUE(specials().SetDestructor(RefOf(object), layout, 1));
+  EXPECT_FALSE(specials().IsDoomed(RefOf(object)));
+  world_.Collect();
+  EXPECT_EQ(RunQueued(), "");
+}
+
 TEST_F(SpecialsTest, DestructorsAtSweepRunForEachElementAndNothingIsKept) {
   sh_layout layout = Destroyed(SH_FINALIZE_AT_SWEEP);
   constexpr int kObjects = 500;
