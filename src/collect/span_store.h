@@ -13,7 +13,7 @@
 // Threads.    Any, inside a section. BeginSweep: the world is stopped.
 // Fails.      Null when no memory can be had.
 // Go.         mcentral.go, mgcsweep.go, mspanset.go (there lock-free sets; here a short lock).
-// Tests.      Through the collector: tests/collect/collector_test.cc.
+// Tests.      tests/collect/span_store_test.cc, collector_test.cc.
 #pragma once
 
 #include "base/annotations.h"

@@ -17,7 +17,7 @@
 // Threads.    Any, inside a section, after the object's span was swept. One lock.
 // Fails.      Null or false without memory for a record.
 // Go.         mheap.go (specials), mfinal.go, mcleanup.go.
-// Tests.      Through the heap: tests/runtime/collected_death_test.cc.
+// Tests.      tests/collect/specials_test.cc; tests/runtime/collected_death_test.cc.
 #pragma once
 
 #include "base/annotations.h"
