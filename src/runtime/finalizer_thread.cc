@@ -15,6 +15,16 @@ namespace spanheap {
 using collected::Special;
 using collected::SpecialKind;
 
+namespace {
+
+// What finished calls left below this frame would look like roots to the frames of the wait.
+SPANHEAP_NOINLINE void WipeStackBelow() {
+  volatile uintptr_t words[512];
+  for (volatile uintptr_t& word : words) word = 0;
+}
+
+}  // namespace
+
 void FinalizerThread::WakeUp() {
   wanted_.FetchAdd(1);
   os::FutexWakeAll(wanted_);
@@ -33,6 +43,7 @@ void FinalizerThread::Main(void* self) {
   for (;;) {
     const uint32_t wanted = mine.wanted_.LoadAcquire();
     mine.RunAll();
+    WipeStackBelow();
     const BlockingRegion waiting;
     os::FutexWait(mine.wanted_, wanted);
   }
