@@ -33,7 +33,7 @@ bool MutatorRegistry::Attach(Mutator& record) {
   record.own_stack.runner = &record;
   record.current_stack = &record.own_stack;
   record.previous_stack = nullptr;
-  record.scanned_epoch = 0;
+  record.scanned_epoch = record.taken_epoch = 0;
   record.blocking_depth = 0;
   record.thread_id = os::ThreadId();
   record.registry = this;

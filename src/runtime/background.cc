@@ -7,6 +7,7 @@
 #include "os/futex.h"
 #include "os/service_thread.h"
 #include "runtime/heap_section.h"
+#include "runtime/occupied.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 
@@ -139,7 +140,9 @@ void Background::NoticeGrowth() {
   os::FutexWakeOne(signal_);
 }
 
+// A handler that interrupted a slow path, and whoever forks, leave all that to others.
 void Background::NoticeSlow() {
+  if (Occupied::IsInHeap()) return;
   NoticeGrowth();
   switch (state_.LoadAcquire()) {
     case kDozing:
@@ -154,12 +157,8 @@ void Background::NoticeSlow() {
   }
 }
 
-// A handler that interrupted a slow path, and whoever forks, leave all that to others.
 void Background::AttendSlow(const void* caller) {
-  const ThreadBlock* block = this_thread.block;
-  if (this_thread.occupied != 0) return;
-  // Relaxed: this thread's own.
-  if (block != nullptr && block->state.section_depth.LoadRelaxed() != 0) return;
+  if (Occupied::IsInHeap()) return;  // as above
   if (state_.LoadAcquire() == kAwake) {
     NoticeGrowth();
   } else if (!TryStart(caller)) {

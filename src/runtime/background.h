@@ -13,7 +13,7 @@
 //             thread stays one.
 // Picture.    kNone --malloc--> kStarting --> kAwake <--slow path-- kDozing
 // Invariants. At most one thread per process. A forked child begins with none.
-// Threads.    Attend and Notice: any, outside of sections.
+// Threads.    Attend and Notice: any; within a section (a handler) they do nothing.
 // Fails.      No thread to be had, a program without a dynamic linker, `background=off`: slow paths
 //             look at the clock and do a slice each.
 // Cost.       Three loads at the end of a slow path. Nothing at all below the threshold.

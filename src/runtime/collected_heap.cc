@@ -171,7 +171,9 @@ void* CollectedHeap::NewSlow(sh_layout& layout, size_t count) {
     return nullptr;
   }
   if (collected::IsLargeKind(request.kind)) return NewLarge(request);
-  if (request.bytes < 16 && layout.kind == SH_SCAN_NONE) return NewTiny(*thread, request);
+  // What has a destructor has a slot of its own: facts of objects are facts of slots.
+  if (request.bytes < 16 && layout.kind == SH_SCAN_NONE && layout.destroy == nullptr)
+    return NewTiny(*thread, request);
   for (;;) {
     if (void* at = collector.allocator.TryNewSmall(thread->cache, request)) [[likely]]
       return at;

@@ -28,7 +28,8 @@ class CollectorThread {
   void Await(uint32_t request);
   // A cycle is due and nobody has asked for it yet.
   void RequestDue() {
-    if (due_.LoadAcquire() == 0 && due_.Exchange(1) == 0) Request(false);
+    if (due_.LoadAcquire() != 0 || due_.Exchange(1) != 0) return;
+    if (Request(false) == 0) due_.StoreRelease(0);  // no thread: the next one tries again
   }
 
   // A forked child's parent had one; it has none yet.

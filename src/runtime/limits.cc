@@ -79,7 +79,7 @@ void Limits::RefreshByClock() {
 // ---- the soft limit
 
 void Limits::AfterAllocationSlow(size_t growth) {
-  if (this_thread.occupied != 0) return;                // a handler, in the midst of something
+  if (Occupied::IsInHeap()) return;                     // a handler, in the midst of something
   if (has_percentage_.LoadRelaxed()) RefreshByClock();  // relaxed: as above
   if (gauge_.is_above_target()) GiveBack(growth);
 }

@@ -78,7 +78,8 @@ class Limits {
   void Log(size_t n);
 
   MemoryGauge& gauge_;
-  Mutex mutex_{LockRank::kLeaf};
+  // Of a rank that relies on no count of threads: it is taken in sections that nobody awaits.
+  Mutex mutex_{LockRank::kThreadBlock};
   policy::MemoryAmount soft_ GUARDED_BY(mutex_);
   policy::MemoryAmount hard_ GUARDED_BY(mutex_);
   Atomic<bool> has_percentage_;

@@ -12,7 +12,7 @@
 
 #include <atomic>
 
-#include "caches/thread_bins.h"
+#include "caches/thread_block.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
@@ -23,6 +23,14 @@ class Occupied {
   ~Occupied() { End(); }
   Occupied(const Occupied&) = delete;
   Occupied& operator=(const Occupied&) = delete;
+
+  // The calling thread is in such a stretch or in a section: this is a handler that interrupted it.
+  static bool IsInHeap() {
+    const ThreadBlock* const block = this_thread.block;
+    // Relaxed: this thread's own.
+    return this_thread.occupied != 0 ||
+           (block != nullptr && block->state.section_depth.LoadRelaxed() != 0);
+  }
 
   // For stretches that are no scope. The fences order the mark for a handler of this thread.
   static void Begin() {

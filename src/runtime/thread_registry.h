@@ -19,6 +19,7 @@
 #include "base/annotations.h"
 #include "caches/thread_block.h"
 #include "os/thread.h"
+#include "runtime/occupied.h"
 #include "sync/mutex.h"
 
 namespace spanheap {
@@ -90,6 +91,7 @@ class ThreadRegistry {
   // Calls look(block) for the block of each thread but the calling one, with the list locked.
   template <class Look>
   void ForEachOther(Look&& look) EXCLUDES(mutex_) {
+    const Occupied occupied;
     MutexLock lock(mutex_);
     for (ThreadBlock* block = first_; block != nullptr; block = block->next) {
       if (!block->orphaned && block != this_thread.block) look(*block);

@@ -30,7 +30,10 @@ class HoleSweep {
   // Returns the bytes given back.
   Bytes Go(os::Memory& memory, PageCache& cache, Bytes most, uint32_t records);
   // The rest of the records is left alone.
-  void Abandon() { next_ = 0; }
+  void Abandon() {
+    next_ = 0;
+    pending_ = false;
+  }
   // All records were looked at since Begin.
   bool is_over() const { return next_ == 0; }
   // The last whole sweep found spans that may have something to give back by the next one.

@@ -10,7 +10,7 @@
 //                          all neighbours of a span
 //               scattered  they are mostly not: the same steps for every block, without a branch
 //                          that depends on where it lies
-// Threads.    The only one of the process, inside a CoreSection.
+// Threads.    The only one that may open sections, inside one.
 // Fails.      A pointer that is no slot of a span of the class, or a slot that is free already,
 //             ends the process.
 // Cost.       About 18 instructions a block in order, 35 scattered; no memory.

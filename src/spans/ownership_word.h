@@ -106,8 +106,12 @@ class OwnershipWord {
 
   bool Replace(uint64_t& seen, uint64_t next) {
     if (!IsAlone()) return word_.CompareExchange(seen, next);
-    word_.StoreRelaxed(next);  // relaxed: nobody else is there
-    return true;
+    // `seen` may be older than being alone: the other thread may have changed the word and left.
+    const uint64_t now = word_.LoadRelaxed();  // relaxed: nobody else is there
+    if (now == seen) word_.StoreRelaxed(next);
+    const bool done = now == seen;
+    seen = now;
+    return done;
   }
   static uint32_t FreeOf(uint64_t word) { return static_cast<uint32_t>(word); }
   static void Decide(uint32_t free, uint32_t slots, Next& next, uint64_t& flags) {

@@ -81,6 +81,30 @@ TEST(CollectedDeathTest, DestructorsRunOnceLaterOrAtSweep) {
   }
 }
 
+std::atomic<uint64_t> sum_of_destroyed{0};
+sh_layout small_with_destructor = {
+    8,
+    SH_SCAN_NONE,
+    SH_FINALIZE_LATER,
+    nullptr,
+    nullptr,
+    [](void* object) { sum_of_destroyed += *static_cast<uint64_t*>(object); },
+    "small",
+    0};
+
+TEST(CollectedDeathTest, SmallObjectsWithDestructorsShareNoSlot) {
+  sum_of_destroyed = 0;
+  Elsewhere([&] {
+    for (uint64_t i = 1; i <= kMany; ++i) {
+      auto* const object = static_cast<uint64_t*>(Heap().New(small_with_destructor, 1));
+      *object = i;
+      ASSERT_TRUE(Heap().SetDestructor(object, small_with_destructor, 1));
+    }
+  });
+  CollectAndDrain();
+  EXPECT_EQ(sum_of_destroyed, kMany * (kMany + 1) / 2);
+}
+
 // A chain that ends where it began, each link of which has a destructor.
 void MakeCircle(int length, void** weak) {
   void** first = nullptr;
