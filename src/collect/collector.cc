@@ -211,7 +211,7 @@ bool Collector::MarkSome(Marker& marker, unsigned rank, EventRun& run) {
   if (done == 0) return false;
   run.Add(begin, os::MonotonicNow_ns(), done);
   state.credit.FetchAdd(static_cast<int64_t>(done));
-  Revise();
+  if (rank == 0) Revise();  // the rules are this thread's; a helper may be late from the last mark
   return true;
 }
 

@@ -25,7 +25,8 @@ struct CoreTable {
   uint32_t number;
   Atomic<uint32_t> is_live;  // 1: this copy's heap is in use, or will be
   void (*mirror_inline)(InlineMirror& mirror) noexcept;
-#define SPANHEAP_FIELD(result, name, parameters, arguments) decltype (&::name)(name);
+// gcc refuses the parentheses that the linter wants. NOLINTNEXTLINE(bugprone-macro-parentheses)
+#define SPANHEAP_FIELD(result, name, parameters, arguments) decltype(&::name) name;
   SPANHEAP_CORE_NAMES(SPANHEAP_FIELD)
 #undef SPANHEAP_FIELD
 };
