@@ -104,7 +104,10 @@ bool Allocator::ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from) {
     word.needs_zero = span.needs_zero && shape.block_bytes > kMaxBitsBytes;
     Prepare(word, mask);
     allocated[w].FetchOr(mask);
-    if (state_.is_marking()) Blacken(word, mask);
+    if (state_.is_marking()) {
+      // Relaxed: a counter.
+      state_.black.FetchAddRelaxed(Blacken(word, mask));
+    }
     word.free.StoreRelease(mask);
     return true;
   }
@@ -130,23 +133,24 @@ void Allocator::Prepare(ClaimedWord& word, uint64_t mask) {
   }
 }
 
-void Allocator::Blacken(const ClaimedWord& word, uint64_t mask) {
+uint64_t Allocator::Blacken(const ClaimedWord& word, uint64_t mask) {
   const CollectedSpan& span = *word.span;
   Atomic<uint64_t>* marks = store_.tables().marks(span.first.value);
   if (kSpanKinds[span.kind].domain == Domain::kBits) {
     marks[MarkBlock::kScanned + word.word].FetchOr(mask);
   }
   marks[word.word].FetchOr(mask);
-  const auto slots = static_cast<uint64_t>(std::popcount(mask));
-  state_.black.FetchAddRelaxed(slots * word.block_bytes);  // relaxed: a counter
+  return static_cast<uint64_t>(std::popcount(mask)) * word.block_bytes;
 }
 
 void Allocator::MarkClaimed(AllocationCache& cache) {
   cache.tiny = nullptr;
+  uint64_t bytes = 0;
   for (ClaimedWord& word : cache.words) {
     const uint64_t mask = word.free.LoadAcquire();
-    if (mask != 0) Blacken(word, mask);
+    if (mask != 0) bytes += Blacken(word, mask);
   }
+  state_.held.FetchAddRelaxed(bytes);  // relaxed: a counter
 }
 
 void Allocator::SweepHeld(AllocationCache& cache) {

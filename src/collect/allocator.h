@@ -77,7 +77,8 @@ class Allocator {
   void Describe(ClaimedWord& word, char* at, uint32_t slot, const Request& request);
   bool ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from);
   void Prepare(ClaimedWord& word, uint64_t mask);
-  void Blacken(const ClaimedWord& word, uint64_t mask);
+  // Returns the bytes of the slots in `mask`.
+  uint64_t Blacken(const ClaimedWord& word, uint64_t mask);
 
   SpanStore& store_;
   LayoutTable& layouts_;

@@ -123,6 +123,7 @@ void Collector::BeginMarkStopped() {
   world_->ForEach(sweep_held, this);
   SPANHEAP_CHECK(store.unswept() == 0);
   state.black.StoreRelease(0);
+  state.held.StoreRelease(0);
   state.phase.StoreRelease(Phase::kMark);
   world_->SetBarrier(true);
   const auto mark_claimed = [](void* self, HeapThread& thread) {
@@ -174,7 +175,7 @@ void Collector::NoteEnd(uint64_t mark_begin_ns) {
   const uint64_t goal = state.goal.LoadAcquire();
   events.Add(EventKind::kMark, thread, mark_begin_ns, last_.mark_ns, last_.heap_scanned);
   events.Add(EventKind::kCycle, thread, last_.start_ns, end - last_.start_ns, last_.number);
-  events.Add(EventKind::kLive, 0, end, 0, last_.marked);
+  events.Add(EventKind::kLive, 0, end, 0, last_.live());
   events.Add(EventKind::kGoal, 0, end, 0, goal == policy::Pacer::kNever ? 0 : goal);
   SPANHEAP_PROBE(mark__end, last_.number, last_.marked);
 }
@@ -357,6 +358,7 @@ void Collector::EndMark() {
   if (verify_wanted_.Exchange(0) != 0) missed_.StoreRelease(verifier_.Run(*world_));
   figures_.live_at_end = state.live.LoadAcquire();
   figures_.marked = work.marked_bytes() + state.black.LoadAcquire() + external_;
+  figures_.held = state.held.LoadAcquire();
   figures_.heap_scanned = work.heap_scanned();
   figures_.roots_scanned = work.roots_scanned();
   figures_.marked_objects = work.marked_objects();
@@ -365,7 +367,7 @@ void Collector::EndMark() {
   figures_.assist_ns = cycle_assist_ns_.Exchange(0);
   figures_.background_ns = work.step_ns();
   totals.background_ns.FetchAdd(figures_.background_ns);
-  state.live.StoreRelease(figures_.marked);
+  state.live.StoreRelease(figures_.live());
   world_->SetBarrier(false);
   state.phase.StoreRelease(Phase::kOff);
   work.End();
@@ -383,11 +385,11 @@ void Collector::EndPace() {
   spent.idle_ns =
       policy::IdleMarking_ns({figures_.processors, spent.elapsed_ns, figures_.background_ns, 0});
   policy::Pacer::Marked marked;
-  marked.live = figures_.marked;
+  marked.live = figures_.live();
   marked.heap_scan = figures_.heap_scanned;
   marked.global_scan = figures_.roots_scanned;
   pacer.End(spent, marked);
-  pacer.Commit(figures_.marked, false);
+  pacer.Commit(figures_.live(), false);
   state.trigger.StoreRelease(pacer.trigger());
   state.goal.StoreRelease(pacer.goal());
 }

@@ -53,6 +53,7 @@ struct CycleFigures {
   uint64_t live_at_start = 0;  // bytes
   uint64_t live_at_end = 0;
   uint64_t marked = 0;
+  uint64_t held = 0;  // slots that threads had claimed and not handed out when the mark began
   uint64_t goal = 0;
   uint64_t assist_ns = 0;  // processor time
   uint64_t background_ns = 0;
@@ -60,6 +61,9 @@ struct CycleFigures {
   uint64_t heap_scanned = 0;
   uint64_t roots_scanned = 0;
   uint64_t marked_objects = 0;
+
+  // What HeapState::live begins with after the cycle.
+  uint64_t live() const { return marked + held; }
 };
 
 class Collector {

@@ -25,8 +25,10 @@ struct HeapState {
   // Bytes in objects, counted when a word of slots or a large object is taken, set anew by each
   // mark.
   alignas(kCacheLine) Atomic<uint64_t> live;
-  // Of these, those of slots that were taken black in this mark phase.
+  // Of these, those of slots and large objects that were taken black in this mark phase, and those
+  // of slots that threads had claimed before it and not handed out when it began.
   Atomic<uint64_t> black;
+  Atomic<uint64_t> held;
   Atomic<uint64_t> allocated_bytes;    // in all; like `live`
   Atomic<uint64_t> allocated_objects;  // in all
   // Bytes scanned in the background that threads may use up before they must help themselves.
