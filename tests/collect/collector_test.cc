@@ -40,6 +40,17 @@ TEST(CollectorTest, AListThatARootHoldsLivesAndOneWithoutRootDies) {
   EXPECT_EQ(world.heap.store.ReadStats().span_bytes, 0U);
 }
 
+// A thread claims up to 64 slots of a kind at a time: they are black, and nothing that lives.
+TEST(CollectorTest, WhatACycleFoundAliveLeavesOutSlotsThatAreHeldReady) {
+  ModelWorld world;
+  sh_layout node = PreciseLayout(8, &kFirstWord);
+  world.roots.push_back(world.New(node));
+  world.Collect();
+  EXPECT_EQ(world.heap.last_cycle().marked, 64U);
+  EXPECT_EQ(world.heap.last_cycle().live(), world.heap.state.live.LoadAcquire());
+  EXPECT_GT(world.heap.last_cycle().held, 0U);
+}
+
 TEST(CollectorTest, MemoryOfDeadObjectsIsUsedAgainAndReadsAsZero) {
   ModelWorld world;
   sh_layout node = PreciseLayout(8, &kFirstTwoWords);
