@@ -95,4 +95,10 @@ bool IsAsleep(uint32_t thread_id, uint64_t blocked_before) {
   return ReadStatus(thread_id, last) && last.is_sleeping && last.switches == first.switches;
 }
 
+uint64_t SleepsOf(uint32_t thread_id) {
+  KeepErrno keep;
+  Status status;
+  return ReadStatus(thread_id, status) ? status.switches : 0;
+}
+
 }  // namespace spanheap::os

@@ -29,4 +29,7 @@ bool HandlersBlockTheirSignals();
 // handler. `blocked_before`: what it blocked while it was known to be in no handler.
 bool IsAsleep(uint32_t thread_id, uint64_t blocked_before);
 
+// How often the thread has gone to sleep so far; 0 when that cannot be read.
+uint64_t SleepsOf(uint32_t thread_id);
+
 }  // namespace spanheap::os

@@ -241,6 +241,7 @@ PageRun PageAllocator::Take(PageIndex first, Pages n) {
   if (!is_pending) SetLeaves(chunks);
   counts_.free -= n.value;
   counts_.scavenged -= run.scavenged.value;
+  NoteTaken();
   return run;
 }
 
@@ -307,6 +308,7 @@ PageBlock PageAllocator::TakeBlock() {
   const auto taken = static_cast<uint32_t>(std::popcount(block.free));
   index_.Allocate(c, taken);
   counts_.free -= taken;
+  NoteTaken();
   counts_.scavenged -= static_cast<uint64_t>(std::popcount(block.scavenged));
   search_ = base + (kPagesPerWord - Pages(1));  // all of the block is used now, and all below
   return block;
@@ -329,6 +331,13 @@ void PageAllocator::ReturnBlock(const PageBlock& block) {
 }
 
 // ---- giving back
+
+uint64_t PageAllocator::TakeSwing() {
+  const uint64_t now = FreeOrClaimed();
+  const uint64_t least = std::min(least_free_, now);
+  least_free_ = now;
+  return now - least;
+}
 
 PageRun PageAllocator::Claim(ChunkIndex c, ScavengeCandidate candidate) {
   PageChunk& chunk = chunks_[c.value];
@@ -380,9 +389,56 @@ void PageAllocator::FinishRelease(PageRun run, bool released, bool zeroed) {
   }
   if (zeroed) chunk.zeroed.SetRange(from, run.count.value);
   LowerSearch(run.first);
+  if (index_.HasTables(c)) loose_ = std::max(loose_, c);
   counts_.claimed -= run.count.value;
   counts_.free += run.count.value;
   counts_.scavenged += released ? run.count.value : run.scavenged.value;
+}
+
+// All of it is free and given back, and some of it was used.
+bool PageAllocator::IsLoose(ChunkRange chunks) const {
+  if (chunks.begin.value == 0 || !grown_.Covers(chunks)) return false;
+  bool any = false;
+  for (ChunkIndex c = chunks.begin; c < chunks.end; ++c) {
+    if (index_.At(c).used != 0 || !chunks_[c.value].scavenged.AllSet(0, kChunkPages.value)) {
+      return false;
+    }
+    any = any || index_.HasTables(c);
+  }
+  return any;
+}
+
+bool PageAllocator::ClaimTables(Count group, ChunkRange& chunks) {
+  for (unsigned looked = 0; loose_.value != 0 && looked < kTableScan; ++looked) {
+    const ChunkIndex begin(loose_.value & ~(group.value - 1));
+    chunks = {begin, begin + group};
+    loose_ = begin.value == 0 ? begin : begin - Count(1);
+    if (!IsLoose(chunks)) continue;
+    HideFreeChunks(chunks);
+    return true;
+  }
+  return false;
+}
+
+// They stay counted as not backed: no more is backed meanwhile.
+void PageAllocator::HideFreeChunks(ChunkRange chunks) {
+  for (ChunkIndex c = chunks.begin; c < chunks.end; ++c) {
+    Touch(c);
+    chunks_[c.value].used.SetRange(0, kChunkPages.value);
+    counts_.free -= kChunkPages.value;
+    counts_.claimed += kChunkPages.value;
+  }
+}
+
+void PageAllocator::FinishTables(ChunkRange chunks) {
+  for (ChunkIndex c = chunks.begin; c < chunks.end; ++c) {
+    index_.ClearTables(c);
+    Touch(c);
+    chunks_[c.value].used.ClearRange(0, kChunkPages.value);
+    counts_.free += kChunkPages.value;
+    counts_.claimed -= kChunkPages.value;
+  }
+  LowerSearch(FirstPage(chunks.begin));
 }
 
 uint64_t PageAllocator::Scavenge(uint64_t at_most) {

@@ -20,6 +20,8 @@
 // Tests.      page_allocator_test.cc; script_test.cc against tests/models/page_model.h.
 #pragma once
 
+#include <algorithm>
+
 #include "base/units.h"
 #include "layout/geometry.h"
 #include "pages/chunk_ranges.h"
@@ -48,6 +50,7 @@ class PageAllocator {
  public:
   static constexpr PageIndex kNone{~uint32_t{0}};
   static constexpr unsigned kHugeScan = 1024;
+  static constexpr unsigned kTableScan = 64;
 
   struct Counts {
     uint64_t grown = 0;      // pages
@@ -92,6 +95,13 @@ class PageAllocator {
   // Looks at kHugeScan chunks at most. On return `from` is where to go on; 0: there is no more.
   PageRun ClaimHugePage(ChunkIndex& from, bool force);
   void FinishRelease(PageRun run, bool released, bool zeroed);
+  // Takes the next group of `group` chunks, aligned to that (a power of two), out, whose pages are
+  // all free and not backed but were used once: so that what tables say of them can go. From the
+  // highest chunk that was given back since the last search down; looks at kTableScan groups at
+  // most. False: none; has_loose_tables tells whether to go on.
+  bool ClaimTables(Count group, ChunkRange& chunks);
+  void FinishTables(ChunkRange chunks);
+  bool has_loose_tables() const { return loose_.value != 0; }
   // Counts pages as given back, `at_most` or a few more, highest first; for callers without an OS.
   uint64_t Scavenge(uint64_t at_most);
 
@@ -102,6 +112,9 @@ class PageAllocator {
   const ChunkRanges& grown() const { return grown_; }
   const PageChunk& Chunk(ChunkIndex c) const { return chunks_[c.value]; }
   const Counts& counts() const { return counts_; }
+  // How many more pages than now were used at some time since the last call of this. (Chunks that
+  // were grown since then count, too.)
+  uint64_t TakeSwing();
   void NextGeneration() { index_.NextGeneration(); }
 
   // Computes the pending summaries. The tree is exact afterwards.
@@ -130,10 +143,14 @@ class PageAllocator {
   bool RaiseSearch();  // to the lowest free page; false: there is none
   PageRun Take(PageIndex first, Pages n);
   void TakeInChunk(ChunkIndex c, unsigned from, unsigned n, PageRun& run);
+  uint64_t FreeOrClaimed() const { return counts_.free + counts_.claimed; }
+  void NoteTaken() { least_free_ = std::min(least_free_, FreeOrClaimed()); }
   void LowerSearch(PageIndex p) {
     if (p < search_) search_ = p;
   }
   PageRun Claim(ChunkIndex c, ScavengeCandidate candidate);
+  bool IsLoose(ChunkRange chunks) const;
+  void HideFreeChunks(ChunkRange chunks);
   void VerifyChunk(ChunkIndex c, Counts& sums) const;
 
   PageChunk* chunks_ = nullptr;
@@ -145,6 +162,8 @@ class PageAllocator {
   ChunkIndex pending_[kMostPending];  // I2
   ReleaseUnits units_;
   Counts counts_;
+  uint64_t least_free_ = 0;  // pages, since the last TakeSwing
+  ChunkIndex loose_;         // from here down ClaimTables searches; 0: nowhere
 };
 
 }  // namespace spanheap

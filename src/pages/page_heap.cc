@@ -390,6 +390,23 @@ void PageHeap::ForgetHugeAdvice() {
   }
 }
 
+bool PageHeap::ReleaseTables() {
+  constexpr unsigned kMost = 4;
+  ChunkRange claims[kMost];
+  unsigned count = 0;
+  bool has_more;
+  {
+    MutexLock lock(lock_);
+    while (count < kMost && pages_.ClaimTables(space_.table_group(), claims[count])) ++count;
+    has_more = pages_.has_loose_tables();
+  }
+  if (count == 0) return has_more;
+  for (unsigned i = 0; i < count; ++i) space_.ReleaseTables(claims[i]);
+  MutexLock lock(lock_);
+  for (unsigned i = 0; i < count; ++i) pages_.FinishTables(claims[i]);
+  return has_more;
+}
+
 // Where overcommit is strict or data is limited, only inaccessible memory is not charged for:
 // wholly free chunks go back to being room.
 Pages PageHeap::ReleaseChunks(Pages at_most) {
@@ -437,6 +454,11 @@ PageHeapStats PageHeap::ReadStats() const {
   stats.os_releases = os_releases_;
   stats.allocations = allocations_;
   return stats;
+}
+
+uint64_t PageHeap::TakeSwing() {
+  MutexLock lock(lock_);
+  return BytesIn(pages_.TakeSwing());
 }
 
 uint64_t PageHeap::Verify() {

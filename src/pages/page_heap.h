@@ -92,6 +92,9 @@ class PageHeap {
   // Its two halves: whole huge pages, free throughout; and the rest, in pieces.
   Pages ReleaseUnits(Pages at_most, bool force);
   Pages ReleasePieces(Pages at_most, bool force);
+  // Gives table pages back that speak of nothing but pages given back: about a thousandth of these.
+  // Does a part of it; false when all is done.
+  bool ReleaseTables() EXCLUDES(lock_);
   // From here on pages go back lazily (MADV_FREE): the kernel takes them when it is short.
   void SetLazyRelease(bool lazy) { lazy_release_.StoreRelaxed(lazy); }  // relaxed: a preference
   // Makes wholly free chunks inaccessible, so that they count against no limit. Returns their
@@ -112,6 +115,8 @@ class PageHeap {
   // Bytes made ready. Relaxed: a statistic.
   uint64_t grown_bytes() const { return grown_.LoadRelaxed(); }
   PageHeapStats ReadStats() const;
+  // How many more bytes than now were used at some time since the last call of this, about.
+  uint64_t TakeSwing();
   // Aborts if an invariant is broken; no other thread may use the heap. Returns the used pages.
   uint64_t Verify();
 

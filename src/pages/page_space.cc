@@ -78,6 +78,7 @@ PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
 bool PageSpace::Init(os::Memory& memory, const PageHeapOptions& options) {
   memory_ = &memory;
   arena_limit_ = ChunksIn(1_GiB);
+  table_group_ = Count(static_cast<uint32_t>(DivideUp(options.os_page.value, kChunkPages.value)));
   for (Plan plan = PlanFor(options); plan.first >= kChunkSize; plan = Smaller(plan)) {
     if (InitWith(plan)) return true;
   }
@@ -169,6 +170,15 @@ PageAllocatorTables PageSpace::AllocatorTables() const {
   t.ranges = range_storage_;
   t.range_capacity = kMaxRanges;
   return t;
+}
+
+void PageSpace::ReleaseTables(ChunkRange r) const {
+  const auto release = [&](Address table, size_t bytes_per_chunk) {
+    memory_->Release(table + Bytes(size_t{r.begin.value} * bytes_per_chunk),
+                     Bytes(size_t{r.size().value} * bytes_per_chunk));
+  };
+  release(spanheap::AddressOf(tables_.class_of), kChunkPages.value * sizeof(*tables_.class_of));
+  release(spanheap::AddressOf(tables_.span_of), kChunkPages.value * sizeof(*tables_.span_of));
 }
 
 Bytes PageSpace::table_bytes() const {

@@ -86,6 +86,11 @@ class PageSpace {
   // Gives a range back that was made ready, as room. False: refused, nothing has changed.
   bool MakeInaccessible(ChunkRange r);
 
+  // The number of chunks, a power of two, whose entries in each table fill whole OS pages.
+  Count table_group() const { return table_group_; }
+  // Gives the entries of such chunks, aligned, back to the OS: all are zero and remain so.
+  void ReleaseTables(ChunkRange r) const;
+
   const PageTables& tables() const { return tables_; }
   PageAllocatorTables AllocatorTables() const;
 
@@ -149,6 +154,7 @@ class PageSpace {
   PageIndex linear_end_;  // below it, page number and address are a constant apart
   ChunkIndex capacity_;
   SummaryShape shape_;
+  Count table_group_;
   Count arena_limit_;  // the most to reserve ahead of use in one arena
   bool is_sparse_ = false;
 

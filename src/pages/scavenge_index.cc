@@ -9,7 +9,7 @@ namespace spanheap {
 
 void ScavengeIndex::Touch(Record& r) const {
   if (r.generation == generation_) return;
-  r.used_before = r.used & 0x3fff;
+  r.used_before = r.used & 0x1fff;
   r.refused = 0;
   r.generation = generation_;
 }
@@ -21,6 +21,7 @@ void ScavengeIndex::Allocate(ChunkIndex c, uint32_t n) {
   Touch(r);
   SPANHEAP_CHECK(r.used + n <= kChunkPages.value);
   r.used = static_cast<uint16_t>(r.used + n);
+  r.has_tables = 1;
   if (r.used == kChunkPages.value) r.has_free = 0;
 }
 

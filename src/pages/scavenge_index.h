@@ -28,7 +28,8 @@ class ScavengeIndex {
 
   struct Record {
     uint16_t used = 0;              // used pages now
-    uint16_t used_before : 14 = 0;  // used pages when this record's generation began
+    uint16_t used_before : 13 = 0;  // used pages when this record's generation began
+    uint16_t has_tables : 1 = 0;    // its pages may stand in the tables by page number
     uint16_t refused : 1 = 0;       // the OS would not take its pages back in this generation
     uint16_t has_free : 1 = 0;      // may have a page to give back
     uint32_t generation = 0;        // of the last change
@@ -58,6 +59,10 @@ class ScavengeIndex {
   // The highest chunk with something to give back that this kind of search may take; 0: none.
   // Only records of `grown` chunks are looked at.
   ChunkIndex Find(bool force, const ChunkRanges& grown);
+
+  // A page of it was used since the last ClearTables.
+  bool HasTables(ChunkIndex c) const { return records_[c.value].has_tables != 0; }
+  void ClearTables(ChunkIndex c) { records_[c.value].has_tables = 0; }
 
   bool MayTake(ChunkIndex c, bool force) const { return MayTake(records_[c.value], force); }
   const Record& At(ChunkIndex c) const { return records_[c.value]; }

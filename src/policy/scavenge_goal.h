@@ -3,12 +3,13 @@
 // ScavengeGoal: how much memory the heap may keep backed, from what it has used lately.
 //
 // Idea.       What was in use a moment ago will likely be in use again: the goal is the peak of
-//             use, which decays toward the use now, plus a tenth. While use swings by less than a
-//             quarter the peak decays slowly; after a larger fall it decays fast, and whole huge
-//             pages need not wait for the end of their generation: that memory was a spike. A use
-//             that has not moved for a second is a program that rests, or lives off its thread
-//             caches: it needs no tenth, and soon keeps no more than it uses.
-// Picture.    use  ___/\_____            peak  ___/``\.____     goal = peak * 1.1
+//             use, which decays toward the use now, plus the swing, at most a tenth: what was taken
+//             and freed again between two looks, which the peak does not see. While use swings by
+//             less than a quarter both decay slowly; after a larger fall they decay fast, and whole
+//             huge pages need not wait for the end of their generation: that memory was a spike. A
+//             use that has not moved for a second is a program that rests, or lives off its thread
+//             caches: then, too, they decay fast.
+// Picture.    use  ___/\_____            peak  ___/``\.____     goal = peak + swing
 // Invariants. peak >= use. The goal never lies below the use it was last told.
 // Threads.    The caller's. Reads no clock and no heap: numbers in, numbers out.
 // Go.         gcPercentGoal in mgcscavenge.go; there the peak is that of a collection cycle.
@@ -30,18 +31,19 @@ class ScavengeGoal {
   // moves the goal.
   static constexpr uint64_t kHalfLife_ns = 2'000'000'000;
   static constexpr uint64_t kHalfLifeAfterFall_ns = 100'000'000;
-  // A heap this far below its goal is not worth a system call.
+  // A heap above its goal by a 64th of its use, or by so much, is worth a system call.
   static constexpr uint64_t kLeastExcess = 256 << 10;
-  // Use that stays the same for so long is still. While it is, less is worth one.
+  // Use that stays the same for so long is still. While it is, so little is worth one.
   static constexpr uint64_t kStill_ns = 1'000'000'000;
   static constexpr uint64_t kLeastExcessWhenStill = 32 << 10;
 
-  // What is in use now, in bytes. Times never go back.
-  void Observe(uint64_t now_ns, uint64_t in_use);
+  // What is in use now, and how much more was at times since the last call; in bytes. Times never
+  // go back.
+  void Observe(uint64_t now_ns, uint64_t in_use, uint64_t swing);
 
   // Bytes the heap may keep backed.
   uint64_t bytes() const {
-    const uint64_t wanted = is_still() ? peak_ : peak_ + peak_ / 10;
+    const uint64_t wanted = peak_ + (swing_ < peak_ / 10 ? swing_ : peak_ / 10);
     return wanted > floor_ ? wanted : floor_;
   }
   // So much may always stay backed.
@@ -65,6 +67,7 @@ class ScavengeGoal {
   uint64_t moved_ns_ = 0;       // when the use was last seen to change
   uint64_t in_use_ = 0;         // bytes
   uint64_t peak_ = 0;           // bytes
+  uint64_t swing_ = 0;          // bytes
   uint64_t floor_ = 0;          // bytes
   bool has_fallen_ = false;
 };

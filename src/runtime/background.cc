@@ -107,14 +107,15 @@ bool Background::TrimIdle(unsigned most) {
   if (idle_taken_.Exchange(true)) return false;
   const uint64_t before_ns = os::ThreadProcessorTime_ns();
   bool any = false;
-  for (unsigned i = 0; i < most && idle_.has_more() && scavenger_.may_work(); ++i) {
+  unsigned looked_at = 0;
+  for (; looked_at < most && idle_.has_more() && scavenger_.may_work(); ++looked_at) {
     any = idle_.TrimNext() || any;
   }
-  const bool has_more = idle_.has_more();
+  const bool has_more = idle_.has_more() && looked_at > 0;
   idle_taken_.StoreRelease(false);
   if (any) scavenger_.Stir();
   scavenger_.Charge(os::ThreadProcessorTime_ns() - before_ns);
-  return any && has_more;
+  return has_more;
 }
 
 uint64_t Background::Work(ThreadBlock& block) {

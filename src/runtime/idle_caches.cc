@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/idle_caches.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "caches/thread_cache.h"
 #include "os/limits.h"
 #include "os/sleeper.h"
@@ -41,27 +44,45 @@ void IdleCaches::Consider(ThreadBlock& block, bool all) {
   }
   if (!all && idle.attempts == kAttempts) return;
   pending_.StoreRelaxed(true);  // relaxed: a hint
-  if (!all && ++idle.rounds < kIdleRounds << idle.attempts) return;
+  // Relaxed: as above.
+  const uint32_t needed = kIdleRounds << (idle.attempts + 2 * idle.busy.LoadRelaxed());
+  if (!all && ++idle.rounds < needed - 1) return;
   if (count_ == kMost) return;  // it will be found in the next round
   found_[count_++] = &block;
+  if (all || idle.rounds < needed) return;  // until then it is looked at only
   idle.rounds = 0;
-  idle.attempts += all ? 0 : 1;
+  idle.attempts += 1;
 }
 
 void IdleCaches::Look() {
   count_ = next_ = 0;
+  ++looks_;
   pending_.StoreRelaxed(false);  // relaxed: a hint
   runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, false); });
   if (count_ > 0 && !os::HandlersBlockTheirSignals()) count_ = 0;
 }
 
 void IdleCaches::LookAtAll() {
+  finds_all_ = true;
   count_ = next_ = 0;
   runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, true); });
   if (count_ > 0 && !os::HandlersBlockTheirSignals()) count_ = 0;
 }
 
-bool IdleCaches::TrimNext() { return TryTrim(*found_[next_++]); }
+bool IdleCaches::TrimNext() {
+  ThreadBlock& block = *found_[next_++];
+  return (finds_all_ || RestsForLong(block.idle)) && TryTrim(block);
+}
+
+// To be asked in two looks: the first one cannot tell.
+bool IdleCaches::RestsForLong(IdleWatch& idle) const {
+  const uint64_t before = std::exchange(idle.sleeps, os::SleepsOf(idle.thread_id));
+  if (std::exchange(idle.seen_in, looks_) + 1 != looks_) return false;
+  const bool is_busy = idle.sleeps - before > kBusySleeps;
+  // Relaxed: nobody else writes it.
+  idle.busy.StoreRelaxed(is_busy ? std::min(idle.busy.LoadRelaxed() + 1, kMostBusy) : 0);
+  return !is_busy;
+}
 
 bool IdleCaches::TryTrim(ThreadBlock& block) {
   if (!runtime_.gate.TryClaim(block.state)) return false;

@@ -56,15 +56,23 @@ class IdleCaches {
   static constexpr uint32_t kMost = 512;  // found in one look
   // After so many vain attempts a thread is left alone until it changes.
   static constexpr uint32_t kAttempts = 3;
+  // Whoever frees what it has allocated and sleeps a little leaves its bins as they were, and is
+  // not idle. A thread that wakes more often than this from one look to the next is left alone for
+  // four times as long, at most 64 times.
+  static constexpr uint64_t kBusySleeps = 100;
+  static constexpr uint32_t kMostBusy = 3;
 
   void Consider(ThreadBlock& block, bool all);
+  bool RestsForLong(IdleWatch& idle) const;
   bool TryTrim(ThreadBlock& block);
   bool TrimClaimed(ThreadBlock& block);
 
   Runtime& runtime_;
   ThreadBlock* found_[kMost] = {};
+  bool finds_all_ = false;
   uint32_t count_ = 0;
   uint32_t next_ = 0;
+  uint32_t looks_ = 0;
   Atomic<bool> pending_;
 };
 

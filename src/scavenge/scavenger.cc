@@ -47,7 +47,7 @@ uint64_t Scavenger::Wait_ns(uint64_t now_ns) const {
 
 void Scavenger::Tick(uint64_t now_ns) {
   const bool gave_spares = spans_.GiveUpIdleSpares();
-  goal_.Observe(now_ns, ReadUse().in_use);
+  goal_.Observe(now_ns, ReadUse().in_use, pages_.TakeSwing());
   if (goal_.TakeGeneration()) pages_.NextGeneration();
   const bool is_quiet = !has_given_ && !gave_spares && sweep_.is_over() && !sweep_.is_pending();
   quiet_ticks_ = is_quiet ? quiet_ticks_ + 1 : 0;
@@ -76,7 +76,7 @@ Bytes Scavenger::Slice(Bytes most, PageCache& cache) {
     }
   }
   has_given_ = has_given_ || released.value != 0;
-  has_more_ = released.value != 0 || !sweep_.is_over();
+  has_more_ = released.value != 0 || !sweep_.is_over() || pages_.ReleaseTables();
   return released;
 }
 

@@ -57,6 +57,17 @@ class SleeperTest : public testing::Test {
   pthread_t thread_{};
 };
 
+TEST_F(SleeperTest, CountsHowOftenAThreadSleeps) {
+  Start(false);
+  const uint32_t id = sleeper_.id.LoadAcquire();
+  while (!IsAsleepNow()) YieldThread();
+  const uint64_t before = SleepsOf(id);
+  FutexWakeAll(sleeper_.end);  // it looks, and sleeps again
+  while (SleepsOf(id) == before) YieldThread();
+  EXPECT_GT(SleepsOf(id), before);
+  EXPECT_EQ(SleepsOf(0), 0U);
+}
+
 TEST_F(SleeperTest, SeesAThreadThatSleeps) {
   Start(false);
   bool seen = false;

@@ -52,6 +52,20 @@ TEST(PageAllocatorTest, SummaryIsExactWhenAskedForAlthoughItIsDelayed) {
   pages->Verify();
 }
 
+TEST(PageAllocatorTest, ASwingIsWhatWasTakenAndFreedBetweenTwoLooks) {
+  AllocatorOnTables pages(16);
+  pages.Grow(1, 4);
+  pages->Allocate(Pages(100));
+  pages->TakeSwing();
+  EXPECT_EQ(pages->TakeSwing(), 0U);
+  pages->Free(pages->Allocate(Pages(300)).first, Pages(300));
+  pages->Allocate(Pages(50));
+  EXPECT_EQ(pages->TakeSwing(), 250U);
+  EXPECT_EQ(pages->TakeSwing(), 0U);
+  pages->Scavenge(kAll);
+  EXPECT_EQ(pages->TakeSwing(), 0U);
+}
+
 TEST(PageAllocatorTest, SearchAfterChangesInAChunkSeesThem) {
   AllocatorOnTables pages(64);
   pages.Grow(1, 4);

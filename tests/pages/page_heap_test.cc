@@ -83,6 +83,7 @@ void Churn(PageHeap& heap, uint32_t seed, int steps) {
     } else if (what == 9) {
       if (random() % 4 == 0) heap.NextGeneration();
       heap.ReleaseFree(Pages(random() % 2000), random() % 2 == 0);
+      heap.ReleaseTables();
     } else if (!live.empty()) {
       const size_t at = random() % live.size();
       PageRun run = live[at];
@@ -193,6 +194,42 @@ TEST_F(PageHeapTest, PagesThatTheSystemWillNotTakeBackStayBackedAndDirty) {
   EXPECT_EQ(Stats().released, kChunkSize.value);
   EXPECT_EQ(Stats().os_releases, 1U);
   EXPECT_TRUE(heap_->Allocate(Pages(512)).zeroed);
+}
+
+// Table pages that speak of 32 MiB of free pages, none of them backed, go back once.
+TEST_F(PageHeapTest, TablesOfPagesThatWentGoToo) {
+  ASSERT_TRUE(Start());
+  const PageRun run = heap_->Allocate(Pages(20 * 512));  // chunk 0 is in front of it
+  const PageTables& tables = heap_->tables();
+  tables.span_of[run.first.value + 8000].StoreRelaxed(7);
+  tables.span_of[run.first.value + 8000].StoreRelaxed(0);
+  heap_->Free(run.first, run.count);
+  EXPECT_FALSE(heap_->ReleaseTables());
+  EXPECT_EQ(memory_.calls().release, 0U);  // the pages are backed: they may be used again soon
+  ASSERT_EQ(heap_->ReleaseFree(Pages(1 << 20), true), run.count);
+  const uint64_t before = memory_.calls().release;
+  while (heap_->ReleaseTables()) {}
+  EXPECT_EQ(memory_.calls().release - before, 2U);  // of one group: chunk 0 is not grown
+  EXPECT_EQ(heap_->Verify(), 0U);
+  EXPECT_EQ(Stats().released, Stats().grown);
+  heap_->ReleaseTables();
+  EXPECT_EQ(memory_.calls().release - before, 2U);
+  const PageRun again = heap_->Allocate(run.count);
+  EXPECT_EQ(again.first, run.first);
+  EXPECT_TRUE(again.zeroed);
+}
+
+TEST_F(PageHeapTest, TablesStayWhereOnePageIsUsed) {
+  ASSERT_TRUE(Start());
+  const PageRun run = heap_->Allocate(Pages(16 * 512));
+  const PageRun last{run.first + Pages(5000), Pages(1), Pages(0), false};
+  heap_->Free(run.first, last.first - run.first);
+  heap_->Free(last.end(), run.end() - last.end());
+  heap_->ReleaseFree(Pages(1 << 20), true);
+  const uint64_t before = memory_.calls().release;
+  EXPECT_FALSE(heap_->ReleaseTables());
+  EXPECT_EQ(memory_.calls().release, before);
+  EXPECT_EQ(heap_->Verify(), 1U);
 }
 
 TEST_F(PageHeapTest, ReleaseTakesWholeHugePagesFirst) {

@@ -30,6 +30,7 @@ class Worker {
     const unsigned long what = random_() % 32;
     if (what == 0) {
       heap_.ReleaseFree(Pages(static_cast<uint32_t>(random_() % 300)), random_() % 2 == 0);
+      heap_.ReleaseTables();
     } else if (what == 1) {
       heap_.NextGeneration();
       heap_.ReadStats();
