@@ -98,8 +98,8 @@ struct IdleWatch {
   uint32_t rounds = 0;           // without a change; these three are under the registry's lock
   uint32_t attempts = 0;
   uint64_t signature = 0;
-  uint64_t sleeps = 0;    // how often it had gone to sleep, in the look of this number; these are
-  uint32_t seen_in = 0;   // for whoever looks for idle threads, one at a time
+  uint64_t runs = 0;      // how often it had been given a processor, in the look of this number;
+  uint32_t seen_in = 0;   // these are for whoever looks for idle threads, one at a time
   Atomic<uint32_t> busy;  // times in a row it turned out that it sleeps often, but never for long
 };
 

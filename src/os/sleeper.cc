@@ -95,10 +95,14 @@ bool IsAsleep(uint32_t thread_id, uint64_t blocked_before) {
   return ReadStatus(thread_id, last) && last.is_sleeping && last.switches == first.switches;
 }
 
-uint64_t SleepsOf(uint32_t thread_id) {
+// The file: time run, time waited for a processor, times run.
+uint64_t RunsOf(uint32_t thread_id) {
   KeepErrno keep;
-  Status status;
-  return ReadStatus(thread_id, status) ? status.switches : 0;
+  char text[kText];
+  if (!ReadOfThread(thread_id, "schedstat", text)) return 0;
+  const char* last = strrchr(text, ' ');
+  uint64_t runs = 0;
+  return last != nullptr && NumberAfter(last, " ", 10, runs) ? runs : 0;
 }
 
 }  // namespace spanheap::os

@@ -29,7 +29,8 @@ bool HandlersBlockTheirSignals();
 // handler. `blocked_before`: what it blocked while it was known to be in no handler.
 bool IsAsleep(uint32_t thread_id, uint64_t blocked_before);
 
-// How often the thread has gone to sleep so far; 0 when that cannot be read.
-uint64_t SleepsOf(uint32_t thread_id);
+// How often the thread was given a processor so far; 0 when the kernel does not tell. One file of a
+// line: a few microseconds.
+uint64_t RunsOf(uint32_t thread_id);
 
 }  // namespace spanheap::os

@@ -76,9 +76,9 @@ bool IdleCaches::TrimNext() {
 
 // To be asked in two looks: the first one cannot tell.
 bool IdleCaches::RestsForLong(IdleWatch& idle) const {
-  const uint64_t before = std::exchange(idle.sleeps, os::SleepsOf(idle.thread_id));
+  const uint64_t before = std::exchange(idle.runs, os::RunsOf(idle.thread_id));
   if (std::exchange(idle.seen_in, looks_) + 1 != looks_) return false;
-  const bool is_busy = idle.sleeps - before > kBusySleeps;
+  const bool is_busy = idle.runs - before > kBusyRuns;
   // Relaxed: nobody else writes it.
   idle.busy.StoreRelaxed(is_busy ? std::min(idle.busy.LoadRelaxed() + 1, kMostBusy) : 0);
   return !is_busy;

@@ -59,7 +59,7 @@ class IdleCaches {
   // Whoever frees what it has allocated and sleeps a little leaves its bins as they were, and is
   // not idle. A thread that wakes more often than this from one look to the next is left alone for
   // four times as long, at most 64 times.
-  static constexpr uint64_t kBusySleeps = 100;
+  static constexpr uint64_t kBusyRuns = 100;
   static constexpr uint32_t kMostBusy = 3;
 
   void Consider(ThreadBlock& block, bool all);

@@ -57,15 +57,15 @@ class SleeperTest : public testing::Test {
   pthread_t thread_{};
 };
 
-TEST_F(SleeperTest, CountsHowOftenAThreadSleeps) {
+TEST_F(SleeperTest, CountsHowOftenAThreadRuns) {
   Start(false);
   const uint32_t id = sleeper_.id.LoadAcquire();
   while (!IsAsleepNow()) YieldThread();
-  const uint64_t before = SleepsOf(id);
+  const uint64_t before = RunsOf(id);
   FutexWakeAll(sleeper_.end);  // it looks, and sleeps again
-  while (SleepsOf(id) == before) YieldThread();
-  EXPECT_GT(SleepsOf(id), before);
-  EXPECT_EQ(SleepsOf(0), 0U);
+  while (RunsOf(id) == before) YieldThread();
+  EXPECT_GT(RunsOf(id), before);
+  EXPECT_EQ(RunsOf(0), 0U);
 }
 
 TEST_F(SleeperTest, SeesAThreadThatSleeps) {

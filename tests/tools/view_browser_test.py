@@ -20,7 +20,9 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 
 def open_page(folder, path, query="", height=2000, picture=None):
     """The page's elements once it has drawn itself."""
-    words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+    words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+             "--no-first-run", "--disable-background-networking", "--disable-component-update",
+             "--disable-sync", "--hide-scrollbars",
              f"--user-data-dir={folder}/profile", f"--window-size=1280,{height}",
              "--virtual-time-budget=10000"]
     words += [f"--screenshot={picture}"] if picture else ["--dump-dom"]
