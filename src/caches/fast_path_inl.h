@@ -4,8 +4,8 @@
 //
 // Calls.  malloc(n) -> TryAllocateFast -> block, or null: the face calls its ...Slow function
 //         free(p)   -> TryFreeFast     -> true, or false: likewise
-// Cost.   17 instructions each with the return, no lock, no atomic read-modify-write, no system
-//         call; the loads that can miss are the page's class byte and the top slot of the bin.
+// Cost.   malloc 19 and free 17 instructions with the return; no lock, no atomic read-modify-write,
+//         no system call; the loads that can miss are the page's class byte and the bin's slots.
 // Tests.  tests/faces/malloc checks the instruction budget in the built library.
 #pragma once
 
@@ -15,6 +15,10 @@
 #include "pages/page_space.h"
 
 namespace spanheap {
+
+// So many blocks ahead of its turn the first line of a block is asked for: a program writes to what
+// it gets, and what was freed in no order lies in no order. Measured: 2 is worse, 8 no better.
+constexpr int kBlocksAhead = 4;
 
 // A block of at least n bytes from this thread's bin, or null if the slow path must decide: n is
 // above the table, the bin is empty, or a sample is due.
@@ -31,6 +35,8 @@ SPANHEAP_ALWAYS_INLINE void* TryAllocateFast(size_t n) {
   bins.sample_countdown -= static_cast<int64_t>(n);
   if (bins.sample_countdown < 0) [[unlikely]]
     return nullptr;
+  // Below the bin's bottom lies another's stack, or counters: an address that is none does no harm.
+  __builtin_prefetch(top[-kBlocksAhead], 1);
   LowerTop(bins, c, top - 1);
   return block;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Counts the instructions on the fast path of functions of a shared library, from their disassembly.
 
-usage: fast_path.py LIBRARY BUDGET SYMBOL...     prints each path; exit 1 above the budget
+usage: fast_path.py LIBRARY SYMBOL=BUDGET...     prints each path; exit 1 above a budget
 
 The fast path runs from the entry to `ret` with every conditional branch not taken: that is how the
 compiler lays out what is marked likely. A call on the way, or a jump out of the function, means that
@@ -98,10 +98,10 @@ def fast_path(library, symbol):
     return walk(parse(listing.stdout))
 
 
-def main(library, budget, *symbols):
+def main(library, *budgets):
     """Prints each path and its length."""
     failed = False
-    for symbol in symbols:
+    for symbol, _, budget in (each.partition("=") for each in budgets):
         try:
             path = fast_path(library, symbol)
         except (NoFastPath, LookupError) as error:
@@ -116,6 +116,6 @@ def main(library, budget, *symbols):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
     sys.exit(main(*sys.argv[1:]))
