@@ -87,6 +87,7 @@ void Collector::SweepHeldByAll() {
 }
 
 void Collector::ResetInChild() {
+  pace.ResetInChild();
   work.ResetInChild();
   store.ResetInChild();
   layouts.ResetInChild();
@@ -111,6 +112,7 @@ void Collector::NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which) {
   stop_times.Add(ns);
   totals.stop_ns.FetchAddRelaxed(ns);  // relaxed: statistics, one writer
   totals.stops.FetchAddRelaxed(1);
+  pace.NoteStop(ns, processors_.LoadAcquire());
   if (ns > totals.longest_stop_ns.LoadRelaxed()) totals.longest_stop_ns.StoreRelaxed(ns);
 }
 
@@ -132,10 +134,10 @@ void Collector::BeginMarkStopped() {
     static_cast<Collector*>(self)->allocator.MarkClaimed(thread.cache);
   };
   world_->ForEach(mark_claimed, this);
-  state.credit.StoreRelease(0);
-  pacer.Begin(figures_.live_at_start);
+  pace.Begin(figures_.live_at_start);
   is_forced_.StoreRelease(figures_.forced ? 1 : 0);
   processors_.StoreRelease(figures_.processors);
+  pace.SetProcessors(figures_.processors);
   work.Begin();
   BeginWindow();
 }
@@ -144,6 +146,7 @@ void Collector::BeginWindow() {
   last_sample_ = SampleNow();
   mark_start_ns_ = last_sample_.time_ns;
   SetWindow(last_sample_);
+  NoteUse(last_sample_);
 }
 
 void Collector::FinishMark() {
@@ -211,8 +214,9 @@ bool Collector::MarkSome(Marker& marker, unsigned rank, EventRun& run) {
   const uint64_t done = work.Step(marker, is_forced ? kForcedSlice : kSlice);
   if (done == 0) return false;
   run.Add(begin, os::MonotonicNow_ns(), done);
-  state.credit.FetchAdd(static_cast<int64_t>(done));
-  if (rank == 0) Revise();  // the rules are this thread's; a helper may be late from the last mark
+  pace.AddCredit(done);
+  // A helper may be late from the last mark.
+  if (rank == 0) InSection([&] { pace.Revise(work.heap_scanned() + work.roots_scanned()); });
   return true;
 }
 
@@ -238,6 +242,13 @@ void Collector::MoveWindow(const MarkSample& now) {
   if (now.time_ns - last_sample_.time_ns < kWindow_ns) return;
   SetWindow(last_sample_);
   last_sample_ = now;
+  NoteUse(now);
+}
+
+void Collector::NoteUse(const MarkSample& now) {
+  // Relaxed: statistics; those of background workers are written by this thread.
+  const uint64_t collector_ns = totals.assist_ns.LoadRelaxed() + totals.background_ns.LoadRelaxed();
+  pace.NoteUse(now.process_ns, collector_ns + now.marking_ns);
 }
 
 void Collector::SetWindow(const MarkSample& sample) {
@@ -256,12 +267,8 @@ policy::MarkUse Collector::UseSince(const MarkSample& now) const {
   use.elapsed_ns = since(now.time_ns, window_start_ns_);
   use.process_ns = since(now.process_ns, window_process_ns_);
   use.marking_ns = since(now.marking_ns, window_marking_ns_);
+  use.limiting = pace.is_limiting();
   return use;
-}
-
-void Collector::Revise() {
-  // Relaxed: as of some moment.
-  pacer.Revise(state.live.LoadRelaxed(), work.heap_scanned() + work.roots_scanned());
 }
 
 void Collector::FlushBarrier(HeapThread& thread) {
@@ -363,7 +370,7 @@ void Collector::EndMark() {
   figures_.roots_scanned = work.roots_scanned();
   figures_.marked_objects = work.marked_objects();
   figures_.number = cycles_.LoadAcquire() + 1;
-  figures_.goal = pacer.goal();
+  figures_.goal = state.goal.LoadAcquire();
   figures_.assist_ns = cycle_assist_ns_.Exchange(0);
   figures_.background_ns = work.step_ns();
   totals.background_ns.FetchAdd(figures_.background_ns);
@@ -371,9 +378,8 @@ void Collector::EndMark() {
   world_->SetBarrier(false);
   state.phase.StoreRelease(Phase::kOff);
   work.End();
-  EndPace();
   store.BeginSweep();
-  PaceSweep();
+  EndPace();
 }
 
 void Collector::EndPace() {
@@ -388,58 +394,16 @@ void Collector::EndPace() {
   marked.live = figures_.live();
   marked.heap_scan = figures_.heap_scanned;
   marked.global_scan = figures_.roots_scanned;
-  pacer.End(spent, marked);
-  pacer.Commit(figures_.live(), false);
-  state.trigger.StoreRelease(pacer.trigger());
-  state.goal.StoreRelease(pacer.goal());
-}
-
-void Collector::Repace() {
-  if (state.is_marking()) return;  // the end of the mark will see it
-  pacer.Commit(state.live.LoadAcquire(), store.unswept() == 0);
-  state.trigger.StoreRelease(pacer.trigger());
-  state.goal.StoreRelease(pacer.goal());
+  const uint64_t live = figures_.live();
+  pace.End(spent, marked, figures_.live_at_end - std::min(figures_.live_at_end, live));
 }
 
 // ---- allocating threads do their share
-
-uint64_t Collector::WorkFor(uint64_t debt) const {
-  constexpr uint64_t kLeastWork = 64 << 10;  // more at a time: less often
-  const double owed = pacer.work_per_byte() * static_cast<double>(debt);
-  return std::max(static_cast<uint64_t>(owed), kLeastWork);
-}
-
-uint64_t Collector::TakeCredit(uint64_t wanted) {
-  const int64_t there = state.credit.LoadAcquire();
-  if (there <= 0) return 0;
-  const int64_t taken = std::min(there, static_cast<int64_t>(wanted));
-  state.credit.FetchSub(taken);
-  return static_cast<uint64_t>(taken);
-}
 
 void Collector::NoteAssist(uint64_t ns) {
   assist_times.Add(ns);
   cycle_assist_ns_.FetchAddRelaxed(ns);  // relaxed: statistics
   totals.assist_ns.FetchAddRelaxed(ns);
-}
-
-void Collector::PaceSweep() {
-  constexpr uint64_t kDistance = 1 << 20;
-  const uint64_t live = state.live.LoadAcquire();
-  const uint64_t room = state.trigger.LoadAcquire() - std::min(state.trigger.LoadAcquire(), live);
-  const uint64_t bytes = std::max<uint64_t>(room - std::min(room, kDistance), kPageSize.value);
-  state.sweep_basis.StoreRelease(live);
-  state.sweep_slope.StoreRelease((store.pages_in_use() << 20) / bytes + 1);
-}
-
-void Collector::SweepFor(uint64_t bytes) {
-  if (store.unswept() == 0) return;
-  const uint64_t basis = state.sweep_basis.LoadAcquire();
-  const uint64_t live = state.live.LoadAcquire();
-  const uint64_t taken = live - std::min(live, basis) + bytes;
-  const auto target = static_cast<uint64_t>(static_cast<double>(state.sweep_slope.LoadAcquire()) *
-                                            static_cast<double>(taken) / (1 << 20));
-  while (store.swept_pages() < target && SweepSome()) {}
 }
 
 }  // namespace spanheap::collected

@@ -19,6 +19,7 @@
 
 #include "collect/allocator.h"
 #include "collect/event_log.h"
+#include "collect/heap_pace.h"
 #include "collect/heap_state.h"
 #include "collect/mark_verifier.h"
 #include "collect/mark_work.h"
@@ -26,7 +27,6 @@
 #include "collect/time_histogram.h"
 #include "collect/world.h"
 #include "policy/mark_share.h"
-#include "policy/pacer.h"
 
 namespace spanheap {
 struct RootRecord;
@@ -88,20 +88,12 @@ class Collector {
   void MarkAlong(Marker& marker, unsigned rank);
   // Inside a section; null: no memory.
   Marker* NewMarker();
-  // What a thread that owes `debt` bytes of allocation has to scan: at least some, in advance.
-  // Takes what credit there is; `debt` becomes the bytes that are paid when all is done.
-  uint64_t WorkFor(uint64_t debt) const;
-  uint64_t TakeCredit(uint64_t wanted);
   void NoteAssist(uint64_t ns);
-  // Sweeps as much as an allocation of `bytes` has to. Inside a section.
-  void SweepFor(uint64_t bytes);
   // The program has given back so much by hand.
   void NoteFreed(uint64_t bytes) {
     const uint64_t live = state.live.LoadRelaxed();  // relaxed: a counter, right to a cycle
     state.live.FetchSubRelaxed(bytes < live ? bytes : live);
   }
-  // A knob was turned: goal and trigger anew.
-  void Repace();
   // The thread's buffer is worked off (or dropped when nothing is marked). By the thread inside a
   // section, or while it is held.
   void FlushBarrier(HeapThread& thread);
@@ -121,7 +113,7 @@ class Collector {
   MarkWork work{queue, specials};
   HeapState state;
   Allocator allocator{store, layouts, state};
-  policy::Pacer pacer;
+  HeapPace pace{state, store, specials};
   CollectorTotals totals;
   TimeHistogram stop_times;
   TimeHistogram assist_times;
@@ -153,8 +145,7 @@ class Collector {
   // `which`: 1 before marking, 2 after it.
   void NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which);
   void NoteEnd(uint64_t mark_begin_ns);
-  void PaceSweep();
-  void Revise();
+  void NoteUse(const MarkSample& now);
   void EndPace();
   template <class Function>
   bool TryStopQuiet(Function&& end);

@@ -33,10 +33,6 @@ struct HeapState {
   Atomic<uint64_t> allocated_objects;  // in all
   // Bytes scanned in the background that threads may use up before they must help themselves.
   alignas(kCacheLine) Atomic<int64_t> credit;
-  // Pages to sweep for a million bytes taken since `sweep_basis`, so that sweeping is done before
-  // the next cycle begins; 0: nothing is left.
-  Atomic<uint64_t> sweep_slope;
-  Atomic<uint64_t> sweep_basis;
 
   bool is_marking() const { return phase.LoadAcquire() != Phase::kOff; }
 };

@@ -84,6 +84,7 @@ class SpanStore {
   const SpanRecords& records() const { return records_; }
   PageHeap& pages() { return pages_; }
   const PageHeap& pages() const { return pages_; }
+  uint64_t freed_bytes() const { return freed_bytes_.LoadRelaxed(); }  // relaxed: for pacing
   SpanStoreStats ReadStats() const;
   Bytes metadata() const { return tables_.used() + records_.mapped(); }
   // Checks every span; the world is stopped and nothing is half done.

@@ -35,6 +35,9 @@ class MemoryGauge {
   uint64_t counted() const { return counted_.LoadRelaxed(); }
   uint64_t ceiling() const { return ceiling_.LoadRelaxed(); }
   uint64_t target() const { return target_.LoadRelaxed(); }
+  // The soft limit itself; the target lies somewhat below it.
+  uint64_t limit() const { return limit_.LoadRelaxed(); }
+  void SetLimit(uint64_t bytes) { limit_.StoreRelaxed(bytes); }
   void SetCeiling(uint64_t bytes) { ceiling_.StoreRelaxed(bytes); }
   void SetTarget(uint64_t bytes) { target_.StoreRelaxed(bytes); }
 
@@ -66,6 +69,7 @@ class MemoryGauge {
   alignas(kCacheLine) Atomic<uint64_t> counted_;
   Atomic<uint64_t> ceiling_{kNone};
   Atomic<uint64_t> target_{kNone};
+  Atomic<uint64_t> limit_{kNone};
 };
 
 }  // namespace spanheap

@@ -12,6 +12,13 @@ int64_t Scaled(double factor, int64_t amount) {
 
 }  // namespace
 
+uint64_t LongestAssist_ns(uint64_t bytes) {
+  constexpr uint64_t kPerPiece_ns = 100'000;
+  constexpr uint64_t kPiece = uint64_t{64} << 10;
+  constexpr uint64_t kMostPieces = 10;
+  return kPerPiece_ns * std::clamp<uint64_t>(bytes / kPiece, 1, kMostPieces);
+}
+
 AssistPlan PlanAssist(int64_t balance, AssistRatio ratio) {
   AssistPlan plan;
   plan.debt = -balance;

@@ -20,6 +20,11 @@ inline constexpr int64_t kOverAssist = int64_t{64} << 10;
 // Workers hand over what they have done after so much.
 inline constexpr int64_t kCreditSlack = 2000;
 
+// For so long at most one allocation of `bytes` assists; what it still owes, later ones pay. In
+// step with the time that memory of that size costs anyway. More: limits are kept better by
+// programs that allocate faster than marking goes, and single calls take longer.
+uint64_t LongestAssist_ns(uint64_t bytes);
+
 struct AssistPlan {
   int64_t work = 0;  // bytes to scan
   int64_t debt = 0;  // what the balance gains when all of it is done

@@ -23,8 +23,8 @@ inline constexpr uint64_t kLimiterPeriod_ns = 10'000'000;
 struct CpuWindow {
   uint64_t total_ns = 0;   // of all threads (or wall time times processors)
   uint64_t idle_ns = 0;    // nothing ran, or idle mark workers
-  uint64_t assist_ns = 0;  // program threads that worked for the collector
-  bool marking = false;    // background workers had their quarter
+  uint64_t assist_ns = 0;  // work for the collector
+  bool marking = false;    // background workers had their quarter, and that is not in assist_ns
 };
 
 class CpuLimiter {

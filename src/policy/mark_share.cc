@@ -22,7 +22,7 @@ bool MayMark(const MarkUse& use, unsigned rank) {
   if (rank == workers.dedicated && workers.fraction > 0 && use.marking_ns <= Quarter_ns(use)) {
     return true;
   }
-  if (rank >= use.processors) return false;
+  if (use.limiting || rank >= use.processors) return false;
   const uint64_t others_ns = use.process_ns - std::min(use.process_ns, use.marking_ns);
   // Slices that are not over count as others' time, and nobody is idle to the last bit.
   const uint64_t slack_ns = use.elapsed_ns / 4;

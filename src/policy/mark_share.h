@@ -21,6 +21,7 @@ struct MarkUse {
   uint64_t elapsed_ns = 0;
   uint64_t marking_ns = 0;  // processor time of all mark workers
   uint64_t process_ns = 0;  // of the whole process, mark workers included
+  bool limiting = false;    // CpuLimiter: nothing above the quarter
 };
 
 // The worker of rank `rank` (from 0 on) may take another slice.

@@ -46,7 +46,7 @@ void PaceRules::Commit(uint64_t live, uint64_t globals, bool sweep_done) {
   percent_goal_ = kUnbounded;
   if (percent_ >= 0) {
     const uint64_t grown = PercentOf(marked_ + last_stack_scan_ + globals_, percent_);
-    percent_goal_ = std::max(AddSaturated(marked_, grown), HeapMinimum());
+    percent_goal_ = std::max({AddSaturated(marked_, grown), HeapMinimum(), minimum_});
   }
   const double per_scanned = cons_mark_ * (1 - kMarkUtilization) / kMarkUtilization;
   runway_ = static_cast<uint64_t>(Truncated(per_scanned * static_cast<double>(LastScanned())));
@@ -77,7 +77,11 @@ AssistRatio PaceRules::Revise(const HeapNow& now, const ScanWork& work) const {
   const int64_t most = Signed(now.scannable + now.max_stack + now.globals);
   int64_t expected = Signed(last_heap_scan_ + last_stack_scan_ + now.globals);
   int64_t goal = Signed(GoalFor(now.limit_goal));
-  if (done > expected) {
+  const bool is_limited = now.limit_goal < percent_goal_;
+  if (is_limited) {
+    // Behind this goal is no room: more than expected has to be done on the way to it.
+    if (done > expected || live > goal) expected = most;
+  } else if (done > expected) {
     // More is alive than last time: as much later as there may be more, but not beyond what
     // the percentage would make of this goal.
     const int64_t triggered = Signed(triggered_);
@@ -89,7 +93,7 @@ AssistRatio PaceRules::Revise(const HeapNow& now, const ScanWork& work) const {
     expected = most;
     goal = std::min(extended, hard);
   }
-  if (live > goal) {
+  if (live > goal && !is_limited) {
     goal = Truncated(static_cast<double>(goal) * kOvershoot);
     expected = most;
   }

@@ -14,8 +14,8 @@
 //             are at that moment. Revise is racy by design: it runs often.
 // Cost.       Some divisions.
 // Go.         mgcpacer.go. Integers and rounding as there; the current figures are arguments. Ours:
-//             no cons/mark ratio from a cycle without mark work, and the share of processors that
-//             marked is held below one.
+//             no cons/mark ratio from a cycle without mark work, the share of processors that
+//             marked is held below one, and a goal that a limit has set is never moved.
 // Tests.      tests/policy/pace_rules_test.cc: each formula, and tests/models/pacer_model.h at
 //             random. tests/sim/pacer_sim_test.cc: programs.
 #pragma once
@@ -77,6 +77,8 @@ class PaceRules {
   // Negative: the heap grows without bound. Commit() follows.
   void SetPercent(int percent);
   int percent() const { return percent_; }
+  // Below this a goal by percentage never falls; a limit's may. Commit() follows.
+  void SetMinimum(uint64_t bytes) { minimum_ = bytes; }
 
   // Fixes goal and runway from the last cycle: at the end of marking, and whenever a knob changed.
   void Commit(uint64_t live, uint64_t globals, bool sweep_done);
@@ -108,6 +110,7 @@ class PaceRules {
   uint64_t LastScanned() const { return last_heap_scan_ + last_stack_scan_ + globals_; }
 
   int percent_ = 100;
+  uint64_t minimum_ = 0;
   uint64_t marked_ = 0;          // live bytes after the last mark phase
   uint64_t last_heap_scan_ = 0;  // bytes scanned by it
   uint64_t last_stack_scan_ = 0;

@@ -8,6 +8,7 @@ namespace spanheap::policy {
 void Pacer::Commit(uint64_t live, bool is_swept) {
   const int64_t most = INT32_MAX;
   rules_.SetPercent(static_cast<int>(std::min(percent(), most)));
+  rules_.SetMinimum(minimum_.LoadAcquire());
   rules_.Commit(live, global_scan_, is_swept);
 }
 

@@ -2,10 +2,9 @@
 //
 // Pacer: the rules of pace_rules.h where threads can read them.
 //
-// Idea.       The rules are a value that changes while the world is stopped, or by the collector's
-//             own thread between cycles. What allocating threads need (the goal under a limit, the
-//             ratios of assists) is kept in atomics beside it, as of some moment.
-// Threads.    Begin, End and Commit: the collector. Revise and reading: anyone.
+// Idea.       What users set and what allocating threads need (the ratios of assists) is kept in
+//             atomics beside the rules, as of some moment.
+// Threads.    Knobs and ratios: any. Whatever touches the rules: one at a time, the caller's lock.
 // Cost.       Arithmetic only.
 // Go.         mgcpacer.go gcControllerState.
 // Tests.      tests/policy/pace_rules_test.cc, tests/collect.
@@ -34,8 +33,11 @@ class Pacer {
   // Negative: no goal by percentage. Commit makes it effective.
   void SetPercent(int64_t percent) { percent_.StoreRelease(percent < 0 ? -1 : percent); }
   int64_t percent() const { return percent_.LoadAcquire(); }
+  // PaceRules::SetMinimum.
+  void SetMinimum(uint64_t bytes) { minimum_.StoreRelease(bytes); }
   // The goal that a memory limit sets; kNever: none.
   void SetLimitGoal(uint64_t goal) { limit_goal_.StoreRelease(goal); }
+  uint64_t limit_goal() const { return limit_goal_.LoadAcquire(); }
 
   // Goal and trigger anew; `live` as of now, `is_swept`: nothing is left to sweep.
   void Commit(uint64_t live, bool is_swept);
@@ -49,6 +51,8 @@ class Pacer {
   // Bytes to scan for a byte allocated, and the other way round.
   double work_per_byte() const { return work_per_byte_.LoadAcquire(); }
   double bytes_per_work() const { return bytes_per_work_.LoadAcquire(); }
+  AssistRatio ratio() const { return {work_per_byte(), bytes_per_work()}; }
+  uint64_t marked() const { return rules_.marked(); }
   // It is over: used `assist_ns` and `idle_ns` of `processors` processors for `elapsed_ns`.
   struct Spent {
     uint64_t live = 0;  // at the end
@@ -63,6 +67,7 @@ class Pacer {
 
  private:
   Atomic<int64_t> percent_{100};
+  Atomic<uint64_t> minimum_;
   Atomic<uint64_t> limit_goal_{kNever};
   PaceRules rules_;
   uint64_t global_scan_ = 0;  // bytes of roots that the last mark scanned

@@ -37,12 +37,22 @@ uint64_t PagesToSweep(const SweepPace& pace, uint64_t live, uint64_t bytes, uint
   return target > done ? static_cast<uint64_t>(target - done) : 0;
 }
 
+uint64_t FillableBytes(uint64_t span_bytes, uint64_t object_bytes, uint64_t wasted) {
+  const uint64_t taken = object_bytes + wasted;
+  return span_bytes > taken ? span_bytes - taken : 0;
+}
+
 uint64_t LimitGoal(const LimitedHeap& heap, uint64_t limit) {
   if (limit == ~uint64_t{0}) return limit;
-  const uint64_t other = heap.mapped - heap.heap_free - heap.heap_alloc;
-  const uint64_t over = heap.mapped > limit ? heap.mapped - limit : 0;
-  if (other + over >= limit) return heap.marked;
-  const uint64_t room = limit - other - over;
+  const uint64_t used = heap.mapped - heap.heap_free;
+  uint64_t room = 0;
+  if (used <= limit) {
+    room = heap.heap_alloc + heap.fillable + (limit - used);
+    room -= std::min(room, heap.mapped - std::min(heap.mapped, limit));
+  } else if (heap.grown <= kLeastHeadroom) {
+    // Too much is used, but objects can take free slots at no cost.
+    room = heap.heap_alloc + heap.fillable;
+  }
   const uint64_t headroom = std::max(room / 100 * kHeadroomPercent, kLeastHeadroom);
   const uint64_t goal = room < 2 * headroom ? headroom : room - headroom;
   return std::max(goal, heap.marked);

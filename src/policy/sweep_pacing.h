@@ -3,7 +3,10 @@
 // Sweep pacing: how many pages an allocation sweeps first, so that all are swept when the next
 // cycle starts; and the goal that a memory limit leaves to collected objects.
 //
-// Go.      mgcsweep.go deductSweepCredit, gcPaceSweeper; mgcpacer.go memoryLimitHeapGoal.
+// Go.      mgcsweep.go deductSweepCredit, gcPaceSweeper; mgcpacer.go memoryLimitHeapGoal. Free
+//          slots
+//          among objects are overhead there; here what will be filled is room, or a heap whose dead
+//          lie scattered would be collected again and again.
 // Tests.   tests/policy/sweep_pacing_test.cc.
 #pragma once
 
@@ -30,9 +33,17 @@ struct LimitedHeap {
   uint64_t heap_free = 0;   // of that, free pages of the heap
   uint64_t heap_alloc = 0;  // of that, bytes in objects (heap_free + heap_alloc <= mapped)
   uint64_t marked = 0;      // PaceRules::marked()
+  // Of that, free slots among objects that will be taken before any page is: they cost nothing.
+  uint64_t fillable = 0;
+  uint64_t grown = 0;  // pages of objects taken since there were fewest of them in this cycle
 };
 
-// What objects may grow to under the limit; never below what lives.
+// Of the free slots in spans of `span_bytes` with `object_bytes` of objects those that allocation
+// will find: all but as many as it had not found when the last mark ended.
+uint64_t FillableBytes(uint64_t span_bytes, uint64_t object_bytes, uint64_t wasted);
+
+// What objects may grow to under the limit; never below what lives. Free slots are not counted on
+// once the limit is passed and pages are taken all the same.
 uint64_t LimitGoal(const LimitedHeap& heap, uint64_t limit);
 
 }  // namespace spanheap::policy

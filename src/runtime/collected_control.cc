@@ -6,7 +6,6 @@
 #include "base/line_writer.h"
 #include "os/clock.h"
 #include "os/output.h"
-#include "policy/sweep_pacing.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/options.h"
@@ -17,17 +16,9 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 
-// What a memory limit counts.
-uint64_t MappedBytes() {
-  const PageHeapStats pages = runtime.pages.ReadStats();
-  return pages.mapped() - pages.released + runtime.metadata.mapped().value +
-         runtime.large.live_bytes().value;
-}
-
-// What of it is the collector's to decide about.
-policy::LimitedHeap LimitedHeapNow(uint64_t live, uint64_t marked) {
-  const PageHeapStats pages = runtime.pages.ReadStats();
-  return {MappedBytes(), pages.free_backed + pages.cached, live, marked};
+// As the program sees it: INT64_MAX is none.
+int64_t LimitNow() {
+  return static_cast<int64_t>(std::min<uint64_t>(runtime.pages.gauge().limit(), INT64_MAX));
 }
 
 // Two significant digits below ten milliseconds, as "0.23" or "4.1".
@@ -56,31 +47,28 @@ void Milliseconds(LineWriter& line, uint64_t ns) {
 }  // namespace
 
 int64_t CollectedHeap::SetPercent(int64_t percent) {
-  const int64_t before = collector.pacer.percent();
-  collector.pacer.SetPercent(percent);
+  const int64_t before = collector.pace.percent();
+  collector.pace.SetPercent(percent);
   Repace();
   return before;
 }
 
+// The option memlimit by another name: all faces obey it.
 int64_t CollectedHeap::SetMemoryLimit(int64_t bytes) {
-  const int64_t before = memory_limit_.LoadAcquire();
+  const int64_t before = LimitNow();
   if (bytes < 0) return before;
-  memory_limit_.StoreRelease(bytes);
+  policy::MemoryAmount limit;  // not set: none
+  if (bytes != INT64_MAX) limit.bytes = static_cast<uint64_t>(std::max<int64_t>(bytes, 1));
+  options.memlimit = limit;
+  runtime.limits.Set(limit, options.hardlimit);
   Repace();
   return before;
 }
 
 void CollectedHeap::Repace() {
-  const int64_t limit = memory_limit_.LoadAcquire();
   const HeapSection section;
-  uint64_t goal = policy::Pacer::kNever;
-  if (limit != INT64_MAX) {
-    const policy::LimitedHeap heap =
-        LimitedHeapNow(collector.state.live.LoadAcquire(), collector.last_cycle().marked);
-    goal = policy::LimitGoal(heap, static_cast<uint64_t>(limit));
-  }
-  collector.pacer.SetLimitGoal(goal);
-  collector.Repace();
+  collector.pace.SetMinimum(options.minheap.value);
+  collector.pace.Repace();
 }
 
 void CollectedHeap::ReadStats(sh_gc_stats& stats) const {
@@ -93,9 +81,9 @@ void CollectedHeap::ReadStats(sh_gc_stats& stats) const {
   stats.forced_cycles = totals.forced_cycles.LoadRelaxed();
   stats.live_bytes = collector.state.live.LoadRelaxed();
   stats.marked_bytes = last.marked;
-  stats.goal_bytes = collector.pacer.goal();
+  stats.goal_bytes = collector.state.goal.LoadRelaxed();
   stats.trigger_bytes = collector.state.trigger.LoadRelaxed();
-  stats.mapped_bytes = MappedBytes();
+  stats.mapped_bytes = runtime.pages.gauge().counted();
   stats.external_bytes = static_cast<uint64_t>(collector.specials.external_bytes());
   stats.allocated_bytes = collector.state.allocated_bytes.LoadRelaxed();
   stats.allocated_objects = collector.state.allocated_objects.LoadRelaxed();
@@ -113,8 +101,8 @@ void CollectedHeap::ReadStats(sh_gc_stats& stats) const {
   stats.cleanups_queued = collector.specials.cleanups_queued();
   stats.cleanups_run = collector.specials.cleanups_run();
   stats.threads = mutators.count();
-  stats.memory_limit = memory_limit_.LoadAcquire();
-  stats.percent = collector.pacer.percent();
+  stats.memory_limit = LimitNow();
+  stats.percent = collector.pace.percent();
   collector.stop_times.Read(stats.stop_times);
   collector.assist_times.Read(stats.assist_times);
 }

@@ -8,6 +8,7 @@
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
+#include "os/futex.h"
 #include "runtime/heap_section.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
@@ -31,6 +32,29 @@ void SayRefused() {
   if (was_refused.Exchange(true)) return;
   WarnLine("no collected heap: another version of spanheap is loaded in this process");
 }
+
+// How long a thread marks for an allocation.
+class AssistTurn {
+ public:
+  AssistTurn(const collected::HeapPace& pace, uint64_t longest_ns)
+      : pace_(pace), begin_ns_(os::MonotonicNow_ns()), longest_ns_(longest_ns) {}
+
+  // Marker::ShouldStop: a stop is wanted, the time is over, or the limiter says so.
+  static bool MustEnd(void* self) {
+    auto& turn = *static_cast<AssistTurn*>(self);
+    turn.is_over_ = this_stop.pending.LoadRelaxed() != 0 || turn.pace_.is_limiting() ||
+                    os::MonotonicNow_ns() - turn.begin_ns_ >= turn.longest_ns_;
+    return turn.is_over_;
+  }
+  bool is_over() const { return is_over_; }
+  uint64_t begin_ns() const { return begin_ns_; }
+
+ private:
+  const collected::HeapPace& pace_;
+  const uint64_t begin_ns_;
+  const uint64_t longest_ns_;
+  bool is_over_ = false;
+};
 
 }  // namespace
 
@@ -78,8 +102,8 @@ bool CollectedHeap::Init() {
       [](void* self) { static_cast<CollectedHeap*>(self)->finalizers_.WakeUp(); }, this);
   if (!mutators.Start(hooks) || !exit_hook_.Create(OnThreadExit)) return false;
   SetAdoptHook(hooks.adopt);
-  collector.pacer.SetPercent(options.gogc == Options::kGogcOff ? -1 : options.gogc);
-  collector.Repace();
+  collector.pace.SetPercent(options.gogc == Options::kGogcOff ? -1 : options.gogc);
+  Repace();
   return true;
 }
 
@@ -205,7 +229,7 @@ bool CollectedHeap::Refill(HeapThread& thread, uint8_t kind) {
   {
     const HeapSection section;
     if (section.is_open()) {
-      collector.SweepFor(kPageSize.value);
+      collector.pace.SweepFor(kPageSize.value);
       bytes = collector.allocator.Claim(thread.cache, kind);
     }
   }
@@ -218,7 +242,10 @@ void* CollectedHeap::NewLarge(const Request& request) {
   bool zeroed = false;
   {
     const HeapSection section;
-    if (section.is_open()) at = collector.allocator.BeginLarge(request, zeroed);
+    if (section.is_open()) {
+      collector.pace.SweepFor(request.bytes);
+      at = collector.allocator.BeginLarge(request, zeroed);
+    }
   }
   if (at == nullptr) return nullptr;
   collector.allocator.FinishLarge(at, request, zeroed);
@@ -228,18 +255,37 @@ void* CollectedHeap::NewLarge(const Request& request) {
 }
 
 void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
+  runtime.limits.AfterAllocation(bytes);
   const collected::HeapState& state = collector.state;
   thread.assist_balance -= static_cast<int64_t>(bytes);
   if (state.is_marking()) {
-    if (thread.assist_balance < 0) Assist(thread);
+    if (thread.assist_balance < 0 && !collector.pace.is_limiting()) Assist(thread, bytes);
     if (thread_.is_lost()) [[unlikely]]
       thread_.RequestDue();  // a forked child finishes its parent's mark
+    WaitNearLimit();
     return;
   }
   // Relaxed: a cycle that begins a little later does no harm.
-  if (state.live.LoadRelaxed() >= state.trigger.LoadRelaxed()) {
-    thread_.RequestDue();
+  const bool is_full = state.live.LoadRelaxed() >= state.trigger.LoadRelaxed();
+  if (!is_full && !runtime.pages.gauge().is_above_target()) return;
+  if (!thread_.is_requested()) RequestDue();
+  WaitNearLimit();
+}
+
+// The collector is late, and this thread cannot do its work: it leaves it the processor.
+void CollectedHeap::WaitNearLimit() {
+  constexpr uint64_t kWait_ns = 100'000;
+  if (collector.pace.IsPastLimit()) os::SleepFor_ns(kWait_ns);
+}
+
+// Under a limit the trigger may have moved.
+void CollectedHeap::RequestDue() {
+  bool is_due = false;
+  {
+    const HeapSection section;
+    is_due = section.is_open() && collector.pace.IsDue();
   }
+  if (is_due) thread_.RequestDue();
 }
 
 void* CollectedHeap::BaseOf(const void* address) const {
@@ -262,26 +308,28 @@ void CollectedHeap::NoteLongAssist(const HeapThread& thread, uint64_t begin_ns, 
   collector.events.Add(collected::EventKind::kAssist, thread.thread_id, begin_ns, length, bytes);
 }
 
-// Marks about as much as it has allocated, at its share of what is left to mark.
-void CollectedHeap::Assist(HeapThread& thread) {
-  const auto debt = static_cast<uint64_t>(-thread.assist_balance);
-  const uint64_t work = collector.WorkFor(debt);
-  uint64_t done = collector.TakeCredit(work);
-  if (done < work) {
-    const uint64_t begin = os::ThreadProcessorTime_ns();
-    const uint64_t begin_ns = os::MonotonicNow_ns();
-    const auto is_wanted = [](void*) { return this_stop.pending.LoadRelaxed() != 0; };
+// Marks about as much as it has allocated, at its share of what is left to mark; not for long at a
+// time: what it still owes then, it pays with its next allocations.
+void CollectedHeap::Assist(HeapThread& thread, size_t bytes) {
+  policy::AssistPlan plan = collector.pace.PlanAssist(thread.assist_balance);
+  thread.assist_balance += collector.pace.UseCredit(plan);
+  if (plan.work <= 0) return;
+  AssistTurn turn(collector.pace, policy::LongestAssist_ns(bytes));
+  uint64_t done = 0;
+  const uint64_t begin = os::ThreadProcessorTime_ns();
+  {
     const HeapSection section;
     if (collector.state.is_marking()) {
-      done += collector.work.Help(thread.marker, work - done, is_wanted, nullptr);
+      done = collector.work.Help(thread.marker, static_cast<uint64_t>(plan.work),
+                                 AssistTurn::MustEnd, &turn);
     }
-    collector.NoteAssist(os::ThreadProcessorTime_ns() - begin);
-    NoteLongAssist(thread, begin_ns, done);
   }
-  thread.assist_balance +=
-      1 + static_cast<int64_t>(collector.pacer.bytes_per_work() * static_cast<double>(done));
-  // There is nothing it could do: the rest is in others' hands.
-  if (done < work) thread.assist_balance = std::max<int64_t>(thread.assist_balance, 0);
+  collector.NoteAssist(os::ThreadProcessorTime_ns() - begin);
+  NoteLongAssist(thread, turn.begin_ns(), done);
+  thread.assist_balance += collector.pace.PaidBy(done);
+  // There was nothing it could do: the rest is in others' hands.
+  if (!turn.is_over() && done < static_cast<uint64_t>(plan.work))
+    thread.assist_balance = std::max<int64_t>(thread.assist_balance, 0);
 }
 
 // ---- control

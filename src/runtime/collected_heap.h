@@ -89,6 +89,8 @@ class CollectedHeap {
   // Each returns what was set before.
   int64_t SetPercent(int64_t percent);
   int64_t SetMemoryLimit(int64_t bytes);  // negative: only reads
+  // An option has changed that says how large the heap may become.
+  void Repace();
   void ReadStats(sh_gc_stats& stats) const;
   // With every thread outside of the slow paths.
   void FillReport(CollectedReport& report) const;
@@ -122,13 +124,14 @@ class CollectedHeap {
   SPANHEAP_COLD collected::HeapThread* AttachSlow();
   collected::HeapThread* NewRecord() EXCLUDES(records_mutex_);
   void Recycle(collected::HeapThread& record) EXCLUDES(records_mutex_);
-  void Repace();
   static void OnThreadExit(void* record);
 
   template <class Work>
   bool WithObject(const void* address, Work&& work);
   void RunDestructors(collected::Special* first);
-  void Assist(collected::HeapThread& thread);
+  void Assist(collected::HeapThread& thread, size_t bytes);
+  SPANHEAP_COLD void RequestDue();
+  void WaitNearLimit();
   void NoteLongAssist(const collected::HeapThread& thread, uint64_t begin_ns, uint64_t bytes);
   SPANHEAP_NOINLINE void* NewSlow(sh_layout& layout, size_t count);
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);
@@ -147,7 +150,6 @@ class CollectedHeap {
   CollectorThread thread_{collector};
   FinalizerThread finalizers_{collector.specials};
   os::ThreadExitHook exit_hook_;
-  Atomic<int64_t> memory_limit_{INT64_MAX};
   uint64_t start_ns_ = os::MonotonicNow_ns();
   Mutex records_mutex_{LockRank::kThreads};
   collected::HeapThread* recycled_ GUARDED_BY(records_mutex_) = nullptr;  // linked by `recycled`

@@ -60,7 +60,7 @@ void CollectorThread::Main(void* self) {
 void CollectorThread::RequestPeriodic() {
   const collected::CycleFigures& last = collector_.last_cycle();
   const bool is_idle = requested_.LoadAcquire() == served_.LoadAcquire();
-  if (!is_idle || last.number == 0 || collector_.pacer.percent() < 0) return;
+  if (!is_idle || last.number == 0 || collector_.pace.percent() < 0) return;
   if (os::MonotonicNow_ns() - last.start_ns >= kPeriod_ns) RequestDue();
 }
 

@@ -32,6 +32,9 @@ class CollectorThread {
     if (Request(false) == 0) due_.StoreRelease(0);  // no thread: the next one tries again
   }
 
+  // Somebody has.
+  bool is_requested() const { return due_.LoadAcquire() != 0; }
+
   // A forked child's parent had one; it has none yet.
   bool is_lost() const { return is_lost_.LoadRelaxed() != 0; }  // relaxed: set before others run
 

@@ -95,6 +95,8 @@ bool SetOption(const char* name, const char* value) {
   if (strstr(name, "limit") != nullptr && runtime.EnsureStarted()) {
     runtime.limits.Set(options.memlimit, options.hardlimit);
   }
+  // Limits and the least heap decide when that is collected.
+  if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->Repace();
   return true;
 }
 

@@ -53,7 +53,9 @@ void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
 }
 
 void Limits::SetMarks(uint64_t whole) {
-  gauge_.SetTarget(policy::SoftLimitFor(policy::Resolve(soft_, whole)).target);
+  const uint64_t limit = policy::Resolve(soft_, whole);
+  gauge_.SetLimit(limit);
+  gauge_.SetTarget(policy::SoftLimitFor(limit).target);
   gauge_.SetCeiling(policy::Resolve(hard_, whole));
 }
 

@@ -56,7 +56,8 @@ struct Options {
   policy::MemoryAmount memlimit;
   // hardlimit=SIZE|PERCENT%|off: above it allocations fail.
   policy::MemoryAmount hardlimit;
-  // minheap=SIZE: so much is never given back, once it was used, unless a limit asks for it.
+  // minheap=SIZE: so much is never given back, once it was used, unless a limit asks for it; nor
+  // is a smaller heap collected.
   Bytes minheap{0};
   // stats=never|exit: the report as text on stderr when the process ends.
   StatsAt stats = StatsAt::kNever;

@@ -16,6 +16,7 @@ enum class LockRank : uint8_t {
   kThreads,          // the list of thread blocks: attach, detach, walk
   kThreadBlock,      // one thread's caches, while somebody else than the owner may look at them
   kScavenger,        // the turn to give memory back: tried, never waited for
+  kPace,             // when the collector's next cycle is due
   kSpecials,         // what is known of single collected objects, and what is to be run for them
   kCentralList,      // one size class's lists of partly used spans
   kLargeBlocks,      // the region of blocks of 32 MiB and more

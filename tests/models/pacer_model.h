@@ -69,7 +69,10 @@ struct PacerModel {
     int64_t g = goal(limit);
     int64_t e = heap_scan + stack_scan + globals_now;
     const int64_t m = scannable + max_stack + globals_now;
-    if (work > e) {
+    const bool limited = limit >= 0 && (no_percent || limit < percent_goal);
+    if (limited) {
+      if (work > e || live > g) e = m;
+    } else if (work > e) {
       const int64_t x = triggered + static_cast<int64_t>(std::trunc(
                                         double(g - triggered) / double(e < 1 ? 1 : e) * double(m)));
       const int64_t hard = static_cast<int64_t>(
@@ -77,7 +80,7 @@ struct PacerModel {
       e = m;
       g = x < hard ? x : hard;
     }
-    if (live > g) {
+    if (live > g && !limited) {
       g = static_cast<int64_t>(std::trunc(double(g) * 1.1));
       e = m;
     }

@@ -33,6 +33,13 @@ TEST(Assist, CreditIsUsedFirst) {
   EXPECT_EQ(none.paid, 0);
 }
 
+TEST(Assist, OneAllocationAssistsForABoundedTime) {
+  EXPECT_EQ(LongestAssist_ns(16), 100'000U);
+  EXPECT_EQ(LongestAssist_ns(127 << 10), 100'000U);
+  EXPECT_EQ(LongestAssist_ns(256 << 10), 400'000U);
+  EXPECT_EQ(LongestAssist_ns(uint64_t{1} << 40), 1'000'000U);
+}
+
 TEST(Assist, RoundingLeavesNoDebtThatNoWorkPays) {
   constexpr AssistRatio kSteep = {1e9, 1e-9};
   EXPECT_EQ(PaidBy(1, kSteep), 1);

@@ -46,6 +46,16 @@ TEST(MarkShare, ProcessorsThatAreLeftAreTaken) {
   EXPECT_EQ(WorkersThatMay(Use(8, 5, 2.5)), 5U);
 }
 
+TEST(MarkShare, WhileTheLimiterIsOnTheQuarterIsAll) {
+  MarkUse use = Use(2, 0.6, 0);
+  EXPECT_EQ(WorkersThatMay(use), 2U);
+  use.limiting = true;
+  EXPECT_EQ(WorkersThatMay(use), 0U);
+  use = Use(8, 2.5, 0);
+  use.limiting = true;
+  EXPECT_EQ(WorkersThatMay(use), 2U);
+}
+
 TEST(MarkShare, TimeAboveTheQuarterWasIdle) {
   EXPECT_EQ(IdleMarking_ns(Use(2, 0.4, 0)), 0U);
   EXPECT_EQ(IdleMarking_ns(Use(2, 1.5, 0)), kElapsed);

@@ -168,6 +168,31 @@ TEST(PaceRules, AMissedGoalMovesByATenth) {
                    120.0 * kMiB);
 }
 
+// Behind a limit's goal is no room: neither more work nor more allocation moves it.
+TEST(PaceRules, AGoalUnderALimitIsNeverMoved) {
+  PaceRules pacer;
+  pacer.ResetLive(100 * kMiB, {100 * kMiB, 0, 0});
+  pacer.Commit(100 * kMiB, 0, true);
+  pacer.StartCycle(160 * kMiB);
+  const HeapNow more{180 * kMiB, 150 * kMiB, 0, 0, 190 * kMiB};
+  EXPECT_DOUBLE_EQ(pacer.Revise(more, {110 * kMiB, 0, 0}).work_per_byte, 40.0 / 10.0);
+  EXPECT_DOUBLE_EQ(pacer.Revise(more, {90 * kMiB, 0, 0}).work_per_byte, 10.0 / 10.0);
+  const HeapNow over{195 * kMiB, 150 * kMiB, 0, 0, 190 * kMiB};
+  EXPECT_DOUBLE_EQ(pacer.Revise(over, {90 * kMiB, 0, 0}).work_per_byte, 60.0 * kMiB);
+}
+
+TEST(PaceRules, ALeastHeapIsAFloorForPercentagesButNotForLimits) {
+  PaceRules pacer;
+  pacer.SetMinimum(64 * kMiB);
+  pacer.ResetLive(10 * kMiB, {});
+  pacer.Commit(10 * kMiB, 0, true);
+  EXPECT_EQ(pacer.GoalFor(kUnbounded), 64 * kMiB);
+  EXPECT_EQ(pacer.GoalFor(30 * kMiB), 30 * kMiB);
+  pacer.ResetLive(50 * kMiB, {});
+  pacer.Commit(50 * kMiB, 0, true);
+  EXPECT_EQ(pacer.GoalFor(kUnbounded), 100 * kMiB);
+}
+
 TEST(PaceRules, WorkersAreAQuarterOfTheProcessors) {
   const auto expect = [](unsigned processors, unsigned dedicated, double fraction) {
     const MarkWorkers workers = MarkWorkersFor(processors, false);

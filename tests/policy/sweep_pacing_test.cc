@@ -45,16 +45,38 @@ TEST(LimitGoal, LeavesRoomForWhatIsNoObject) {
   EXPECT_EQ(LimitGoal(heap, 600 * kMiB), room - room / 100 * 3);
 }
 
-TEST(LimitGoal, WhatIsOverTheLimitIsTakenOffTwice) {
-  const LimitedHeap heap{110 * kMiB, 0, 100 * kMiB, 10 * kMiB};
-  // Room: 100 - 10 (tables) - 10 (over).
+// 300 MiB of spans, 250 of them objects; 10 MiB had not been filled when the last mark ended.
+TEST(LimitGoal, FreeSlotsThatWillBeFilledAreRoom) {
+  const uint64_t fillable = FillableBytes(300 * kMiB, 250 * kMiB, 10 * kMiB);
+  EXPECT_EQ(fillable, 40 * kMiB);
+  const LimitedHeap heap{320 * kMiB, 0, 250 * kMiB, 200 * kMiB, fillable};
+  const uint64_t room = (250 + 40 + 80) * kMiB;
+  EXPECT_EQ(LimitGoal(heap, 400 * kMiB), room - room / 100 * 3);
+  EXPECT_EQ(FillableBytes(300 * kMiB, 295 * kMiB, 10 * kMiB), 0U);
+}
+
+TEST(LimitGoal, FreePagesAboveTheLimitAreToGoBackFirst) {
+  const LimitedHeap heap{110 * kMiB, 20 * kMiB, 80 * kMiB, 10 * kMiB};
+  // 90 MiB are used, of which 10 are no objects; 10 of the free ones are too many.
   const uint64_t room = 80 * kMiB;
   EXPECT_EQ(LimitGoal(heap, 100 * kMiB), room - room / 100 * 3);
 }
 
+// A heap above the limit whose free slots lie scattered: they are filled before the next cycle, and
+// one that takes pages all the same is collected at once.
+TEST(LimitGoal, AboveTheLimitOnlyFreeSlotsAreRoom) {
+  LimitedHeap heap{130 * kMiB, 0, 60 * kMiB, 50 * kMiB, 40 * kMiB};
+  const uint64_t room = 100 * kMiB;
+  EXPECT_EQ(LimitGoal(heap, 100 * kMiB), room - room / 100 * 3);
+  heap.grown = 2 * kMiB;
+  EXPECT_EQ(LimitGoal(heap, 100 * kMiB), heap.marked);
+  heap.mapped = 95 * kMiB;
+  EXPECT_GT(LimitGoal(heap, 100 * kMiB), 100 * kMiB);
+}
+
 TEST(LimitGoal, IsNeverBelowWhatLives) {
   EXPECT_EQ(LimitGoal({500 * kMiB, 0, 400 * kMiB, 390 * kMiB}, 100 * kMiB), 390 * kMiB);
-  EXPECT_EQ(LimitGoal({500 * kMiB, 0, 480 * kMiB, 390 * kMiB}, 300 * kMiB), 390 * kMiB);
+  EXPECT_EQ(LimitGoal({500 * kMiB, 0, 395 * kMiB, 390 * kMiB}, 300 * kMiB), 390 * kMiB);
 }
 
 TEST(LimitGoal, SmallLimitsKeepAMebibyte) {
