@@ -4,9 +4,8 @@
 // cycle starts; and the goal that a memory limit leaves to collected objects.
 //
 // Go.      mgcsweep.go deductSweepCredit, gcPaceSweeper; mgcpacer.go memoryLimitHeapGoal. Free
-//          slots
-//          among objects are overhead there; here what will be filled is room, or a heap whose dead
-//          lie scattered would be collected again and again.
+//          slots among objects are overhead there; here what will be filled is room, or a heap
+//          whose dead lie scattered would be collected again and again.
 // Tests.   tests/policy/sweep_pacing_test.cc.
 #pragma once
 

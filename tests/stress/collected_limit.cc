@@ -5,8 +5,7 @@
 //
 // Idea.   Each thread has a table of places; in each is a node with edges to others and a leaf of
 //         some length. When the tables are full, objects are replaced at random for a while;
-//         peak memory is
-//         taken all the time, processor time after the tables are full. One line of figures is
+//         peak memory is taken all the time, processor time after that. One line of figures is
 //         printed, and the run fails if the limit was passed by more than 3 %, or if the collector
 //         took more than its half.
 // Usage.  collected_limit LIMIT LIVE SECONDS [THREADS [MOST_CPU]]     in MiB; the last in percent
