@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "mutators/mutator_registry.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "mutators/blocking_region.h"
 #include "mutators/handshake.h"
@@ -9,6 +11,7 @@
 #include "mutators/store_ranges.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/service_thread.h"
 #include "os/thread.h"
 #include "os/thread_context.h"
 #include "sync/stop_delay.h"
@@ -223,7 +226,50 @@ void MutatorRegistry::ReapLocked() {
   }
 }
 
-void MutatorRegistry::BeforeFork() { StopWorld(SPANHEAP_CALLER_FRAME()); }
+// The code that was interrupted, by the stop or by a handler that was then stopped.
+bool MutatorRegistry::IsInSystemCode(const Mutator& mutator, bool waits_count) const {
+  const auto is_in = [&](const void* context) {
+    const uintptr_t pc = os::ProgramCounter(context);
+    return os::IsSystemCode(reinterpret_cast<const void*>(pc)) &&
+           (waits_count || !os::IsAtSystemCall(context));
+  };
+  // Without a context: stopped by a call of its own, or parked.
+  if (mutator.context != nullptr && is_in(mutator.context)) return true;
+  for (const os::WordSpan& words : mutator.Words()) {
+    const auto high = reinterpret_cast<uintptr_t>(words.end);
+    auto low = reinterpret_cast<uintptr_t>(words.begin);
+    while (const void* context = os::FindContext(low, high, signal_return_code_)) {
+      if (is_in(context)) return true;
+      low = reinterpret_cast<uintptr_t>(context);
+    }
+  }
+  return false;
+}
+
+bool MutatorRegistry::IsAnyInSystemCode(bool waits_count) {
+  bool any = false;
+  ForEach([&](const Mutator& mutator) {
+    any = any || (&mutator != this_mutator && IsInSystemCode(mutator, waits_count));
+  });
+  return any;
+}
+
+// Stops again until all threads are met outside of libc. Patience ends: who is in there for that
+// long waits for something, and hardly with one of fork's locks in hand.
+void MutatorRegistry::BeforeFork() {
+  constexpr uint64_t kForWaiting_ns = 20'000'000;
+  constexpr uint64_t kForAll_ns = 1'000'000'000;
+  const void* const frame = SPANHEAP_CALLER_FRAME();
+  const uint64_t begin = os::MonotonicNow_ns();
+  for (uint64_t nap_ns = 50'000;; nap_ns = std::min(nap_ns * 2, uint64_t{1'000'000})) {
+    StopWorld(frame);
+    const uint64_t waited = os::MonotonicNow_ns() - begin;
+    if (waited > kForAll_ns || !IsAnyInSystemCode(waited < kForWaiting_ns)) return;
+    StartWorld();
+    const BlockingRegion parked;
+    os::SleepFor_ns(nap_ns);
+  }
+}
 
 void MutatorRegistry::AfterForkInParent() { StartWorld(); }
 

@@ -129,6 +129,12 @@ uintptr_t ProgramCounter(const void* context) {
 void SetProgramCounter(void* context, uintptr_t address) {
   static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(address);
 }
+// The kernel sets the counter back to the instruction where the call will begin anew.
+SPANHEAP_NO_SANITIZE bool IsAtSystemCall(const void* context) {
+  const auto* const at = reinterpret_cast<const unsigned char*>(ProgramCounter(context));
+  const auto is_call = [](const unsigned char* code) { return code[0] == 0x0f && code[1] == 0x05; };
+  return is_call(at) || is_call(at - 2);
+}
 uintptr_t StackStart(const void* context) {
   return static_cast<uintptr_t>(Context(context).uc_mcontext.gregs[REG_RSP]) - kRedZone;
 }
@@ -164,6 +170,11 @@ uintptr_t ProgramCounter(const void* context) { return Context(context).uc_mcont
 void SetProgramCounter(void* context, uintptr_t address) {
   static_cast<ucontext_t*>(context)->uc_mcontext.pc = address;
 }
+SPANHEAP_NO_SANITIZE bool IsAtSystemCall(const void* context) {
+  constexpr uint32_t kCall = 0xd4000001;
+  const auto* const at = reinterpret_cast<const uint32_t*>(ProgramCounter(context));
+  return at[0] == kCall || at[-1] == kCall;
+}
 uintptr_t StackStart(const void* context) { return Context(context).uc_mcontext.sp; }
 WordSpan GeneralRegisters(const void* context) {
   const auto& registers = Context(context).uc_mcontext.regs;
@@ -178,6 +189,7 @@ void* FindContext(uintptr_t, uintptr_t, uintptr_t) { return nullptr; }
 // The handler's own frame lies below the interrupted one, unless it runs on an alternate stack.
 uintptr_t ProgramCounter(const void*) { return 0; }
 void SetProgramCounter(void*, uintptr_t) {}
+bool IsAtSystemCall(const void*) { return true; }
 uintptr_t StackStart(const void* context) { return reinterpret_cast<uintptr_t>(context); }
 WordSpan GeneralRegisters(const void* context) { return Words(context, sizeof(ucontext_t)); }
 WordSpan VectorRegisters(const void*) { return {}; }

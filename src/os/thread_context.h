@@ -34,6 +34,8 @@ struct WordSpan {
 // Of the context a signal handler gets.
 uintptr_t ProgramCounter(const void* context);
 void SetProgramCounter(void* context, uintptr_t address);
+// True if what was interrupted was in a system call, or about to begin one: it may wait for long.
+bool IsAtSystemCall(const void* context);
 // Where the interrupted stack began, the red zone below it included.
 uintptr_t StackStart(const void* context);
 WordSpan GeneralRegisters(const void* context);

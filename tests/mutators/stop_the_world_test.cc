@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <cstdio>
 #include <thread>
 #include <vector>
 
@@ -13,6 +14,8 @@
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/service_thread.h"
+#include "os/thread_context.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
@@ -74,6 +77,30 @@ TEST(StopTheWorldTest, StopsThreadsThatSpin) { StopOften(60, Spin, Spin, Spin); 
 
 TEST(StopTheWorldTest, StopsThreadsInDelaysAndBlockingRegions) {
   StopOften(100, Spin, SpinInDelays, SpinInDelays, Sleep);
+}
+
+// Fork takes libc's locks when the world is stopped: who is stopped there may hold one.
+void OpenAndClose(Atomic<uint64_t>& count) {
+  count.AddOwned(1);
+  if (FILE* file = fopen("/dev/null", "r")) fclose(file);
+}
+
+TEST(StopTheWorldTest, BeforeAForkNobodyIsStoppedInTheMidstOfLibc) {
+  Shared shared;
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < 3; ++i) threads.push_back(Counter(shared, i, OpenAndClose));
+  while (shared.started.LoadAcquire() != threads.size()) os::YieldThread();
+  for (int fork = 0; fork < 50; ++fork) {
+    TestRegistry().BeforeFork();
+    TestRegistry().ForEach([](const Mutator& mutator) {
+      if (mutator.context == nullptr || os::IsAtSystemCall(mutator.context)) return;
+      const uintptr_t pc = os::ProgramCounter(mutator.context);
+      EXPECT_FALSE(os::IsSystemCode(reinterpret_cast<const void*>(pc)));
+    });
+    TestRegistry().AfterForkInParent();
+  }
+  shared.stop.StoreRelease(true);
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(StopTheWorldTest, MutatorsMayStopTheWorldAgainstEachOther) {
