@@ -18,7 +18,7 @@
 //             look at the clock and do a slice each.
 // Cost.       Three loads at the end of a slow path. Nothing at all below the threshold.
 // Go.         bgscavenge; the monitor thread that wakes it.
-// Tests.      tests/stress/background.cc.
+// Tests.      tests/runtime/background_test.cc, tests/stress/background.cc.
 #pragma once
 
 #include <cstdint>
