@@ -23,8 +23,7 @@
 // Cost.       Two barriers and 20 to 50 microseconds for a thread, once, until it calls again. The
 //             thread itself pays a slow path.
 // Go.         None: an idle P is flushed by whoever stops the world.
-// Tests.      tests/runtime/idle_caches_test.cc, tests/model_check/idle_claim_test.cc,
-//             tests/stress/background.cc.
+// Tests.      tests/model_check/idle_claim_test.cc, tests/stress/background.cc.
 #pragma once
 
 #include <cstdint>
