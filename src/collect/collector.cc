@@ -178,7 +178,7 @@ void Collector::NoteEnd(uint64_t mark_begin_ns) {
   const uint64_t goal = state.goal.LoadAcquire();
   events.Add(EventKind::kMark, thread, mark_begin_ns, last_.mark_ns, last_.heap_scanned);
   events.Add(EventKind::kCycle, thread, last_.start_ns, end - last_.start_ns, last_.number);
-  events.Add(EventKind::kLive, 0, end, 0, last_.live());
+  events.Add(EventKind::kLive, 0, end, 0, last_.marked);
   events.Add(EventKind::kGoal, 0, end, 0, goal == policy::Pacer::kNever ? 0 : goal);
   SPANHEAP_PROBE(mark__end, last_.number, last_.marked);
 }
