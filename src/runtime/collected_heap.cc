@@ -10,6 +10,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "runtime/heap_section.h"
+#include "runtime/occupied.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 #include "sync/stop_delay.h"
@@ -93,6 +94,7 @@ bool CollectedHeap::Init() {
   hooks.adopt = []() -> Mutator* { return Get()->Thread(); };
   hooks.lost = [](Mutator& mutator) {
     CollectedHeap& heap = *GetIfStarted();
+    const Occupied occupied;
     MutexLock lock(heap.records_mutex_);
     auto& record = static_cast<HeapThread&>(mutator);
     record.recycled = heap.lost_;
@@ -111,6 +113,7 @@ bool CollectedHeap::Init() {
 
 HeapThread* CollectedHeap::NewRecord() {
   {
+    const Occupied occupied;
     MutexLock lock(records_mutex_);
     if (HeapThread* record = recycled_) {
       recycled_ = record->recycled;
@@ -129,15 +132,16 @@ HeapThread* CollectedHeap::NewRecord() {
 }
 
 void CollectedHeap::Recycle(HeapThread& record) {
+  const Occupied occupied;
   MutexLock lock(records_mutex_);
   record.recycled = recycled_;
   recycled_ = &record;
 }
 
 // A record comes empty: new, or emptied before it was recycled. The collector sees it already, so
-// what the collector writes when marking begins is not written here.
+// what the collector writes when marking begins is not written here. What others left behind is
+// given back by a thread that the collector can stop: it looks at all records at its stops.
 HeapThread* CollectedHeap::AttachSlow() {
-  ReleaseLost();
   HeapThread* record = NewRecord();
   if (record == nullptr) return nullptr;
   if (!mutators.Attach(*record)) {
@@ -145,6 +149,7 @@ HeapThread* CollectedHeap::AttachSlow() {
     return nullptr;
   }
   exit_hook_.Arm(record);
+  ReleaseLost();
   return record;
 }
 
@@ -164,16 +169,17 @@ void CollectedHeap::DetachThread() {
   Recycle(record);
 }
 
+HeapThread* CollectedHeap::TakeLost() {
+  const Occupied occupied;
+  MutexLock lock(records_mutex_);
+  HeapThread* const record = lost_;
+  if (record != nullptr) lost_ = record->recycled;
+  return record;
+}
+
 // What threads left behind that ended without the hook, or were lost in a fork.
 void CollectedHeap::ReleaseLost() {
-  for (;;) {
-    HeapThread* record = nullptr;
-    {
-      MutexLock lock(records_mutex_);
-      record = lost_;
-      if (record == nullptr) return;
-      lost_ = record->recycled;
-    }
+  while (HeapThread* const record = TakeLost()) {
     {
       const HeapSection section;
       collector.FlushBarrier(*record);

@@ -79,7 +79,7 @@ class CollectedHeap {
                                    : AttachSlow();
   }
   void DetachThread();
-  // Gives back what threads left behind that are gone.
+  // Gives back what threads left behind that are gone. By a mutator, or the collector's thread.
   void ReleaseLost();
 
   // --- Control ---
@@ -124,6 +124,7 @@ class CollectedHeap {
   SPANHEAP_COLD collected::HeapThread* AttachSlow();
   collected::HeapThread* NewRecord() EXCLUDES(records_mutex_);
   void Recycle(collected::HeapThread& record) EXCLUDES(records_mutex_);
+  collected::HeapThread* TakeLost() EXCLUDES(records_mutex_);
   static void OnThreadExit(void* record);
 
   template <class Work>

@@ -7,11 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <random>
 #include <thread>
 #include <vector>
 
 #include "mutators/blocking_region.h"
+#include "mutators/stop_the_world.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/signals.h"
@@ -179,6 +181,57 @@ TEST(CollectedThreadsTest, NoNodeIsLostByThreadsThatComeGoBlockAreDisturbedAndFo
     heap.roots.Put(root);
   }
   heap.Collect();
+}
+
+bool HasClaimed(const collected::HeapThread& record) {
+  for (const collected::ClaimedWord& word : record.cache.words) {
+    if (word.free.LoadAcquire() != 0) return true;
+  }
+  return false;
+}
+
+// The child's exit status; `lost` is the record of a thread that it does not have.
+int GiveBackInChild(const collected::HeapThread& lost) {
+  alarm(60);
+  if (!HasClaimed(lost)) return 1;
+  std::thread comes;
+  bool stays = false;
+  {
+    const StopTheWorld stopped(CollectedHeap::Get()->mutators);
+    comes = std::thread([] { CollectedHeap::Get()->Thread(); });
+    os::SleepFor_ns(50'000'000);
+    stays = HasClaimed(lost);
+  }
+  const BlockingRegion waiting;
+  comes.join();
+  if (!stays) return 2;
+  return HasClaimed(lost) ? 3 : 0;
+}
+
+TEST(CollectedThreadsTest, NothingOfLostThreadsIsGivenBackWhileTheWorldIsStopped) {
+  if (!kChildCanStartThreads) GTEST_SKIP();
+  std::atomic<collected::HeapThread*> record = nullptr;
+  std::atomic<bool> stop = false;
+  std::thread other([&] {
+    NewNode(nullptr, nullptr);
+    record = CollectedHeap::Get()->Thread();
+    const BlockingRegion waiting;
+    while (!stop) os::SleepFor_ns(1'000'000);
+  });
+  while (record == nullptr) os::SleepFor_ns(1'000'000);
+  heap::BeforeFork();
+  const pid_t child = fork();
+  if (child == 0) {
+    heap::AfterForkInChild();
+    _exit(GiveBackInChild(*record));
+  }
+  heap::AfterForkInParent();
+  int status = -1;
+  const BlockingRegion region;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << "exit " << WEXITSTATUS(status);
+  stop = true;
+  other.join();
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ SPANHEAP_EXPORT size_t sh_gc_size(const void* address) noexcept {
 
 SPANHEAP_EXPORT sh_gc_root* sh_gc_root_new(const void* value) noexcept {
   CollectedHeap* const heap = CollectedHeap::Get();
-  void** const slot = heap == nullptr ? nullptr : heap->roots.Take();
+  // Attached: a fork waits until it holds no lock of the roots.
+  void** const slot = heap == nullptr || heap->Thread() == nullptr ? nullptr : heap->roots.Take();
   if (slot == nullptr) return nullptr;
   spanheap::detail::StorePointer(slot, const_cast<void*>(value));
   return reinterpret_cast<sh_gc_root*>(slot);
@@ -35,8 +36,10 @@ SPANHEAP_EXPORT sh_gc_root* sh_gc_root_new(const void* value) noexcept {
 
 SPANHEAP_EXPORT void sh_gc_root_free(sh_gc_root* root) noexcept {
   if (root == nullptr) return;
+  CollectedHeap* const heap = CollectedHeap::GetIfStarted();
+  heap->Thread();
   spanheap::detail::StorePointer(&root->value, nullptr);
-  CollectedHeap::GetIfStarted()->roots.Put(&root->value);
+  heap->roots.Put(&root->value);
 }
 
 SPANHEAP_EXPORT int sh_gc_place(const void* address) noexcept {
