@@ -138,7 +138,8 @@ void MarkWork::BeginStep() {
 
 void MarkWork::Pause() {
   paused_.FetchAdd(1);
-  while (in_step_.FetchAdd(0) != 0) os::YieldThread();
+  constexpr uint64_t kNap_ns = 20'000;  // a step is some tens of microseconds
+  while (in_step_.FetchAdd(0) != 0) os::SleepFor_ns(kNap_ns);
 }
 
 void MarkWork::Resume() {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "collect/collector.h"
+#include "mutators/blocking_region.h"
 #include "mutators/mutator_registry.h"
 #include "mutators/root_slabs.h"
 #include "observe/collected_report.h"
@@ -102,7 +103,10 @@ class CollectedHeap {
 
   // Fork, as those of Runtime, outside of them.
   void BeforeFork() {
-    collector.work.Pause();
+    {
+      const BlockingRegion parked;  // who is in a step may be about to stop this thread
+      collector.work.Pause();
+    }
     mutators.BeforeFork();
   }
   void AfterForkInParent() {
