@@ -95,7 +95,7 @@ struct IdleWatch {
   uint32_t thread_id = 0;        // constant while the block has an owner, like the next one
   uint64_t blocked_signals = 0;  // what the owner blocked when it attached
   Atomic<bool> trimmed;          // the caches are empty; the owner clears it in its slow path
-  uint32_t rounds = 0;           // without a change; these three are under the registry's lock
+  uint32_t rounds = 0;           // without a change; written by who has the turn to look
   uint32_t attempts = 0;
   uint64_t signature = 0;
   uint64_t runs = 0;      // how often it had been given a processor, in the look of this number;

@@ -226,15 +226,18 @@ void MutatorRegistry::ReapLocked() {
   }
 }
 
-// The code that was interrupted, by the stop or by a handler that was then stopped.
+// The code that was interrupted, by the stop or by a handler that was then stopped. Who stopped by
+// a call of its own, or is parked, has no context. Frames of handlers may be left over from earlier
+// calls: they count only while those do who wait.
 bool MutatorRegistry::IsInSystemCode(const Mutator& mutator, bool waits_count) const {
   const auto is_in = [&](const void* context) {
     const uintptr_t pc = os::ProgramCounter(context);
     return os::IsSystemCode(reinterpret_cast<const void*>(pc)) &&
            (waits_count || !os::IsAtSystemCall(context));
   };
-  // Without a context: stopped by a call of its own, or parked.
+  if (mutator.is_dead.LoadAcquire()) return false;
   if (mutator.context != nullptr && is_in(mutator.context)) return true;
+  if (!waits_count) return false;
   for (const os::WordSpan& words : mutator.Words()) {
     const auto high = reinterpret_cast<uintptr_t>(words.end);
     auto low = reinterpret_cast<uintptr_t>(words.begin);
@@ -255,16 +258,18 @@ bool MutatorRegistry::IsAnyInSystemCode(bool waits_count) {
 }
 
 // Stops again until all threads are met outside of libc. Patience ends: who is in there for that
-// long waits for something, and hardly with one of fork's locks in hand.
+// long waits for something, and hardly with one of fork's locks in hand. Where libc's code cannot
+// be told from other code (programs without a dynamic linker) the first stop has to do.
 void MutatorRegistry::BeforeFork() {
   constexpr uint64_t kForWaiting_ns = 20'000'000;
-  constexpr uint64_t kForAll_ns = 1'000'000'000;
+  constexpr uint64_t kForAll_ns = 200'000'000;
   const void* const frame = SPANHEAP_CALLER_FRAME();
+  const bool can_tell = !os::IsSystemCode(reinterpret_cast<const void*>(&HandleStopSignal));
   const uint64_t begin = os::MonotonicNow_ns();
   for (uint64_t nap_ns = 50'000;; nap_ns = std::min(nap_ns * 2, uint64_t{1'000'000})) {
     StopWorld(frame);
     const uint64_t waited = os::MonotonicNow_ns() - begin;
-    if (waited > kForAll_ns || !IsAnyInSystemCode(waited < kForWaiting_ns)) return;
+    if (!can_tell || waited > kForAll_ns || !IsAnyInSystemCode(waited < kForWaiting_ns)) return;
     StartWorld();
     const BlockingRegion parked;
     os::SleepFor_ns(nap_ns);

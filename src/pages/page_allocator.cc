@@ -395,12 +395,14 @@ void PageAllocator::FinishRelease(PageRun run, bool released, bool zeroed) {
   counts_.scavenged += released ? run.count.value : run.scavenged.value;
 }
 
-// All of it is free and given back, and some of it was used.
+// All of it is free and given back, nobody is at its tables, and some of it was used.
 bool PageAllocator::IsLoose(ChunkRange chunks) const {
   if (chunks.begin.value == 0 || !grown_.Covers(chunks)) return false;
   bool any = false;
   for (ChunkIndex c = chunks.begin; c < chunks.end; ++c) {
-    if (index_.At(c).used != 0 || !chunks_[c.value].scavenged.AllSet(0, kChunkPages.value)) {
+    const PageChunk& chunk = chunks_[c.value];
+    if (index_.At(c).used != 0 || !chunk.used.NoneSet(0, kChunkPages.value) ||
+        !chunk.scavenged.AllSet(0, kChunkPages.value)) {
       return false;
     }
     any = any || index_.HasTables(c);

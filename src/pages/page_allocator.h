@@ -55,8 +55,9 @@ class PageAllocator {
   struct Counts {
     uint64_t grown = 0;      // pages
     uint64_t free = 0;       // of these: neither used, nor in a cache, nor claimed
-    uint64_t scavenged = 0;  // of the free ones: not backed
-    uint64_t claimed = 0;    // between ClaimForRelease and FinishRelease
+    uint64_t scavenged = 0;  // not backed: of the free ones, and of those claimed with their tables
+    uint64_t claimed =
+        0;  // between ClaimForRelease and FinishRelease, ClaimTables and FinishTables
   };
 
   constexpr PageAllocator() = default;

@@ -49,9 +49,7 @@ void IdleCaches::Consider(ThreadBlock& block, bool all) {
   if (!all && ++idle.rounds < needed - 1) return;
   if (count_ == kMost) return;  // it will be found in the next round
   found_[count_++] = &block;
-  if (all || idle.rounds < needed) return;  // until then it is looked at only
-  idle.rounds = 0;
-  idle.attempts += 1;
+  if (!all && idle.rounds >= needed) idle.rounds = 0;  // until then it is looked at only
 }
 
 void IdleCaches::Look() {
@@ -71,14 +69,18 @@ void IdleCaches::LookAtAll() {
 
 bool IdleCaches::TrimNext() {
   ThreadBlock& block = *found_[next_++];
-  return (finds_all_ || RestsForLong(block.idle)) && TryTrim(block);
+  if (!finds_all_ && !RestsForLong(block.idle)) return false;
+  if (TryTrim(block)) return true;
+  block.idle.attempts += 1;
+  return false;
 }
 
 // To be asked in two looks: the first one cannot tell.
 bool IdleCaches::RestsForLong(IdleWatch& idle) const {
-  const uint64_t before = std::exchange(idle.runs, os::RunsOf(idle.thread_id));
-  if (std::exchange(idle.seen_in, looks_) + 1 != looks_) return false;
-  const bool is_busy = idle.runs - before > kBusyRuns;
+  const uint64_t runs = os::RunsOf(idle.thread_id);
+  const uint64_t before = std::exchange(idle.runs, runs);
+  if (std::exchange(idle.seen_in, looks_) + 1 != looks_ || runs < before) return false;
+  const bool is_busy = runs - before > kBusyRuns;
   // Relaxed: nobody else writes it.
   idle.busy.StoreRelaxed(is_busy ? std::min(idle.busy.LoadRelaxed() + 1, kMostBusy) : 0);
   return !is_busy;
