@@ -226,6 +226,15 @@ void MutatorRegistry::ReapLocked() {
   }
 }
 
+namespace {
+
+SPANHEAP_NOINLINE void NapParked(uint64_t nap_ns) {
+  const BlockingRegion parked;
+  os::SleepFor_ns(nap_ns);
+}
+
+}  // namespace
+
 // The code that was interrupted, by the stop or by a handler that was then stopped. Who stopped by
 // a call of its own, or is parked, has no context. Frames of handlers may be left over from earlier
 // calls: they count only while those do who wait.
@@ -257,22 +266,26 @@ bool MutatorRegistry::IsAnyInSystemCode(bool waits_count) {
   return any;
 }
 
-// Stops again until all threads are met outside of libc. Patience ends: who is in there for that
-// long waits for something, and hardly with one of fork's locks in hand. Where libc's code cannot
-// be told from other code (programs without a dynamic linker) the first stop has to do.
-void MutatorRegistry::BeforeFork() {
+// Patience ends: who is in libc for that long waits for something, and hardly with one of fork's
+// locks in hand. Where its code cannot be told from other code (programs without a dynamic linker)
+// any stop has to do.
+SPANHEAP_NOINLINE bool MutatorRegistry::IsGoodForFork(uint64_t waited_ns) {
   constexpr uint64_t kForWaiting_ns = 20'000'000;
   constexpr uint64_t kForAll_ns = 200'000'000;
-  const void* const frame = SPANHEAP_CALLER_FRAME();
   const bool can_tell = !os::IsSystemCode(reinterpret_cast<const void*>(&HandleStopSignal));
+  return !can_tell || waited_ns > kForAll_ns || !IsAnyInSystemCode(waited_ns < kForWaiting_ns);
+}
+
+// Stops again until all threads are met outside of libc. The frame of this is copied while it is
+// parked (SavedFrames), so it is kept small.
+void MutatorRegistry::BeforeFork() {
+  const void* const frame = SPANHEAP_CALLER_FRAME();
   const uint64_t begin = os::MonotonicNow_ns();
   for (uint64_t nap_ns = 50'000;; nap_ns = std::min(nap_ns * 2, uint64_t{1'000'000})) {
     StopWorld(frame);
-    const uint64_t waited = os::MonotonicNow_ns() - begin;
-    if (!can_tell || waited > kForAll_ns || !IsAnyInSystemCode(waited < kForWaiting_ns)) return;
+    if (IsGoodForFork(os::MonotonicNow_ns() - begin)) return;
     StartWorld();
-    const BlockingRegion parked;
-    os::SleepFor_ns(nap_ns);
+    NapParked(nap_ns);
   }
 }
 

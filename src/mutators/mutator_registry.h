@@ -118,6 +118,7 @@ class MutatorRegistry {
   bool TryDetach(Mutator& record);
   bool IsInSystemCode(const Mutator& mutator, bool waits_count) const;
   bool IsAnyInSystemCode(bool waits_count) REQUIRES(world_stopped);
+  bool IsGoodForFork(uint64_t waited_ns) REQUIRES(world_stopped);
   void ReserveOthersLocked(Mutator* self) REQUIRES(mutex_);
   bool VisitHeldLocked(Mutator* self, void (*visit)(Mutator&, void*), void* argument)
       REQUIRES(mutex_);

@@ -26,7 +26,7 @@ struct Mutator;
 // Frames that are gone by the time they are scanned: those between a parking thread's caller and
 // the place where its registers were written down.
 struct SavedFrames {
-  static constexpr unsigned kCapacity = 96;
+  static constexpr unsigned kCapacity = 160;
   uintptr_t words[kCapacity] = {};
   uint32_t count = 0;
 

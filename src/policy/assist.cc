@@ -6,8 +6,10 @@
 namespace spanheap::policy {
 namespace {
 
+// As far as half of what 64 bits hold: sums of two do not overflow.
 int64_t Scaled(double factor, int64_t amount) {
-  return static_cast<int64_t>(factor * static_cast<double>(amount));
+  constexpr double kMost = int64_t{1} << 62;
+  return static_cast<int64_t>(std::clamp(factor * static_cast<double>(amount), -kMost, kMost));
 }
 
 }  // namespace
@@ -15,8 +17,7 @@ int64_t Scaled(double factor, int64_t amount) {
 uint64_t LongestAssist_ns(uint64_t bytes) {
   constexpr uint64_t kPerPiece_ns = 100'000;
   constexpr uint64_t kPiece = uint64_t{64} << 10;
-  constexpr uint64_t kMostPieces = 10;
-  return kPerPiece_ns * std::clamp<uint64_t>(bytes / kPiece, 1, kMostPieces);
+  return kPerPiece_ns * std::max<uint64_t>(bytes / kPiece, 1);
 }
 
 AssistPlan PlanAssist(int64_t balance, AssistRatio ratio) {

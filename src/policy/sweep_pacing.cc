@@ -7,8 +7,8 @@ namespace spanheap::policy {
 namespace {
 
 // Sweeping is to be over that long before the trigger.
-constexpr int64_t kMargin = int64_t{1} << 20;
-constexpr int64_t kLeastDistance = 8192;
+constexpr uint64_t kMargin = uint64_t{1} << 20;
+constexpr uint64_t kLeastDistance = 8192;
 
 // Kept below a limit, in hundredths of the goal, and at least so many bytes.
 constexpr uint64_t kHeadroomPercent = 3;
@@ -19,8 +19,8 @@ constexpr uint64_t kLeastHeadroom = uint64_t{1} << 20;
 SweepPace PlanSweep(uint64_t pages_in_use, uint64_t pages_swept, uint64_t trigger, uint64_t live) {
   SweepPace pace{0, live, pages_swept};
   if (pages_in_use <= pages_swept) return pace;
-  const int64_t distance = std::max(
-      static_cast<int64_t>(trigger) - static_cast<int64_t>(live) - kMargin, kLeastDistance);
+  const uint64_t end = trigger > kMargin ? trigger - kMargin : 0;
+  const uint64_t distance = std::max(end > live ? end - live : 0, kLeastDistance);
   pace.pages_per_byte =
       static_cast<double>(pages_in_use - pages_swept) / static_cast<double>(distance);
   return pace;

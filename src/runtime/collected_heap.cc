@@ -281,7 +281,9 @@ void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
 // The collector is late, and this thread cannot do its work: it leaves it the processor.
 void CollectedHeap::WaitNearLimit() {
   constexpr uint64_t kWait_ns = 100'000;
-  if (collector.pace.IsPastLimit()) os::SleepFor_ns(kWait_ns);
+  if (!collector.pace.IsPastLimit()) return;
+  const BlockingRegion parked;
+  os::SleepFor_ns(kWait_ns);
 }
 
 // Under a limit the trigger may have moved.

@@ -37,7 +37,13 @@ TEST(Assist, OneAllocationAssistsForABoundedTime) {
   EXPECT_EQ(LongestAssist_ns(16), 100'000U);
   EXPECT_EQ(LongestAssist_ns(127 << 10), 100'000U);
   EXPECT_EQ(LongestAssist_ns(256 << 10), 400'000U);
-  EXPECT_EQ(LongestAssist_ns(uint64_t{1} << 40), 1'000'000U);
+  EXPECT_EQ(LongestAssist_ns(16 << 20), 25'600'000U);
+}
+
+TEST(Assist, WhatDoesNotFitIsTheMostThereIs) {
+  constexpr int64_t kMuch = int64_t{1} << 40;
+  EXPECT_EQ(PaidBy(kMuch, {1e-15, 1e15}), 1 + (int64_t{1} << 62));
+  EXPECT_EQ(PlanAssist(-kMuch, {1e15, 1e-15}).work, int64_t{1} << 62);
 }
 
 TEST(Assist, RoundingLeavesNoDebtThatNoWorkPays) {

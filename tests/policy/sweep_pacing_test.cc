@@ -8,6 +8,11 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 
+TEST(SweepPacing, ATriggerThatIsNeverReachedIsFarAway) {
+  const SweepPace pace = PlanSweep(1000, 0, ~uint64_t{0} - 5, 1 << 20);
+  EXPECT_EQ(PagesToSweep(pace, 1 << 20, 1 << 20, 0, 0), 0U);
+}
+
 TEST(SweepPacing, SpreadsThePagesOverTheWayToTheTrigger) {
   const SweepPace pace = PlanSweep(1000, 0, 11 * kMiB, 2 * kMiB);
   EXPECT_DOUBLE_EQ(pace.pages_per_byte, 1000.0 / (8 * kMiB));
