@@ -169,11 +169,12 @@ void MutatorRegistry::RestartInterruptedStores() {
   });
 }
 
-bool MutatorRegistry::VisitHeldLocked(Mutator* self, void (*visit)(Mutator&, void*),
+// Those that `asker` holds: one that it has released may be held by another already.
+bool MutatorRegistry::VisitHeldLocked(const Handshake& asker, void (*visit)(Mutator&, void*),
                                       void* argument) {
   bool any = false;
   for (Mutator* m = first_; m != nullptr; m = m->next) {
-    if (m == self || m->request.LoadAcquire() == nullptr || !Handshake::IsHeld(*m)) continue;
+    if (m->request.LoadAcquire() != &asker || !Handshake::IsHeld(*m)) continue;
     visit(*m, argument);
     Handshake::Release(*m);
     any = true;
@@ -194,10 +195,10 @@ void MutatorRegistry::RaggedBarrier(void (*visit)(Mutator& mutator, void* argume
   }
   // A thread may still be counting down after it was seen held: wait for the count, too.
   do {
-    VisitHeldLocked(self, visit, argument);
+    VisitHeldLocked(handshake, visit, argument);
     handshake.AwaitSome(first_, true);
   } while (handshake.missing() != 0);
-  VisitHeldLocked(self, visit, argument);
+  VisitHeldLocked(handshake, visit, argument);
   if (self != nullptr) visit(*self, argument);
 }
 

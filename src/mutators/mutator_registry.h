@@ -120,7 +120,7 @@ class MutatorRegistry {
   bool IsAnyInSystemCode(bool waits_count) REQUIRES(world_stopped);
   bool IsGoodForFork(uint64_t waited_ns) REQUIRES(world_stopped);
   void ReserveOthersLocked(Mutator* self) REQUIRES(mutex_);
-  bool VisitHeldLocked(Mutator* self, void (*visit)(Mutator&, void*), void* argument)
+  bool VisitHeldLocked(const Handshake& asker, void (*visit)(Mutator&, void*), void* argument)
       REQUIRES(mutex_);
 
   Mutex world_mutex_{LockRank::kWorld};
