@@ -6,7 +6,7 @@
 //         free(p)   -> TryFreeFast     -> true, or false: likewise
 // Cost.   malloc 19 and free 17 instructions with the return; no lock, no atomic read-modify-write,
 //         no system call; the loads that can miss are the page's class byte and the bin's slots.
-// Tests.  tests/faces/malloc checks the instruction budget in the built library.
+// Tests.  tests/disassembly holds the built library to it.
 #pragma once
 
 #include <cstddef>

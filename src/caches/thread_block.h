@@ -95,9 +95,9 @@ struct IdleWatch {
   uint32_t thread_id = 0;        // constant while the block has an owner, like the next one
   uint64_t blocked_signals = 0;  // what the owner blocked when it attached
   Atomic<bool> trimmed;          // the caches are empty; the owner clears it in its slow path
-  uint32_t rounds = 0;           // without a change; written by who has the turn to look
-  uint32_t attempts = 0;
+  uint32_t rounds = 0;  // without a change; this and the next are under the registry's lock
   uint64_t signature = 0;
+  Atomic<uint32_t> attempts;  // vain ones since the last change; a hint, read and written relaxed
   uint64_t runs = 0;      // how often it had been given a processor, in the look of this number;
   uint32_t seen_in = 0;   // these are for whoever looks for idle threads, one at a time
   Atomic<uint32_t> busy;  // times in a row it turned out that it sleeps often, but never for long

@@ -10,7 +10,7 @@
 //             looked at, and when a knob was turned.
 //             A leaking bucket watches what the collector takes of the process's processor time;
 //             while it is full, nobody assists, and nobody marks above a quarter.
-// Invariants. trigger <= goal, both as of the same moment.
+// Invariants. Where both are set, trigger <= goal; while marking the goal alone follows the limit.
 // Threads.    As it says; the limiter: the collector's thread. Inside a section where a lock is
 //             taken, so that no thread is stopped with it.
 // Fails.      Never.
@@ -90,7 +90,8 @@ class HeapPace {
   SpanStore& store_;
   const Specials& specials_;
   Mutex mutex_{LockRank::kPace};
-  policy::Pacer pacer_;  // its rules: mutex_
+  // Its rules are guarded by mutex_, which the compiler cannot check: knobs and ratios are not.
+  policy::Pacer pacer_;
   // Of the last mark.
   uint64_t died_ GUARDED_BY(mutex_) = 0;          // bytes that were to be swept then
   uint64_t freed_before_ GUARDED_BY(mutex_) = 0;  // bytes freed until then

@@ -154,13 +154,20 @@ void MutatorRegistry::StartWorld() NO_THREAD_SAFETY_ANALYSIS {
   if (unparks) Unpark(*self);
 }
 
-void MutatorRegistry::RestartStoresIn(const os::WordSpan& words) const {
+template <class Visitor>
+void MutatorRegistry::ForEachContext(const os::WordSpan& words, Visitor&& visit) const {
   const auto high = reinterpret_cast<uintptr_t>(words.end);
   auto low = reinterpret_cast<uintptr_t>(words.begin);
   while (void* context = os::FindContext(low, high, signal_return_code_)) {
-    os::SetProgramCounter(context, RestartAddress(os::ProgramCounter(context)));
+    visit(context);
     low = reinterpret_cast<uintptr_t>(context);
   }
+}
+
+void MutatorRegistry::RestartStoresIn(const os::WordSpan& words) const {
+  ForEachContext(words, [](void* context) {
+    os::SetProgramCounter(context, RestartAddress(os::ProgramCounter(context)));
+  });
 }
 
 void MutatorRegistry::RestartInterruptedStores() {
@@ -248,15 +255,11 @@ bool MutatorRegistry::IsInSystemCode(const Mutator& mutator, bool waits_count) c
   if (mutator.is_dead.LoadAcquire()) return false;
   if (mutator.context != nullptr && is_in(mutator.context)) return true;
   if (!waits_count) return false;
+  bool any = false;
   for (const os::WordSpan& words : mutator.Words()) {
-    const auto high = reinterpret_cast<uintptr_t>(words.end);
-    auto low = reinterpret_cast<uintptr_t>(words.begin);
-    while (const void* context = os::FindContext(low, high, signal_return_code_)) {
-      if (is_in(context)) return true;
-      low = reinterpret_cast<uintptr_t>(context);
-    }
+    ForEachContext(words, [&](const void* context) { any = any || is_in(context); });
   }
-  return false;
+  return any;
 }
 
 bool MutatorRegistry::IsAnyInSystemCode(bool waits_count) {

@@ -116,6 +116,9 @@ class MutatorRegistry {
   void UnlinkLocked(Mutator& record) REQUIRES(mutex_);
   void ReapLocked() REQUIRES(mutex_);
   bool TryDetach(Mutator& record);
+  // What handlers had interrupted whose frames lie among these words of a stack, lowest first.
+  template <class Visitor>
+  void ForEachContext(const os::WordSpan& words, Visitor&& visit) const;
   bool IsInSystemCode(const Mutator& mutator, bool waits_count) const;
   bool IsAnyInSystemCode(bool waits_count) REQUIRES(world_stopped);
   bool IsGoodForFork(uint64_t waited_ns) REQUIRES(world_stopped);

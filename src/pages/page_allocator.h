@@ -56,8 +56,7 @@ class PageAllocator {
     uint64_t grown = 0;      // pages
     uint64_t free = 0;       // of these: neither used, nor in a cache, nor claimed
     uint64_t scavenged = 0;  // not backed: of the free ones, and of those claimed with their tables
-    uint64_t claimed =
-        0;  // between ClaimForRelease and FinishRelease, ClaimTables and FinishTables
+    uint64_t claimed = 0;    // between a Claim... and the Finish... that belongs to it
   };
 
   constexpr PageAllocator() = default;

@@ -40,12 +40,14 @@ void IdleCaches::Consider(ThreadBlock& block, bool all) {
   const uint64_t signature = SignatureOf(block);
   if (signature != idle.signature) {
     idle.signature = signature;
-    idle.rounds = idle.attempts = 0;
+    idle.rounds = 0;
+    idle.attempts.StoreRelaxed(0);  // relaxed: a hint, here and below
   }
-  if (!all && idle.attempts == kAttempts) return;
+  const uint32_t attempts = idle.attempts.LoadRelaxed();
+  if (!all && attempts == kAttempts) return;
   pending_.StoreRelaxed(true);  // relaxed: a hint
   // Relaxed: as above.
-  const uint32_t needed = kIdleRounds << (idle.attempts + 2 * idle.busy.LoadRelaxed());
+  const uint32_t needed = kIdleRounds << (attempts + 2 * idle.busy.LoadRelaxed());
   if (!all && ++idle.rounds < needed - 1) return;
   if (count_ == kMost) return;  // it will be found in the next round
   found_[count_++] = &block;
@@ -70,9 +72,9 @@ void IdleCaches::LookAtAll() {
 bool IdleCaches::TrimNext() {
   ThreadBlock& block = *found_[next_++];
   if (!finds_all_ && !RestsForLong(block.idle)) return false;
-  if (TryTrim(block)) return true;
-  block.idle.attempts += 1;
-  return false;
+  const bool done = TryTrim(block);
+  if (!done && !finds_all_) block.idle.attempts.FetchAddRelaxed(1);
+  return done;
 }
 
 // To be asked in two looks: the first one cannot tell.
