@@ -8,7 +8,7 @@ namespace {
 
 // As far as half of what 64 bits hold: sums of two do not overflow.
 int64_t Scaled(double factor, int64_t amount) {
-  constexpr double kMost = int64_t{1} << 62;
+  constexpr auto kMost = static_cast<double>(int64_t{1} << 62);
   return static_cast<int64_t>(std::clamp(factor * static_cast<double>(amount), -kMost, kMost));
 }
 
