@@ -3,8 +3,9 @@
 """Runs real programs under glibc's malloc and under spanheap, and compares them.
 
 Each program makes or reads real input; what it writes must be the same byte for byte under both.
-Prints a table of wall time, CPU time and peak memory, then one heap report. Exit code 1 if any
-program failed or differed.
+Prints a table of wall time, CPU time and peak memory and whether the targets of wall time are met,
+then one heap report. Exit code 1 if any program failed or differed, and with --strict if a target is
+missed.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from programs import catalogue, summary
 from programs.session import Allocator, Session
@@ -28,6 +30,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="./dev run", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="runs under each that count (5)")
     parser.add_argument("--quick", action="store_true", help="one round, to see that it works")
+    parser.add_argument("--strict", action="store_true", help="a missed target is a failure")
     parser.add_argument("--only", action="append", choices=names, metavar="NAME",
                         help=f"only this program, may be repeated: {', '.join(names)}")
     parser.add_argument("--against", action="append", default=[], metavar="NAME=PATH",
@@ -79,6 +82,7 @@ def show_heap_report(command, workload):
 
 def run(arguments, folder):
     allocators = make_allocators(arguments)
+    began = time.monotonic()
     session = Session(arguments.build / "tools" / "spanheap-measure", allocators,
                       1 if arguments.quick else arguments.rounds, folder)
     chosen = [kind(folder, ROOT) for kind in catalogue.ALL
@@ -87,6 +91,10 @@ def run(arguments, folder):
         session.run(workload)
     for allocator in allocators[1:] if session.costs else []:
         print(f"\n{summary.comparison_table(session.costs, allocator.name, BASELINE)}")
+    is_met = True
+    if session.costs:
+        is_met, line = summary.verdict(session.costs, OURS, BASELINE)
+        print(line)
     if arguments.json:
         libraries = {allocator.name: allocator.library for allocator in allocators}
         pathlib.Path(arguments.json).write_text(
@@ -100,7 +108,8 @@ def run(arguments, folder):
     if not session.failures:
         plural = "" if len(chosen) == 1 else "s"
         print(f"\n{len(chosen)} program{plural}, all outputs identical")
-    return 1 if session.failures else 0
+    print(f"took {time.monotonic() - began:.0f} s")
+    return 1 if session.failures or (arguments.strict and not is_met) else 0
 
 
 def main():

@@ -10,6 +10,9 @@ from .figures import Comparison, geometric_mean
 FIGURES = ("wall", "cpu", "peak_rss")
 # A program slower than this against the baseline is named under the table.
 NOTABLE = 1.05
+# What the heap is to keep to, in wall time: each program, and their geometric mean.
+TARGET_EACH = 1.05
+TARGET_MEAN = 0.97
 
 
 def compare(costs, ours, baseline):
@@ -49,6 +52,19 @@ def _notes(found):
         wall = compared["wall"]
         if wall.ratio - wall.spread > NOTABLE:
             yield f"{name} is slower than {NOTABLE:.2f}x: {table.ratio(wall.ratio, wall.spread)}"
+
+
+def verdict(all_costs, ours, baseline):
+    """(whether the targets are met, a line that says so), by the medians of wall time."""
+    ratios = {name: compare(costs, ours, baseline)["wall"].ratio
+              for name, costs in all_costs.items()}
+    mean = geometric_mean(ratios.values())
+    missed = [f"{name} {table.ratio(ratio)}" for name, ratio in ratios.items()
+              if ratio > TARGET_EACH]
+    if mean > TARGET_MEAN:
+        missed.append(f"mean {table.ratio(mean)}")
+    word = f"MISS ({', '.join(missed)})" if missed else "ok"
+    return not missed, f"target each {TARGET_EACH:.2f} / mean {TARGET_MEAN:.2f}: {word}"
 
 
 def as_dict(session, libraries):

@@ -76,6 +76,20 @@ class Tables(unittest.TestCase):
         self.assertEqual(mean.split()[2:], ["1.000", "1.000", "1.000"])
 
 
+    def test_the_verdict_names_what_misses_the_target(self):
+        def costs(*walls):
+            return {name: {"base": [measure.Cost(1, 1, 1, 0, 0)],
+                           "new": [measure.Cost(wall, 1, 1, 0, 0)]}
+                    for name, wall in zip("abc", walls)}
+
+        target = "target each 1.05 / mean 0.97: "
+        self.assertEqual(summary.verdict(costs(1.04, 0.9), "new", "base"), (True, target + "ok"))
+        self.assertEqual(summary.verdict(costs(1.06, 0.8), "new", "base"),
+                         (False, target + "MISS (a 1.060)"))
+        self.assertEqual(summary.verdict(costs(1, 0.98), "new", "base"),
+                         (False, target + "MISS (mean 0.990)"))
+
+
 class Protocol(unittest.TestCase):
     def test_commands_are_counted_strings(self):
         self.assertEqual(encode(["SET", "k", 12]), b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n12\r\n")
