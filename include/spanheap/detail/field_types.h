@@ -80,6 +80,12 @@ template <class T>
 concept AcceptsEmpty24 = requires {
   T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
 };
+// Too many.
+template <class T>
+concept AcceptsEmpty25 = requires {
+  T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
+    {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+};
 
 // Called in unevaluated contexts only.
 template <class T>

@@ -7,10 +7,9 @@
 //         field that has a default, a whole array too: the largest number of `{}` that it accepts
 //         is the number of its fields. A structured binding of that many names tells their types,
 //         and the rules of layout tell the offsets.
-// Limits. At most kMaxFields fields, each with a default; no base class, no union. Where the
-//         computed offsets do not add up to sizeof (bit-fields, alignas on a field), the
-//         struct is not taken apart. A struct with an anonymous union in it is an error that the
-//         compiler words itself.
+// Limits. At most kMaxFields fields, each with a default; no base class, no union without a name.
+//         Where the computed offsets do not add up to sizeof (bit-fields, alignas on a field), the
+//         struct is not taken apart.
 // Cost.   Compile time only.
 // Tests.  tests/faces/native/layout_test.cc.
 #ifndef SPANHEAP_DETAIL_FIELDS_H
@@ -24,6 +23,7 @@
 #include <utility>
 
 #include "spanheap/detail/field_types.h"
+#include "spanheap/detail/field_unions.h"
 
 namespace spanheap::detail {
 
@@ -70,12 +70,13 @@ consteval std::size_t CountFields() {
   };
   std::size_t count = kMaxFields;
   while (count > 0 && !kAccepts[count]) --count;
-  return count;
+  return AcceptsEmpty25<T> ? 0 : count;
 }
 
 // What can be taken apart, as far as can be asked without an error.
 template <class T>
-concept PlainStruct = std::is_class_v<T> && std::is_aggregate_v<T> && !HasBase<T>;
+concept PlainStruct =
+    std::is_class_v<T> && std::is_aggregate_v<T> && !HasBase<T> && !HasUnnamedUnion<T>;
 
 constexpr std::size_t RoundUp(std::size_t offset, std::size_t alignment) {
   return (offset + alignment - 1) / alignment * alignment;
@@ -119,13 +120,16 @@ consteval Offsets<sizeof...(Types)> PlaceFields() {
 
 template <class T, class... Types, std::size_t... kIndex>
 consteval auto ListFields(TypeList<Types...>, std::index_sequence<kIndex...>) {
-  constexpr auto kOffsets = PlaceFields<Types...>();
-  constexpr std::size_t kAlignment = std::max({alignof(Types)...});
-  if constexpr ((std::is_reference_v<Types> || ...) || kAlignment != alignof(T) ||
-                RoundUp(kOffsets.end, kAlignment) != sizeof(T)) {
+  if constexpr ((std::is_reference_v<Types> || ...) || (std::is_unbounded_array_v<Types> || ...)) {
     return UnknownFields();
   } else {
-    return FieldList<Field<std::remove_cv_t<Types>, kOffsets.of[kIndex]>...>();
+    constexpr auto kOffsets = PlaceFields<Types...>();
+    constexpr std::size_t kAlignment = std::max({alignof(Types)...});
+    if constexpr (kAlignment != alignof(T) || RoundUp(kOffsets.end, kAlignment) != sizeof(T)) {
+      return UnknownFields();
+    } else {
+      return FieldList<Field<std::remove_cv_t<Types>, kOffsets.of[kIndex]>...>();
+    }
   }
 }
 

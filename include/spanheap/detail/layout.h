@@ -20,7 +20,9 @@
 
 #include "spanheap/detail/for_each_field.h"
 #include "spanheap/detail/pointer_map.h"
+#include "spanheap/detail/raw_pointer.h"
 #include "spanheap/detail/type_name.h"
+#include "spanheap/detail/unseen_storage.h"
 #include "spanheap/gc_c.h"
 
 // Inside a class: these fields are all that may hold collected pointers; a field of a class type is
@@ -106,10 +108,10 @@ namespace detail {
 template <class T>
 struct NoLayoutFor {
   static constexpr Shape kShape = ShapeOf<T>();
-  static_assert(kShape != Shape::kRawSelf,
-                "spanheap: this struct holds a raw pointer to its own type, which the collector "
-                "does not see. Make the field a spanheap::Ptr, or say what is to be seen with "
-                "SH_LAYOUT(Type, fields...) in the struct.");
+  static_assert(kShape != Shape::kHidden,
+                "spanheap: what this type has captured cannot be told and is not scanned. Let it "
+                "capture a spanheap::Root if any, and say so: "
+                "spanheap::kHoldsNoPointers<Type> = true.");
   static_assert(kShape != Shape::kInheritedLayout,
                 "spanheap: the base class has an SH_LAYOUT, this class has none. Write "
                 "SH_LAYOUT_DERIVED(Type, Base, fields...) in it.");
@@ -181,6 +183,8 @@ void DestroyElement(void* element) {
 template <class T>
 struct TypeLayout {
   static_assert(RequireLayout<T>());
+  static_assert(RequireNoRawPointer<T>());
+  static_assert(RequireNothingElsewhere<T>());
   static_assert(alignof(T) <= 16, "spanheap: collected objects lie at multiples of 16 at most.");
 
   static constexpr PointerMap<T> kMap = MapOf<T>();

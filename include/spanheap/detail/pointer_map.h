@@ -56,12 +56,17 @@ enum class Shape {
   kUnknown,
   kInheritedLayout,  // SH_LAYOUT of a base class
   kInheritedTrace,   // Trace of a base class
-  kRawSelf,          // a plain struct with a raw pointer to its own type
+  kHidden,           // keeps what cannot be told in its own memory (std::function)
 };
 
-// What layout_std.h knows of types of the C++ library; kUnknown: nothing.
+// What layout_std.h knows of a type of the C++ library: what it has inside of itself, what in
+// memory of its own, and whether there is more that cannot be told.
 template <class T>
-inline constexpr Shape kStandardShape = Shape::kUnknown;
+struct StandardParts {
+  static constexpr bool kKnown = false;
+  using inside = TypeList<>;
+  using elsewhere = TypeList<>;
+};
 
 template <class T>
 concept PointerWord = requires { typename T::spanheap_pointer_word; };
@@ -147,33 +152,35 @@ consteval bool TracesItself() {
   }
 }
 
-// Large structs of trivial fields are not taken apart.
-template <class T>
-inline constexpr bool kWorthTakingApart =
-    !std::is_trivially_copyable_v<T> || sizeof(T) <= 32 * kWordBytes;
-
 template <class T>
 consteval Shape ShapeOf();
+template <class T>
+consteval bool HoldsOurs();
 
 template <class T>
 using FieldsOf = decltype(FindFields<T>());
 
-template <class T, class... Fields>
+template <class... Fields>
 consteval Shape ShapeOfPlain(FieldList<Fields...>) {
-  if constexpr ((std::is_same_v<typename Fields::type, T*> || ...) ||
-                (std::is_same_v<typename Fields::type, const T*> || ...)) {
-    return Shape::kRawSelf;
-  } else if constexpr (((ShapeOf<typename Fields::type>() >= Shape::kUnknown) || ...)) {
+  return ((ShapeOf<typename Fields::type>() >= Shape::kUnknown) || ...) ? Shape::kUnknown
+                                                                        : Shape::kPlain;
+}
+
+// Which of the parts there is now, or where, only their words can tell. Unknown beats pointers,
+// which beat none.
+template <class... Parts>
+consteval Shape WordsOf(TypeList<Parts...>) {
+  if constexpr (((ShapeOf<std::remove_cv_t<Parts>>() >= Shape::kUnknown) || ...)) {
     return Shape::kUnknown;
   } else {
-    return Shape::kPlain;
+    return (HoldsOurs<std::remove_cv_t<Parts>>() || ...) ? Shape::kConservative : Shape::kNone;
   }
 }
 
 template <class T>
 consteval Shape ShapeOfClass() {
-  if constexpr (std::is_class_v<T> && kWorthTakingApart<T>) {
-    if constexpr (FieldsOf<T>::kKnown) return ShapeOfPlain<T>(FieldsOf<T>());
+  if constexpr (std::is_class_v<T>) {
+    if constexpr (FieldsOf<T>::kKnown) return ShapeOfPlain(FieldsOf<T>());
   }
   return std::is_trivially_copyable_v<T> ? Shape::kNone : Shape::kUnknown;
 }
@@ -191,14 +198,15 @@ consteval Shape ShapeOf() {
     return TracesItself<T>() ? Shape::kTraced : Shape::kInheritedTrace;
   } else if constexpr (kIsConservative<T>) {
     return Shape::kConservative;
-  } else if constexpr (kStandardShape<T> != Shape::kUnknown) {
-    return kStandardShape<T>;
+  } else if constexpr (StandardParts<T>::kKnown) {
+    return StandardParts<T>::kHidden ? Shape::kHidden
+                                     : WordsOf(typename StandardParts<T>::inside());
   } else if constexpr (kArrayLength<T> > 0) {
     using Element = std::remove_cv_t<typename ElementOf<T>::type>;
     return ShapeOf<Element>() >= Shape::kUnknown ? Shape::kUnknown : Shape::kArray;
   } else if constexpr (PairOf<T>::kIs) {
-    return ShapeOfPlain<T>(typename PairOf<T>::Fields()) == Shape::kPlain ? Shape::kPair
-                                                                          : Shape::kUnknown;
+    return ShapeOfPlain(typename PairOf<T>::Fields()) == Shape::kPlain ? Shape::kPair
+                                                                       : Shape::kUnknown;
   } else {
     return ShapeOfClass<T>();
   }
@@ -279,6 +287,44 @@ consteval PointerMap<T> MapOf() {
   Walk<T>(map, 0);
   return map;
 }
+
+// Not for types of unknown shape: false.
+template <class T>
+consteval bool HoldsOurs() {
+  if constexpr (ShapeOf<T>() >= Shape::kUnknown) {
+    return false;
+  } else {
+    return MapOf<T>().any || MapOf<T>().traced;
+  }
+}
+
+template <class... Fields>
+consteval auto TypesOf(FieldList<Fields...>) {
+  return TypeList<typename Fields::type...>();
+}
+
+// The types that T is made of, as far as they are looked into.
+template <class T>
+consteval auto PartsOf() {
+  constexpr Shape kShape = ShapeOf<T>();
+  if constexpr (kShape == Shape::kArray) {
+    return TypeList<std::remove_cv_t<typename ElementOf<T>::type>>();
+  } else if constexpr (kShape == Shape::kPair) {
+    return TypesOf(typename PairOf<T>::Fields());
+  } else if constexpr (kShape == Shape::kDescribed) {
+    return TypesOf(typename DescriptionOf<T>::fields());
+  } else if constexpr (kShape == Shape::kPlain) {
+    return TypesOf(FieldsOf<T>());
+  } else {
+    return typename StandardParts<T>::inside();
+  }
+}
+
+// Asked for each asker anew: what is incomplete now may be complete later.
+template <class T, class Asker, class = void>
+inline constexpr bool kIsComplete = false;
+template <class T, class Asker>
+inline constexpr bool kIsComplete<T, Asker, std::void_t<decltype(sizeof(T))>> = true;
 
 }  // namespace detail
 }  // namespace spanheap

@@ -18,6 +18,8 @@ using namespace spanheap;
 struct Leaf { int value; };
 """
 
+LIBRARY = "#include \"spanheap/detail/layout_std.h\"\n"
+
 
 def compile_errors(text):
     done = subprocess.run(
@@ -59,8 +61,47 @@ class CompileFail(unittest.TestCase):
                     "Derived* Make() { return New<Derived>(); }", "Derived", "SH_LAYOUT")
 
     def test_a_raw_pointer_to_the_own_type_is_refused(self):
-        self.expect("struct Link { Link* next; int value; };\n"
-                    "Link* Make() { return New<Link>(); }", "Link", "raw pointer", "spanheap::Ptr")
+        for field in ("Link* next", "const Link* next", "Link* next[4]", "Link** next",
+                      "std::array<Link*, 2> next", "std::pair<int, Link*> next",
+                      "std::optional<Link*> next", "std::atomic<Link*> next",
+                      "std::span<Link> next", "std::vector<Link*> next",
+                      "struct Inner { Link* up; } inner", "Link* next; char large[500]",
+                      "Link* next; Ptr<Leaf> leaf"):
+            with self.subTest(field):
+                self.expect(f"{LIBRARY}struct Link {{ {field}; int value; }};\n"
+                            "Link* Make() { return New<Link>(); }",
+                            "RawPointer<Link, Link>", "raw pointer", "spanheap::Ptr", "Unowned")
+
+    def test_a_raw_pointer_in_a_layout_is_refused(self):
+        self.expect("struct Link { Link() {} Link* next; SH_LAYOUT(Link, next); };\n"
+                    "Link* Make() { return New<Link>(); }", "RawPointer<Link, Link>")
+
+    def test_raw_pointers_in_a_circle_are_refused(self):
+        self.expect("struct B; struct A { B* b; }; struct B { A* a[2]; };\n"
+                    "A* Make() { return New<A>(); }", "RawPointer<A, B>")
+        self.expect("struct B; struct C; struct A { B* b; }; struct B { C* c; };\n"
+                    "struct C { int number; A* a; };\nA* Make() { return New<A>(); }",
+                    "RawPointer<A, B>")
+
+    def test_a_raw_pointer_to_what_holds_ptrs_is_refused(self):
+        self.expect("struct Node { Ptr<Leaf> leaf; }; struct Holder { int a; Node* node; };\n"
+                    "Holder* Make() { return New<Holder>(); }", "RawPointer<Holder, Node>")
+        self.expect("struct Node { Ptr<Leaf> leaf; };\n"
+                    "Node** Make() { return NewArray<Node*>(3); }", "raw pointer")
+
+    def test_raw_pointers_to_others_and_on_purpose_compile(self):
+        text = ("#include <cstdio>\n" + LIBRARY +
+                "struct Never; struct Node { Ptr<Leaf> leaf; Unowned<Node> parent; };\n"
+                "struct Other { union { int a; float b; }; Other* next; };\n"
+                "struct Tail { int n; Other* other; char* text; FILE* file; Never* never; };\n"
+                "Tail* Make() { return New<Tail>(); }\n"
+                "struct Tree { std::vector<Tree> children; std::unique_ptr<Tail> tail; };\n"
+                "struct Big { int n[30]; Tree* tree; Leaf* leaf; void* any; };\n"
+                "template Node* spanheap::New();\n"
+                "template Tree* spanheap::New(); template Big* spanheap::New();\n"
+                "struct Many { int a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z; };\n"
+                "template Many* spanheap::New();\n")
+        self.assertIsNone(compile_errors(text))
 
     def test_an_inherited_layout_is_not_enough(self):
         self.expect("struct Base { Base() {} Ptr<Leaf> a; SH_LAYOUT(Base, a); };\n"
@@ -74,8 +115,25 @@ class CompileFail(unittest.TestCase):
                     "Derived* Make() { return New<Derived>(); }", "Derived", "Trace member")
 
     def test_storage_of_the_library_holds_no_ptrs(self):
-        self.expect("#include \"spanheap/detail/layout_std.h\"\nstruct Owner { std::vector<Ptr<Leaf>> leaves; };\n"
-                    "Owner* Make() { return New<Owner>(); }", "Owner", "std::vector")
+        for field in ("std::vector<Ptr<Leaf>>", "std::list<Ptr<Leaf>>", "std::deque<Holder>",
+                      "std::set<Ptr<Leaf>>", "std::unique_ptr<Holder>", "std::shared_ptr<Holder>",
+                      "std::map<int, std::vector<Holder>>", "std::vector<Later>",
+                      "std::unique_ptr<int, Deleter<std::vector<Holder>>>"):
+            with self.subTest(field):
+                self.expect(f"{LIBRARY}struct Holder {{ Ptr<Leaf> leaf; }}; struct Later;\n"
+                            "template <class T> struct Deleter { T t; void operator()(int*); };\n"
+                            f"struct Owner {{ int a; {field} held; }};\n"
+                            "Owner* Make() { return New<Owner>(); }",
+                            "UnseenStorage<Owner, std::", "spanheap::Vector")
+
+    def test_captures_cannot_be_told(self):
+        self.expect(f"{LIBRARY}struct Owner {{ std::function<void()> call; }};\n"
+                    "Owner* Make() { return New<Owner>(); }",
+                    "NoLayoutFor<std::function<void", "captured")
+
+    def test_a_union_without_a_name_is_refused_like_others(self):
+        self.expect("struct Value { int tag; union { int i; double d; }; Ptr<Leaf> leaf; };\n"
+                    "Value* Make() { return New<Value>(); }", "NoLayoutFor<Value>", "SH_LAYOUT")
 
     def test_strict_alignment_is_refused(self):
         self.expect("struct alignas(64) Wide { char bytes[64]; };\n"

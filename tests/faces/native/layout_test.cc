@@ -205,6 +205,44 @@ TEST(Layout, TypesOfTheLibraryAreKnown) {
   static_assert(Bits<Choices>() == 0b010111111);
 }
 
+struct Tree {
+  std::vector<Tree> children;
+  std::set<int> numbers;
+  std::unique_ptr<Leaf> leaf;
+  std::list<std::unique_ptr<Tree>> more;
+};
+TEST(Layout, MemoryOfTheLibraryIsAsItsElementsAre) {
+  static_assert(KindOf<Tree>() == SH_SCAN_NONE);
+  EXPECT_NE(LayoutOf<Tree>()->destroy, nullptr);
+}
+
+struct Child {
+  Unowned<Child> parent;
+  Ptr<Child> next;
+};
+TEST(Layout, PlainPointersOnPurposeAreNotSeen) {
+  static_assert(Bits<Child>() == 0b10);
+  static_assert(std::is_trivially_copyable_v<Unowned<Child>>);
+  Child child;
+  child.parent = &child;
+  EXPECT_EQ(child.parent->parent.get(), &child);
+  EXPECT_EQ(child.parent, &child);
+}
+
+struct NamedUnions {
+  union Number {
+    int i;
+    double d;
+  } number;
+  Ptr<Leaf> leaf;
+  SH_LAYOUT(NamedUnions, leaf);
+};
+struct PlainWithUnion {
+  NamedUnions::Number number;
+  Ptr<Leaf> leaf;
+};
+TEST(Layout, UnionsWithANameAreFields) { static_assert(Bits<PlainWithUnion>() == 0b10); }
+
 struct Containers {
   Vector<Containers> children;
   HashMap<String, Ptr<Node>> names;
