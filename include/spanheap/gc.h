@@ -17,6 +17,7 @@
 #define SPANHEAP_GC_H
 
 #include "spanheap/detail/control.h"
+#include "spanheap/detail/coroutine.h"
 #include "spanheap/detail/create.h"
 #include "spanheap/detail/death.h"
 #include "spanheap/detail/hash_map.h"

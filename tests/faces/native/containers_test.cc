@@ -50,18 +50,18 @@ TEST_F(Containers, VectorLetsGoOfWhatItRemoves) {
   Root<Vector<Ptr<Node>>> root = New<Vector<Ptr<Node>>>();
   Vector<Ptr<Node>>& vector = *root;
   for (int i = 0; i < 10; ++i) vector.push_back(New<Node>(nullptr, nullptr, i));
-  EXPECT_EQ(CountAfterCollect(), 12u);
+  CollectTo(12);
   vector.erase(vector.begin(), vector.begin() + 3);
   EXPECT_EQ(vector.front()->value, 3);
   vector.pop_back();
-  EXPECT_EQ(CountAfterCollect(), 8u);
+  CollectTo(8);
   vector.resize(2);
-  EXPECT_EQ(CountAfterCollect(), 4u);
+  CollectTo(4);
   for (std::size_t i = vector.size(); i < vector.capacity(); ++i) {
     EXPECT_EQ(vector.data()[i], nullptr);
   }
   vector.clear();
-  EXPECT_EQ(CountAfterCollect(), 2u);
+  CollectTo(2);
 }
 
 TEST_F(Containers, VectorsAreValues) {
@@ -109,13 +109,13 @@ TEST_F(Containers, HashMapLetsGoOfWhatItRemoves) {
   using Map = HashMap<int, Ptr<Node>>;
   Root<Map> root = New<Map>();
   for (int i = 0; i < 100; ++i) (*root)[i] = New<Node>();
-  EXPECT_EQ(CountAfterCollect(), 103u);
+  CollectTo(103);
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(root->erase(i));
-  EXPECT_EQ(CountAfterCollect(), 53u);
-  EXPECT_EQ(root->erase_if([](const auto& entry) { return entry.key % 2 == 0; }), 25u);
-  EXPECT_EQ(CountAfterCollect(), 28u);
+  CollectTo(53);
+  EXPECT_EQ(root->erase_if([](const auto& entry) { return entry.key % 2 == 0; }), 25);
+  CollectTo(28);
   root->clear();
-  EXPECT_EQ(CountAfterCollect(), 1u);
+  CollectTo(1);
   EXPECT_EQ(root->find(1), nullptr);
 }
 
@@ -179,7 +179,7 @@ TEST_F(Containers, ListDoesAsStdList) {
   EXPECT_EQ(ours.front(), -1);
   ours.pop_front();
   ours.pop_back();
-  EXPECT_EQ(CountAfterCollect(), ours.size() + 1);
+  CollectTo(ours.size() + 1);
 }
 
 TEST_F(Containers, ARemovedNodeHoldsNothing) {
@@ -188,7 +188,7 @@ TEST_F(Containers, ARemovedNodeHoldsNothing) {
   Root<Ptr<Node>> kept = &list->front();
   list->erase(list->begin());
   list->clear();
-  EXPECT_EQ(CountAfterCollect(), 3u);  // the list, the removed node, what it points to
+  CollectTo(3);  // the list, the removed node, what it points to
 }
 
 TEST_F(Containers, StringsShareTheirText) {
@@ -220,10 +220,9 @@ TEST_F(Containers, StandardContainersHoldPtrsByRoots) {
     Collect();
     for (int i = 0; i < 20; ++i) EXPECT_EQ(map[i]->value, i);
     map.erase(3);
-    Collect();
-    EXPECT_EQ(fake_gc::Count(), 19u * 2 + 20 + 1);
+    CollectTo(19u * 2 + 20 + 1);
   }
-  EXPECT_EQ(CountAfterCollect(), 0u);
+  CollectTo(0);
 }
 
 }  // namespace

@@ -6,70 +6,26 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <atomic>
 #include <exception>
 #include <optional>
 #include <thread>
 #include <variant>
 
+#include "faces/native_heap/cycles.h"
 #include "spanheap/gc.h"
 
 namespace spanheap {
 namespace {
 
-struct Node {
-  uintptr_t self = 0;  // inverted, so that it keeps nothing
-  Ptr<Node> next;
-};
-bool IsWhole(const Node* node) { return node->self == ~reinterpret_cast<uintptr_t>(node); }
-
-[[gnu::noinline]] Node* NewNode() {
-  Node* const node = New<Node>();
-  node->self = ~reinterpret_cast<uintptr_t>(node);
-  return node;
-}
-
-// What frames below have left, and slots of what died.
-[[gnu::noinline]] void Overwrite() {
-  volatile char space[8 << 10];
-  for (volatile char& each : space) each = 0;
-  for (int i = 0; i < 2000; ++i) NewNode();
-}
-void CollectAndReuse() {
-  Overwrite();
-  Collect();
-  Overwrite();
-}
-
-// Cycles as long as this lives: half of them at least end while the program is at work.
-class Cycles {
- public:
-  Cycles() : thread_([this] { Run(); }) {}
-  ~Cycles() {
-    stop_ = true;
-    const BlockingRegion waiting;
-    thread_.join();
-  }
-  int done() const { return done_; }
-
- private:
-  void Run() {
-    for (; !stop_; ++done_) Collect();
-  }
-  std::atomic<bool> stop_ = false;
-  std::atomic<int> done_ = 0;
-  std::thread thread_;
-};
-
 struct CollectsAtEnd {
   ~CollectsAtEnd() { CollectAndReuse(); }
 };
 struct Failure {
-  Root<Node> node;
+  Root<Witness> node;
 };
 [[gnu::noinline]] void Throw() {
   const CollectsAtEnd at_end;  // while the exception is on its way
-  throw Failure{NewNode()};
+  throw Failure{NewWitness()};
 }
 
 TEST(NativeHidingPlacesTest, AnExceptionInFlight) {
@@ -90,14 +46,14 @@ TEST(NativeHidingPlacesTest, AnExceptionInFlight) {
 
 struct HalfBuilt {
   explicit HalfBuilt(bool fails) {
-    first = NewNode();
+    first = NewWitness();
     CollectAndReuse();
-    second = NewNode();
+    second = NewWitness();
     CollectAndReuse();
     EXPECT_TRUE(IsWhole(first) && IsWhole(second));
     if (fails) throw Failure{first};
   }
-  Ptr<Node> first, second;
+  Ptr<Witness> first, second;
   SH_LAYOUT(HalfBuilt, first, second);
 };
 
@@ -115,38 +71,70 @@ TEST(NativeHidingPlacesTest, AHalfBuiltObject) {
 }
 
 struct Places {
-  std::array<Ptr<Node>, 2> pointers;
-  Vector<Ptr<Node>> vectors[2];
+  std::array<Ptr<Witness>, 2> pointers;
+  Vector<Ptr<Witness>> vectors[2];
+  List<Ptr<Witness>> lists[2];
+  HashMap<int, Ptr<Witness>> maps[2];
+  String strings[2];
 };
+
+void Fill(Places& places) {
+  places.pointers[0] = NewWitness();
+  for (int i = 0; i < 50; ++i) {
+    places.vectors[0].push_back(NewWitness());
+    places.lists[0].push_back(NewWitness());
+    places.maps[0][i] = NewWitness();
+    places.strings[0] += "abc";
+  }
+}
+// One after the other, so that each is at times the only one that a cycle has still to see.
+void Move(Places& places, int from) {
+  const int to = 1 - from;
+  places.pointers[to] = std::move(places.pointers[from]);
+  places.pointers[from] = nullptr;
+  places.vectors[to] = std::move(places.vectors[from]);
+  places.lists[to] = std::move(places.lists[from]);
+  places.maps[to] = std::move(places.maps[from]);
+  places.strings[to] = std::move(places.strings[from]);
+  places.strings[from] = String();
+}
+[[nodiscard]] bool AllAreWhole(const Places& places, int at) {
+  bool whole = IsWhole(places.pointers[at]) && places.vectors[at].size() == 50 &&
+               places.lists[at].size() == 50 && places.maps[at].size() == 50 &&
+               places.strings[at].size() == 150;
+  for (const Ptr<Witness>& each : places.vectors[at]) whole = whole && IsWhole(each);
+  for (const Ptr<Witness>& each : places.lists[at]) whole = whole && IsWhole(each);
+  for (const auto& entry : places.maps[at]) whole = whole && IsWhole(entry.value);
+  for (std::size_t i = 0; i < places.strings[at].size(); ++i) {
+    whole = whole && places.strings[at][i] == "abc"[i % 3];
+  }
+  return whole;
+}
 
 TEST(NativeHidingPlacesTest, WhatWasMoved) {
   Root<Places> places = New<Places>();
-  for (int i = 0; i < 50; ++i) places->vectors[0].push_back(NewNode());
-  places->pointers[0] = NewNode();
+  Fill(*places);
   const Cycles cycles;
   for (int from = 0; cycles.done() < 20; from = 1 - from) {
-    places->pointers[1 - from] = std::move(places->pointers[from]);
-    places->pointers[from] = nullptr;
-    places->vectors[1 - from] = std::move(places->vectors[from]);
-    EXPECT_TRUE(places->vectors[from].empty());
-    for (int i = 0; i < 500; ++i) NewNode();
-    ASSERT_TRUE(IsWhole(places->pointers[1 - from]));
-    ASSERT_EQ(places->vectors[1 - from].size(), 50u);
-    for (const Ptr<Node>& node : places->vectors[1 - from]) ASSERT_TRUE(IsWhole(node));
+    Move(*places, from);
+    EXPECT_TRUE(places->vectors[from].empty() && places->lists[from].empty() &&
+                places->maps[from].empty());
+    Churn(500);
+    ASSERT_TRUE(AllAreWhole(*places, 1 - from));
   }
 }
 
 // A value that was read from an object just before something else began in its place: only this
 // frame has it, and its thread may have been scanned already.
 struct Optional {
-  std::optional<Ptr<Node>> place;
-  void Begin(Node* node) { place.emplace(node); }
-  Node* Read() const { return place->get(); }
+  std::optional<Ptr<Witness>> place;
+  void Begin(Witness* node) { place.emplace(node); }
+  Witness* Read() const { return place->get(); }
 };
 struct Variant {
-  std::variant<Ptr<Node>, Ptr<Places>> place;
-  void Begin(Node* node) { place.emplace<Ptr<Node>>(node); }
-  Node* Read() const { return std::get<Ptr<Node>>(place); }
+  std::variant<Ptr<Witness>, Ptr<Places>> place;
+  void Begin(Witness* node) { place.emplace<Ptr<Witness>>(node); }
+  Witness* Read() const { return std::get<Ptr<Witness>>(place); }
 };
 
 template <class Holder>
@@ -156,29 +144,29 @@ void TakeOutWhileCyclesRun() {
   Root<Vector<Ptr<Holder>>> holders = New<Vector<Ptr<Holder>>>();
   for (std::size_t i = 0; i < kHolders; ++i) {
     holders->push_back(New<Holder>());
-    holders->back()->Begin(NewNode());
+    holders->back()->Begin(NewWitness());
   }
   const Cycles cycles;
   for (std::size_t at = 0; cycles.done() < 20;) {
-    std::array<Node*, kTaken> taken;
-    for (Node*& node : taken) {
+    std::array<Witness*, kTaken> taken;
+    for (Witness*& node : taken) {
       Holder& holder = *(*holders)[at = (at + 7919) % kHolders];
       node = holder.Read();
-      holder.Begin(NewNode());
+      holder.Begin(NewWitness());
     }
-    for (int i = 0; i < 2000; ++i) NewNode();
-    for (const Node* node : taken) ASSERT_TRUE(IsWhole(node));
+    Churn(2000);
+    for (const Witness* node : taken) ASSERT_TRUE(IsWhole(node));
   }
 }
 
 TEST(NativeHidingPlacesTest, AnOptionalThatIsUsedAgain) { TakeOutWhileCyclesRun<Optional>(); }
 TEST(NativeHidingPlacesTest, AVariantThatIsUsedAgain) { TakeOutWhileCyclesRun<Variant>(); }
 
-thread_local ThreadRoot<Node> of_this_thread;
+thread_local ThreadRoot<Witness> of_this_thread;
 
 TEST(NativeHidingPlacesTest, AThreadLocalHandle) {
   std::thread([] {
-    of_this_thread = NewNode();
+    of_this_thread = NewWitness();
     CollectAndReuse();
     EXPECT_TRUE(IsWhole(of_this_thread));
   }).join();
@@ -200,13 +188,13 @@ TEST(NativeHidingPlacesTest, AnAddressInsideAnObjectUpToItsLastByte) {
 
 // Beside its end, containers keep their beginning.
 TEST(NativeHidingPlacesTest, AnEndBesideItsBeginning) {
-  Root<Vector<Ptr<Node>>> vector = New<Vector<Ptr<Node>>>();
-  for (int i = 0; i < 64; ++i) vector->push_back(NewNode());
-  Ptr<Node>* const begin = vector->begin();
-  Ptr<Node>* const end = vector->end();
+  Root<Vector<Ptr<Witness>>> vector = New<Vector<Ptr<Witness>>>();
+  for (int i = 0; i < 64; ++i) vector->push_back(NewWitness());
+  Ptr<Witness>* const begin = vector->begin();
+  Ptr<Witness>* const end = vector->end();
   vector = nullptr;
   CollectAndReuse();
-  for (Ptr<Node>* at = begin; at != end; ++at) EXPECT_TRUE(IsWhole(*at));
+  for (Ptr<Witness>* at = begin; at != end; ++at) EXPECT_TRUE(IsWhole(*at));
   KeepAlive(begin);
 }
 

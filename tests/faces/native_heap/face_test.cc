@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+//
+// Parts of the C++ face that only the heap itself can answer for, while cycles run.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "faces/native_heap/cycles.h"
+#include "spanheap/gc.h"
+
+namespace spanheap {
+namespace {
+
+TEST(NativeFaceTest, BytesHeldElsewhereCountUntilTheObjectDies) {
+  constexpr int64_t kBytes = 64_MiB;
+  const uint64_t before = ReadGcStats().external_bytes;
+  Root<Witness> holder;
+  std::thread([&] {
+    holder = NewWitness();
+    AdjustExternal(holder, kBytes + 1024);
+    AdjustExternal(holder, -1024);
+  }).join();
+  EXPECT_EQ(ReadGcStats().external_bytes, before + kBytes);
+  CollectAndReuse();
+  EXPECT_EQ(ReadGcStats().external_bytes, before + kBytes);
+  holder = nullptr;
+  EXPECT_TRUE(Eventually([&] { return ReadGcStats().external_bytes == before; }));
+}
+
+// Some kilobytes of objects: by themselves they would bring no cycle.
+TEST(NativeFaceTest, WhatIsHeldElsewhereBringsCycles) {
+  const GcStats before = ReadGcStats();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  GcStats now = before;
+  for (int i = 0; now.cycles < before.cycles + 3; ++i, now = ReadGcStats()) {
+    AdjustExternal(NewWitness(), 4_MiB);
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+    ASSERT_LT(std::chrono::steady_clock::now(), end) << i;
+  }
+  EXPECT_EQ(now.forced_cycles, before.forced_cycles);
+}
+
+TEST(NativeFaceTest, TooMuchIsNullOrAnException) {
+  constexpr std::size_t kTooMany = SIZE_MAX / 64;
+  EXPECT_EQ(TryNewArray<Witness>(kTooMany), nullptr);
+  EXPECT_THROW(NewArray<Witness>(kTooMany), std::bad_alloc);
+  EXPECT_NE(TryNew<Witness>(), nullptr);
+}
+
+// Its own fields are as little known to the face as those of a type of others.
+class Opaque {
+ public:
+  Opaque() : node_(NewWitness()) {}
+  const Witness* node() const { return node_; }
+
+ private:
+  int number_ = 1;
+  Ptr<Witness> node_;
+};
+struct Traced {
+  int used = 0;
+  Ptr<Witness> slots[4];
+  void Trace(Visitor& visit) const {
+    for (int i = 0; i < used; ++i) visit(slots[i]);
+  }
+};
+struct AllKinds {
+  Conservative<Opaque> opaque;
+  Traced traced;
+  std::optional<Ptr<Witness>> maybe;
+};
+
+TEST(NativeFaceTest, ConservativeAndTracedFieldsAreSeen) {
+  Root<Vector<Ptr<AllKinds>>> all = New<Vector<Ptr<AllKinds>>>();
+  const Cycles cycles;
+  for (int round = 0; cycles.done() < 10; ++round) {
+    AllKinds* const made = New<AllKinds>();
+    for (int i = 0; i < 3; ++i) made->traced.slots[i] = NewWitness();
+    made->traced.used = 3;
+    made->maybe = NewWitness();
+    if (all->size() < 500) all->push_back(made);
+    (*all)[static_cast<std::size_t>(round) % all->size()] = made;
+    Churn(100);
+    for (const Ptr<AllKinds>& each : *all) {
+      ASSERT_TRUE(IsWhole(each->opaque->node()) && IsWhole(*each->maybe));
+      for (int i = 0; i < 3; ++i) ASSERT_TRUE(IsWhole(each->traced.slots[i]));
+    }
+  }
+}
+
+TEST(NativeFaceTest, AThreadThatOnlyReadsIsAttached) {
+  Root<Witness> root = NewWitness();
+  const Cycles cycles;
+  std::atomic<bool> stop = false;
+  std::thread reader([&] {
+    const AttachedThread attached;
+    while (!stop) {
+      const Witness* const now = root;  // the main thread may let it go meanwhile
+      for (int i = 0; i < 1000; ++i) ASSERT_TRUE(IsWhole(now));
+    }
+  });
+  while (cycles.done() < 20) {
+    root = NewWitness();
+    Churn(200);
+  }
+  stop = true;
+  const BlockingRegion waiting;
+  reader.join();
+}
+
+// A stack of Treiber's: no count, no tags, for nothing is reused while somebody looks at it.
+struct Shared {
+  AtomicPtr<Witness> top;
+
+  void Push(Witness* node) {
+    Witness* seen = top.load();
+    do {
+      node->next = seen;
+    } while (!top.compare_exchange(seen, node));
+  }
+  Witness* Pop() {
+    Witness* seen = top.load();
+    while (seen != nullptr && !top.compare_exchange(seen, seen->next)) {}
+    return seen;
+  }
+};
+
+TEST(NativeFaceTest, AtomicPtrsAreChangedByManyThreads) {
+  Root<Shared> shared = New<Shared>();
+  const Cycles cycles;
+  std::atomic<int> balance = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      while (cycles.done() < 20) {
+        for (int k = 0; k < 20; ++k, ++balance) shared->Push(NewWitness());
+        for (int k = 0; k < 20; ++k) {
+          const Witness* const taken = shared->Pop();
+          if (taken == nullptr) continue;
+          --balance;
+          ASSERT_TRUE(IsWhole(taken));
+        }
+      }
+    });
+  }
+  {
+    const BlockingRegion waiting;
+    for (std::thread& thread : threads) thread.join();
+  }
+  for (Witness* last = shared->top.exchange(nullptr); last != nullptr; last = last->next) {
+    ASSERT_TRUE(IsWhole(last));
+    --balance;
+  }
+  EXPECT_EQ(balance, 0);
+}
+
+TEST(NativeFaceTest, StandardContainersGrowAndShrinkBesideCycles) {
+  std::map<int, Ptr<Witness>, std::less<>, RootAllocator<std::pair<const int, Ptr<Witness>>>> map;
+  std::vector<Ptr<Witness>, RootAllocator<Ptr<Witness>>> vector;
+  const Cycles cycles;
+  for (int i = 0; cycles.done() < 10; ++i) {
+    map[i % 500] = NewWitness();
+    map.erase((i * 7) % 500);
+    vector.push_back(NewWitness());
+    if (vector.size() > 1000) {
+      vector.clear();
+      vector.shrink_to_fit();
+    }
+    if (i % 64 != 0) continue;
+    for (const auto& [key, witness] : map) ASSERT_TRUE(IsWhole(witness)) << key;
+    for (const Ptr<Witness>& witness : vector) ASSERT_TRUE(IsWhole(witness));
+  }
+}
+
+}  // namespace
+}  // namespace spanheap
