@@ -91,7 +91,7 @@ bool CollectedHeap::Init() {
     const HeapSection section;
     GetIfStarted()->collector.FlushBarrier(static_cast<HeapThread&>(mutator));
   };
-  hooks.adopt = []() -> Mutator* { return Get()->Thread(); };
+  hooks.adopt = Adopt;
   hooks.lost = [](Mutator& mutator) {
     CollectedHeap& heap = *GetIfStarted();
     const Occupied occupied;
@@ -103,13 +103,20 @@ bool CollectedHeap::Init() {
   collector.specials.SetWakeUp(
       [](void* self) { static_cast<CollectedHeap*>(self)->finalizers_.WakeUp(); }, this);
   if (!mutators.Start(hooks) || !exit_hook_.Create(OnThreadExit)) return false;
-  SetAdoptHook(hooks.adopt);
+  StartByFirstUse();
   collector.pace.SetPercent(options.gogc == Options::kGogcOff ? -1 : options.gogc);
   Repace();
   return true;
 }
 
 // ---- threads
+
+Mutator* CollectedHeap::Adopt() {
+  CollectedHeap* const heap = Get();
+  return heap == nullptr ? nullptr : heap->Thread();
+}
+
+void CollectedHeap::StartByFirstUse() { SetAdoptHook(Adopt); }
 
 HeapThread* CollectedHeap::NewRecord() {
   {

@@ -36,6 +36,8 @@ class CollectedHeap {
   }
   // Null: nothing has needed it so far.
   static CollectedHeap* GetIfStarted() { return the_heap_.LoadAcquire(); }
+  // From now on names of gc_c.h in the rooms below (stacks, ranges, exchanges) start it as well.
+  static void StartByFirstUse();
 
   // From now on it does not start, and the first attempt says so in a line: another copy of the
   // library is in the process that this one cannot talk to, and two collectors would stop each
@@ -124,6 +126,8 @@ class CollectedHeap {
   CollectedHeap();
 
   SPANHEAP_COLD static CollectedHeap* StartSlow();
+  // The calling thread, attached; null: no memory.
+  static Mutator* Adopt();
   bool Init();
   SPANHEAP_COLD collected::HeapThread* AttachSlow();
   collected::HeapThread* NewRecord() EXCLUDES(records_mutex_);

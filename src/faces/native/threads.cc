@@ -9,6 +9,12 @@
 
 using spanheap::CollectedHeap;
 
+namespace {
+
+[[gnu::constructor]] void AtLoad() { CollectedHeap::StartByFirstUse(); }
+
+}  // namespace
+
 SPANHEAP_EXPORT int sh_gc_attach() noexcept {
   CollectedHeap* const heap = CollectedHeap::Get();
   if (heap != nullptr && heap->Thread() != nullptr) return 0;
