@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import unittest
 
+from explain_collected_test import SUBJECT as COLLECTED_SUBJECT
 from explain_test import SUBJECT, Subject, spanheap
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -53,6 +54,17 @@ class InABrowser(unittest.TestCase):
             picture = self.pictures / f"heap-{theme}.png"
             open_page(self.folder, self.page, f"?theme={theme}#page=40", picture=picture)
             self.assertGreater(picture.stat().st_size, 50_000)
+
+    def test_a_collected_heap_is_drawn(self):
+        with Subject(COLLECTED_SUBJECT, "quiet", self.folder / "report.json") as subject:
+            spanheap("view", "--stop", subject.pid, "-o", self.page)
+        elements = open_page(self.folder, self.page)
+        self.assertIn('data-ready="yes"', elements)
+        section = elements.split('id="collected-section"')[1].split("</section>")[0]
+        self.assertNotIn("hidden", section.split(">")[0])
+        self.assertRegex(section, r"[\d\u202f,.]+ cycles, .* asked for; now between cycles")
+        self.assertGreater(section.count("<tr>"), 8)
+        self.assertIn("collected spans: empty", elements)
 
     def test_a_run_is_drawn(self):
         moments = [{"time_ms": 100 * i, "process_resident_bytes": (50 + i) << 20,

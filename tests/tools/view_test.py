@@ -17,6 +17,7 @@ import unittest
 import zlib
 
 import schema
+from explain_collected_test import MOVING, SUBJECT as COLLECTED_SUBJECT
 from explain_test import COMMAND, SUBJECT, Subject, look, spanheap
 
 # Reaches 20 MB, falls back, and tells when it began.
@@ -128,6 +129,32 @@ class Page(InFolder):
         bits = sum(live[i] + cached[i] for i in small
                    if cached[i] or 0 < live[i] < head["classes"][classes[i]][2])
         self.assertEqual(sum(byte.bit_count() for byte in packed[-slots:]), bits)
+
+    def test_tells_of_a_collecting_program_what_explain_does(self):
+        with Subject(COLLECTED_SUBJECT, "quiet", self.folder / "report.json") as subject:
+            data, packed = parts_of(self.view("--stop", subject.pid))
+            seen = look("--stop", subject.pid)["collected"]
+        drawn = data["look"]["collected"]
+        self.assertEqual({key: value for key, value in drawn.items() if key not in MOVING},
+                         {key: value for key, value in seen.items() if key not in MOVING})
+        self.assertGreater(seen["cycles"], 0)
+        head = data["map"]
+        n = head["items"]
+        numbers = lambda at: [int.from_bytes(packed[i:i + 2], sys.byteorder)
+                              for i in range(at, at + 2 * n, 2)]
+        live, dead, states, kinds = numbers(4 * n), numbers(6 * n), packed[8 * n:], packed[9 * n:]
+        by_kind = {}
+        for i in range(n):
+            if states[i] != 9:
+                continue
+            size, _, _, has_pointers = head["kinds"][kinds[i]]
+            row = by_kind.setdefault((size, has_pointers), [0, 0, 0])
+            for k, value in enumerate((1, live[i], dead[i])):
+                row[k] += value
+        # The map draws slots that threads have claimed like objects.
+        self.assertEqual(by_kind, {(row["block_bytes"], row["has_pointers"]):
+                                   [row["spans"], row["live_objects"] + row["cached_objects"],
+                                    row["dead_objects"]] for row in seen["classes"]})
 
     def test_asks_the_network_for_nothing(self):
         with Subject(SUBJECT, "quiet") as subject:
