@@ -84,7 +84,8 @@ void* sh_gc_new(sh_layout* layout, size_t count) SH_NOTHROW;
 /* Hint: nobody uses the object any more. A destructor that was set runs now, on this thread; weak
  * handles become null; cleanups are queued; the memory is reused at once, or, of objects that are
  * deleted while the collector marks, and of those of 16 bytes and less without pointers, after it.
- * Null is allowed. Any use of the object afterwards is the caller's mistake. */
+ * Null is allowed. Any use of the object afterwards is the caller's mistake. A block of malloc ends
+ * the process with one line, as a collected object does in free. */
 void sh_gc_delete(void* object) SH_NOTHROW;
 
 /* The start of the live object at or around `address`; null if there is none. Cost: about that of

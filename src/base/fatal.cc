@@ -77,8 +77,16 @@ void FatalForeignPointer(const char* call, Address p) {
   DieOfCall(call, p, "foreign pointer: not from this heap", {});
 }
 
-void FatalFreedSpan(const char* call, Address p) {
-  DieOfCall(call, p, "invalid pointer: no block lives there (freed already?)", {});
+void FatalNoBlock(const char* call, Address p, BlockFacts facts) {
+  DieOfCall(call, p, "invalid pointer: no block lives there (freed already?)", facts);
+}
+
+void FatalCollectedObject(const char* call, Address p, BlockFacts facts) {
+  DieOfCall(call, p, "wrong heap: this belongs to the collected heap", facts);
+}
+
+void FatalMallocBlock(const char* call, Address p, BlockFacts facts) {
+  DieOfCall(call, p, "wrong heap: this belongs to malloc", facts);
 }
 
 void FatalWrongSize(const char* call, Address p, Bytes claimed, BlockFacts facts) {

@@ -24,7 +24,9 @@ struct BlockFacts {
 [[noreturn]] SPANHEAP_COLD void FatalDoubleFree(const char* call, Address p, BlockFacts facts);
 [[noreturn]] SPANHEAP_COLD void FatalMisalignedFree(const char* call, Address p, BlockFacts facts);
 [[noreturn]] SPANHEAP_COLD void FatalForeignPointer(const char* call, Address p);
-[[noreturn]] SPANHEAP_COLD void FatalFreedSpan(const char* call, Address p);
+[[noreturn]] SPANHEAP_COLD void FatalNoBlock(const char* call, Address p, BlockFacts facts);
+[[noreturn]] SPANHEAP_COLD void FatalCollectedObject(const char* call, Address p, BlockFacts facts);
+[[noreturn]] SPANHEAP_COLD void FatalMallocBlock(const char* call, Address p, BlockFacts facts);
 [[noreturn]] SPANHEAP_COLD void FatalWrongSize(const char* call, Address p, Bytes claimed,
                                                BlockFacts facts);
 [[noreturn]] SPANHEAP_COLD void FatalWrongAlignment(const char* call, Address p, Bytes claimed,

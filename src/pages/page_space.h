@@ -40,7 +40,8 @@ struct alignas(kCacheLine) PageTables {
   Address base;
   size_t linear_bytes = 0;
   // By page number; zero where nothing is. class_of: malloc class of the block that starts there
-  // or of the span the page belongs to, 0 = anything unusual. span_of: span record, 0 = none.
+  // or of the span the page belongs to, 0 = anything unusual. span_of: span record, 0 = none; with
+  // the highest bit, what is left of one (spans/former_block.h).
   // class_of may be read for every address in the linear range, span_of where Contains is true.
   Atomic<uint8_t>* class_of = nullptr;
   Atomic<uint32_t>* span_of = nullptr;
@@ -88,7 +89,8 @@ class PageSpace {
 
   // The number of chunks, a power of two, whose entries in each table fill whole OS pages.
   Count table_group() const { return table_group_; }
-  // Gives the entries of such chunks, aligned, back to the OS: all are zero and remain so.
+  // Gives the entries of such chunks, aligned, back to the OS: they speak of nothing that is there,
+  // and are zero from then on.
   void ReleaseTables(ChunkRange r) const;
 
   const PageTables& tables() const { return tables_; }

@@ -85,11 +85,12 @@ static bool MayBeShared(ObjectRef object) {
 
 // Destructors run outside of the section; then what they have added is given up as well. While
 // marking, the memory is left to the cycle.
-void CollectedHeap::Delete(void* object) {
+bool CollectedHeap::Delete(void* object) {
   collected::Special* destructors = nullptr;
+  bool is_object = false;
   do {
     destructors = nullptr;
-    WithObject(object, [&](ObjectRef ref, Marker* marking) {
+    is_object |= WithObject(object, [&](ObjectRef ref, Marker* marking) {
       destructors = collector.specials.GiveUp(ref);
       if (destructors != nullptr || marking != nullptr || MayBeShared(ref)) return true;
       collector.NoteFreed(collector.store.Free(ref));
@@ -97,6 +98,7 @@ void CollectedHeap::Delete(void* object) {
     });
     RunDestructors(destructors);
   } while (destructors != nullptr);
+  return is_object;
 }
 
 void CollectedHeap::RunDestructors(collected::Special* first) {

@@ -13,6 +13,7 @@
 // Tests.      tests/runtime/collected_heap_test.cc.
 #pragma once
 
+#include "base/fatal.h"
 #include "collect/collector.h"
 #include "mutators/blocking_region.h"
 #include "mutators/mutator_registry.h"
@@ -61,9 +62,11 @@ class CollectedHeap {
   size_t SizeOf(const void* address) const;
   // SH_PLACE_...: what the collector sees at an aligned address.
   int PlaceOf(const void* pointer);
+  // For fatal lines: of the slots that p, an address in the heap's pages, lies in; zero: none.
+  BlockFacts FactsOf(Address p) const;
 
-  // Hint: the program uses the object no more.
-  void Delete(void* object);
+  // Hint: the program uses the object no more. False: there is none.
+  bool Delete(void* object);
   bool AdjustExternal(void* object, int64_t bytes);
 
   // --- Death; false, 0, null: no memory or no such object ---

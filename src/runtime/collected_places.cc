@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "collect/object_places.h"
 #include "runtime/collected_heap.h"
+#include "runtime/runtime.h"
 #include "spanheap/gc_c.h"
 
 namespace spanheap {
@@ -24,6 +25,16 @@ int CollectedHeap::PlaceOf(const void* pointer) {
       break;
   }
   return mutators.ranges().Holds(address) ? SH_PLACE_ROOT : SH_PLACE_UNSEEN;
+}
+
+BlockFacts CollectedHeap::FactsOf(Address p) const {
+  const PageIndex page = runtime.pages.IndexOf(p);
+  const uint8_t kind = collector.store.tables().kind_of(page.value).LoadAcquire();
+  if (kind == 0) return {};
+  const collected::CollectedSpan& span = collector.store.SpanOfPage(page);
+  const size_t bytes = collected::IsLargeKind(kind) ? span.bytes.LoadAcquire()
+                                                    : collected::kSpanKinds[kind].block_bytes;
+  return {Bytes(bytes), runtime.pages.AddressOf(span.first), span.pages};
 }
 
 }  // namespace spanheap

@@ -3,6 +3,7 @@
 // The freeing half of the heap's slow paths, and what can be said of a pointer.
 #include "base/fatal.h"
 #include "caches/fast_path_inl.h"
+#include "runtime/bad_pointer.h"
 #include "runtime/block_lookup.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
@@ -43,18 +44,17 @@ void FreeInSection(const HeapSection& section, const BlockInfo& info, void* p, c
       FreeClassedInSection(section, info.malloc_class, p, call);
       return;
     case BlockKind::kSolo:
-      if (!runtime.spans.FreeSolo(*info.span, section.block().page_cache))
-        FatalDoubleFree(call, AddressOf(p), {});
+      if (!runtime.spans.FreeSolo(*info.span, section.block().page_cache)) FailNoBlock(p, call);
       return;
     case BlockKind::kLarge:
-      if (!runtime.large.Free(p)) FatalDoubleFree(call, AddressOf(p), {});
+      if (!runtime.large.Free(p)) FailNoBlock(p, call);
       return;
     case BlockKind::kBootstrap:
       return;
     case BlockKind::kNoBlock:
-      FatalFreedSpan(call, AddressOf(p));
+      FailNoBlock(p, call);
     case BlockKind::kForeign:
-      if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
+      if (options.foreign == ForeignPointer::kAbort) FailForeign(p, call);
       return;
   }
 }
@@ -101,8 +101,8 @@ bool CanLookUpInside(const HeapSection& section, const void* p) {
 
 // Returns for a foreign pointer that is to be ignored.
 void FailLookup(const BlockInfo& info, const void* p, const char* call) {
-  if (info.kind != BlockKind::kForeign) FatalFreedSpan(call, AddressOf(p));
-  if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
+  if (info.kind != BlockKind::kForeign) FailNoBlock(p, call);
+  if (options.foreign == ForeignPointer::kAbort) FailForeign(p, call);
 }
 
 // Whether a block of `usable` bytes can be what a request of n got: by its class, or because it was
@@ -116,13 +116,12 @@ bool IsStatedSize(size_t n, size_t alignment, size_t usable, const Span* span) {
 void CheckStated(void* p, size_t n, size_t alignment, const char* call) {
   const size_t usable = UsableSize(p, call);
   if (usable == 0) return;  // it cannot be told now
-  const BlockFacts facts = runtime.spans.FactsOf(AddressOf(p));
-  if (!IsStatedSize(n, alignment, usable, runtime.spans.SpanOf(AddressOf(p)))) {
-    FatalWrongSize(call, AddressOf(p), Bytes(n), facts);
-  }
-  if (alignment != 0 && AddressOf(p).value % alignment != 0) {
-    FatalWrongAlignment(call, AddressOf(p), Bytes(alignment), facts);
-  }
+  const bool is_size = IsStatedSize(n, alignment, usable, runtime.spans.SpanOf(AddressOf(p)));
+  if (is_size && (alignment == 0 || AddressOf(p).value % alignment == 0)) return;
+  const HeapSection section;
+  const BlockFacts facts = section.is_open() ? FactsOf(p) : BlockFacts{};
+  if (!is_size) FatalWrongSize(call, AddressOf(p), Bytes(n), facts);
+  FatalWrongAlignment(call, AddressOf(p), Bytes(alignment), facts);
 }
 
 }  // namespace

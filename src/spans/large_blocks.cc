@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "layout/geometry.h"
 
 namespace spanheap {
 
@@ -22,6 +23,10 @@ Bytes LargeBlocks::WindowFor(Bytes size) {
   // Beyond a terabyte head-room is no use and address space is.
   if (size > 1024_GiB) return RoundUp(size, kWindowAlignment);
   return size < kSmallest ? kSmallest : Bytes(std::bit_ceil(size.value));
+}
+
+BlockFacts LargeBlocks::FactsOf(const Window& window) {
+  return {window.ready, window.start, PagesFor(window.ready)};
 }
 
 void* LargeBlocks::Allocate(Bytes size, Bytes alignment) {
@@ -150,6 +155,25 @@ bool LargeBlocks::Contains(Address p) const {
   return above > 0 && p < windows_[above - 1].start + windows_[above - 1].reserved;
 }
 
+BlockFacts LargeBlocks::FactsOf(Address p) const {
+  MutexLock lock(mutex_);
+  const uint32_t above = LowerBoundLocked(p);
+  if (above == 0) return {};
+  const Window& window = windows_[above - 1];
+  return p < window.start + window.reserved ? FactsOf(window) : BlockFacts{};
+}
+
+bool LargeBlocks::FindFormer(Address p, BlockFacts& facts) const {
+  MutexLock lock(mutex_);
+  for (uint32_t back = 1; back <= kFormer && p != Address(); ++back) {
+    const Window& window = former_[(next_former_ - back) % kFormer];
+    if (window.start != p) continue;
+    facts = FactsOf(window);
+    return true;
+  }
+  return false;
+}
+
 bool LargeBlocks::Find(Address start, Window& window) const {
   MutexLock lock(mutex_);
   uint32_t at;
@@ -171,6 +195,7 @@ void* LargeBlocks::Resize(void* block, Bytes size) {
     SPANHEAP_CHECK(FindLocked(old.start, at));
     RemoveLocked(at);
     SPANHEAP_CHECK(InsertLocked(window));  // there is room: one entry has just gone
+    if (window.start != old.start) former_[next_former_++ % kFormer] = old;
   }
   if (window.start != old.start) memory_->Unreserve(old.start, old.reserved);
   return PointerTo(window.start);
@@ -218,6 +243,7 @@ bool LargeBlocks::Free(void* block) {
     uint32_t at;
     if (!FindLocked(AddressOf(block), at)) return false;
     window = RemoveLocked(at);
+    former_[next_former_++ % kFormer] = window;
   }
   NoteDensity(window);
   memory_->Unreserve(window.start, window.reserved);

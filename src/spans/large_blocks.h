@@ -16,6 +16,7 @@
 
 #include "base/annotations.h"
 #include "base/atomic.h"
+#include "base/fatal.h"
 #include "base/units.h"
 #include "os/memory.h"
 #include "pages/huge_pages.h"
@@ -42,6 +43,10 @@ class LargeBlocks {
   Bytes SizeAt(Address p) const;
   // True if p lies in a window.
   bool Contains(Address p) const;
+  // For fatal lines: what is known of the window that p lies in; zero: none.
+  BlockFacts FactsOf(Address p) const;
+  // The same of the block that began at p and was freed, one of the last few. False: none.
+  bool FindFormer(Address p, BlockFacts& facts) const;
   // The block, moved or not, with its content; null: it is where it was, unchanged.
   void* Resize(void* block, Bytes size);
   // False: no block starts there.
@@ -63,8 +68,10 @@ class LargeBlocks {
     bool is_huge;    // huge pages were asked for in all of the window
   };
   static constexpr uint32_t kMaxBlocks = 1 << 16;
+  static constexpr uint32_t kFormer = 8;
 
   static Bytes WindowFor(Bytes size);
+  static BlockFacts FactsOf(const Window& window);
   uint32_t LowerBoundLocked(Address p) const REQUIRES(mutex_);
   bool FindLocked(Address start, uint32_t& at) const REQUIRES(mutex_);
   bool InsertLocked(const Window& window) REQUIRES(mutex_);
@@ -91,6 +98,8 @@ class LargeBlocks {
   Window* windows_ GUARDED_BY(mutex_) = nullptr;
   uint32_t count_ GUARDED_BY(mutex_) = 0;
   uint32_t capacity_ GUARDED_BY(mutex_) = 0;
+  Window former_[kFormer] GUARDED_BY(mutex_) = {};  // freed last, in a ring
+  uint32_t next_former_ GUARDED_BY(mutex_) = 0;
   Atomic<size_t> live_bytes_;
   Atomic<size_t> reserved_;
   Atomic<size_t> waste_;

@@ -73,18 +73,30 @@ void SpanHeap::BeginSmall(Span& span, unsigned malloc_class, const PageRun& run)
   }
   span.ownership.Begin(span.slots);
   span.state.StoreRelease(SpanState::kSmall);
-  Publish(span, static_cast<uint8_t>(malloc_class));
+  Publish(span);
   span_counts_[malloc_class].FetchAddRelaxed(1);  // relaxed: statistics
   small_bytes_.FetchAddRelaxed(BytesOf(run.count).value);
 }
 
-void SpanHeap::Publish(const Span& span, uint8_t class_byte) {
+void SpanHeap::Publish(const Span& span) {
   const PageTables& tables = pages_.tables();
-  const uint32_t index = span.state.LoadRelaxed() == SpanState::kUnused ? 0 : table_.IndexOf(&span);
+  const uint32_t index = table_.IndexOf(&span);
   for (uint32_t i = 0; i < span.pages; ++i) {
     // Relaxed: whoever looks a page up has a block in it, and got the block after this.
     tables.span_of[span.first.value + i].StoreRelaxed(index);
-    tables.class_of[span.first.value + i].StoreRelaxed(class_byte);
+    tables.class_of[span.first.value + i].StoreRelaxed(span.malloc_class);
+  }
+}
+
+void SpanHeap::Unpublish(const Span& span) {
+  const PageTables& tables = pages_.tables();
+  for (uint32_t i = 0; i < span.pages; ++i) {
+    const FormerBlock former = span.malloc_class == 0 ? FormerBlock::OfSolo(Pages(span.pages))
+                                                      : FormerBlock::OfSlots(span.malloc_class, i);
+    // Relaxed: nobody has a block there any more. Behind a solo block's first page nothing began.
+    const bool says_so = span.malloc_class != 0 || i == 0;
+    tables.span_of[span.first.value + i].StoreRelaxed(says_so ? former.entry() : 0);
+    tables.class_of[span.first.value + i].StoreRelaxed(0);
   }
 }
 
@@ -216,7 +228,7 @@ PageRun SpanHeap::TakeApart(Span& span) {
   small_bytes_.FetchSubRelaxed(BytesOf(run.count).value);
   FillAllHoles(span);
   span.state.StoreRelease(SpanState::kUnused);
-  Publish(span, 0);
+  Unpublish(span);
   span.ownership.End();
   table_.Free(&span);
   return run;
@@ -301,7 +313,10 @@ void SpanHeap::NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageC
 }
 
 void SpanHeap::FailMisaligned(const void* block, const char* call) const {
-  FatalMisalignedFree(call, AddressOf(block), FactsOf(AddressOf(block)));
+  const Address p = AddressOf(block);
+  BlockFacts facts{};
+  if (FindFormer(p, facts)) FatalDoubleFree(call, p, facts);
+  FatalMisalignedFree(call, p, FactsOf(p));
 }
 
 void* SpanHeap::AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache,
@@ -324,6 +339,8 @@ void SpanHeap::FreeRun(unsigned malloc_class, void* block, PageCache& cache, con
   if (pages_.tables().class_of[first.value].Exchange(0) != malloc_class) {
     FatalDoubleFree(call, start, {Bytes(BlockBytes(malloc_class)), start, RunPages(malloc_class)});
   }
+  // Relaxed: read by whoever frees it again, if it is seen by then.
+  pages_.tables().span_of[first.value].StoreRelaxed(FormerBlock::OfRun(malloc_class).entry());
   if (!run_cache_.Keep(malloc_class, first)) pages_.FreeTo(cache, first, RunPages(malloc_class));
 }
 
@@ -359,7 +376,7 @@ void* SpanHeap::AllocateSolo(Bytes size, PageCache& cache) {
   span->magic = 0;
   span->malloc_class = 0;
   span->state.StoreRelease(SpanState::kSolo);
-  Publish(*span, 0);
+  Publish(*span);
   solo_bytes_.FetchAddRelaxed(span->block_bytes);  // relaxed: statistics
   solo_count_.FetchAddRelaxed(1);
   return PointerTo(pages_.AddressOf(run.first));
@@ -372,7 +389,7 @@ bool SpanHeap::FreeSolo(Span& span, PageCache& cache) {
   const Pages pages(span.pages);
   solo_bytes_.FetchSubRelaxed(span.block_bytes);  // relaxed: statistics
   solo_count_.FetchSubRelaxed(1);
-  Publish(span, 0);
+  Unpublish(span);
   table_.Free(&span);
   pages_.FreeTo(cache, first, pages);
   return true;
@@ -380,14 +397,39 @@ bool SpanHeap::FreeSolo(Span& span, PageCache& cache) {
 
 Span* SpanHeap::SpanOf(Address p) const {
   if (!pages_.Contains(p)) return nullptr;
-  const uint32_t index = pages_.tables().span_of[pages_.IndexOf(p).value].LoadAcquire();
+  const uint32_t index =
+      FormerBlock::RecordIn(pages_.tables().span_of[pages_.IndexOf(p).value].LoadAcquire());
   return index == 0 ? nullptr : &table_.At(index);
 }
 
 BlockFacts SpanHeap::FactsOf(Address p) const {
+  if (!pages_.Contains(p)) return {};
   const Span* span = SpanOf(p);
-  if (span == nullptr) return {};
+  if (span == nullptr) return FactsOfRun(pages_.IndexOf(p));
   return {Bytes(span->block_bytes), pages_.AddressOf(span->first), Pages(span->pages)};
+}
+
+// Only the first page of a run tells. Goes back to it.
+BlockFacts SpanHeap::FactsOfRun(PageIndex page) const {
+  constexpr Pages kMost = RunPages(kMallocClassCount - 1);
+  for (PageIndex first = page; page - first < kMost; first -= Pages(1)) {
+    const Address start = pages_.AddressOf(first);
+    if (!pages_.Contains(start) || pages_.IndexOf(start) != first) break;  // between two arenas
+    const unsigned c = pages_.tables().class_of[first.value].LoadAcquire();
+    if (c == 0) continue;
+    if (!IsRunClass(c) || page - first >= RunPages(c)) break;
+    return {Bytes(BlockBytes(c)), start, RunPages(c)};
+  }
+  return {};
+}
+
+bool SpanHeap::FindFormer(Address p, BlockFacts& facts) const {
+  const PageIndex page = pages_.IndexOf(p);
+  const FormerBlock former(pages_.tables().span_of[page.value].LoadAcquire());
+  if (!former) return false;
+  const Address start = pages_.AddressOf(page - former.to_first());
+  facts = {former.block_bytes(), start, former.pages()};
+  return (p - start).value % facts.class_size.value == 0;
 }
 
 void SpanHeap::Verify(uint64_t (&used)[kMallocClassCount]) const {

@@ -6,7 +6,7 @@
 // Idea.       No lock guards a span: its holder sets bits, everyone clears them (OwnershipWord).
 //             A list lock is taken only when a span changes hands.
 // Invariants. Every page of a small span carries its class and record number; the first page of a
-//             run carries the run's class; all other pages carry 0.
+//             run carries the run's class; all other pages carry class 0, and no record number.
 // Threads.    Any, inside a CoreSection, each with its own PageCache.
 // Fails.      Null or 0 when no memory can be had. A block that is no block ends the process.
 // Go.         mheap.go allocSpan/freeSpan, mcentral.go cacheSpan/uncacheSpan.
@@ -20,6 +20,7 @@
 #include "pages/page_heap.h"
 #include "spans/batch_shelf.h"
 #include "spans/central_list.h"
+#include "spans/former_block.h"
 #include "spans/metadata_arena.h"
 #include "spans/run_cache.h"
 #include "spans/span_table.h"
@@ -88,7 +89,8 @@ class SpanHeap {
   // The record of a block that is known to be in a small span; record 0 if it is in none.
   Span& SpanOfBlock(const void* block) const {
     // Relaxed: the block is live, so its span was published to this thread with the block.
-    return table_.At(pages_.tables().span_of[pages_.IndexOf(AddressOf(block)).value].LoadRelaxed());
+    return table_.At(FormerBlock::RecordIn(
+        pages_.tables().span_of[pages_.IndexOf(AddressOf(block)).value].LoadRelaxed()));
   }
   // The slot of `span` that starts at `block`; ends the process if none does.
   uint32_t SlotOf(const Span& span, unsigned malloc_class, const void* block,
@@ -102,8 +104,10 @@ class SpanHeap {
     }
     return slot;
   }
-  // For fatal lines: what is known of p.
+  // For fatal lines: what is known of the block, or span of blocks, that p lies in; zero: none.
   BlockFacts FactsOf(Address p) const;
+  // The same of what p lay in before its page was given up. True: a block began at p.
+  bool FindFormer(Address p, BlockFacts& facts) const;
 
   // Bytes of free runs that are kept back from the page heap.
   uint64_t kept_run_bytes() const { return run_cache_.bytes(); }
@@ -134,7 +138,9 @@ class SpanHeap {
 
   Span* NewSpan(unsigned malloc_class, PageCache& cache);
   void BeginSmall(Span& span, unsigned malloc_class, const PageRun& run);
-  void Publish(const Span& span, uint8_t class_byte);
+  void Publish(const Span& span);
+  void Unpublish(const Span& span);
+  BlockFacts FactsOfRun(PageIndex page) const;
   bool GiveUpShelf();
   bool GiveUpIdleShelf();
   uint32_t Unshelve(unsigned malloc_class, PageCache& cache);

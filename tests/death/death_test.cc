@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <new>
+#include <string>
 #include <vector>
 
+#include "spanheap/gc_c.h"
 #include "spanheap/spanheap.h"
 
 extern "C" void free_sized(void* p, size_t n) noexcept;
@@ -19,8 +21,8 @@ extern "C" void free_aligned_sized(void* p, size_t alignment, size_t n) noexcept
 
 namespace {
 
-#define EXPECT_LINE(statement, text) \
-  EXPECT_EXIT(statement, testing::KilledBySignal(SIGABRT), "spanheap\\[[0-9]+\\]: " text)
+#define EXPECT_ABORT(statement, line) EXPECT_EXIT(statement, testing::KilledBySignal(SIGABRT), line)
+#define EXPECT_LINE(statement, text) EXPECT_ABORT(statement, "spanheap\\[[0-9]+\\]: " text)
 
 // The compiler must not see that a pointer is used again.
 template <class T>
@@ -28,6 +30,23 @@ T* Hidden(T* p) {
   asm volatile("" : "+r"(p));
   return p;
 }
+
+// What a line says of a block of `bytes` in `pages` pages, where that is known.
+std::string Facts(size_t bytes, size_t pages) {
+  return ", class " + std::to_string(bytes) + ", span 0x[0-9a-f]+\\+" + std::to_string(pages) +
+         (pages == 1 ? " page\n" : " pages\n");
+}
+std::string FactsOfSize(size_t n) {
+  const size_t bytes = sh_good_size(n);
+  if (bytes > 32768) return Facts(bytes, (bytes + 8191) / 8192);
+  return ", class " + std::to_string(bytes) + ", span 0x[0-9a-f]+\\+[0-9]+ pages?\n";
+}
+// "CALL(0x...): CAUSE" and the facts.
+std::string Line(const char* call, const char* cause, const std::string& facts) {
+  return "spanheap\\[[0-9]+\\]: " + std::string(call) + "\\(0x[0-9a-f]+\\): " + cause + facts;
+}
+constexpr char kDouble[] = "double free: the block is free already";
+constexpr char kInside[] = "invalid pointer: not the start of a block";
 
 void Verify2() {
   if (sh_set("verify", "2") != 0) _exit(99);
@@ -53,49 +72,134 @@ void FreeTwiceThen(size_t n, bool another_between, bool churn) {
 }
 
 TEST(DoubleFree, AtOnceOnTopOfTheCache) {
-  for (size_t n : {1, 48, 600, 5000, 30000}) {
-    EXPECT_LINE(FreeTwiceThen(n, false, false), "free\\(0x[0-9a-f]+\\): double free");
+  for (size_t n : {1, 48, 600, 5000, 30000, 100000}) {
+    EXPECT_ABORT(FreeTwiceThen(n, false, false), Line("free", kDouble, FactsOfSize(n)));
   }
 }
 
 TEST(DoubleFree, BeforeReuseWhenTheCacheIsEmptied) {
   for (size_t n : {1, 48, 600, 5000}) {
-    EXPECT_LINE(FreeTwiceThen(n, true, true), ".*double free");
+    EXPECT_ABORT(FreeTwiceThen(n, true, true), Line(".*", kDouble, FactsOfSize(n)));
   }
 }
 
 TEST(DoubleFree, AtTheCallAtVerifyLevel2) {
   for (size_t n : {1, 48, 600, 5000, 30000, 100000}) {
-    EXPECT_LINE((Verify2(), FreeTwiceThen(n, true, false)), "free\\(0x[0-9a-f]+\\): ");
+    EXPECT_ABORT((Verify2(), FreeTwiceThen(n, true, false)), Line("free", kDouble, FactsOfSize(n)));
   }
 }
 
 TEST(DoubleFree, ThroughDeleteAndRealloc) {
-  EXPECT_LINE(
+  EXPECT_ABORT(
       {
         void* p = ::operator new(48);
         ::operator delete(p);
         ::operator delete(Hidden(p));
       },
-      "operator delete\\(0x[0-9a-f]+\\): double free");
+      Line("operator delete", kDouble, FactsOfSize(48)));
 }
 
 TEST(DoubleFree, OfLargeBlocks) {
   for (size_t n : {size_t{300} << 10, size_t{3} << 20, size_t{20} << 20, size_t{100} << 20}) {
-    EXPECT_LINE((Verify2(), FreeTwiceThen(n, false, false)), "free\\(0x[0-9a-f]+\\): ");
+    EXPECT_ABORT((Verify2(), FreeTwiceThen(n, false, false)),
+                 Line("free", kDouble, FactsOfSize(n)));
+    EXPECT_ABORT(
+        {
+          void* p = Hidden(malloc(n));
+          void* q = Hidden(malloc(n));
+          free(p);
+          free(q);
+          free(Hidden(p));
+          malloc_trim(0);
+        },
+        Line("free", kDouble, FactsOfSize(n)));
   }
+}
+
+// The pages have gone to others, or to nobody; what they held is remembered.
+TEST(DoubleFree, WhenThePagesAreFreeAlready) {
+  for (size_t n : {48, 5000, 100000, 3 << 20}) {
+    EXPECT_ABORT(
+        {
+          Verify2();
+          void* p = Hidden(malloc(n));
+          free(p);
+          malloc_trim(0);
+          free(Hidden(p));
+        },
+        Line("free", kDouble, FactsOfSize(n)));
+  }
+}
+
+TEST(DoubleFree, OfABlockThatMovedWhenItGrew) {
+  EXPECT_ABORT(
+      {
+        void* p = Hidden(malloc(size_t{60} << 20));
+        void* moved = realloc(p, size_t{200} << 20);
+        if (moved == p) _exit(1);
+        free(Hidden(p));
+      },
+      Line("free", kDouble, Facts(size_t{60} << 20, size_t{60} << 7)));
 }
 
 TEST(InvalidPointer, InsideASmallBlock) {
-  EXPECT_LINE((Verify2(), free(static_cast<char*>(Hidden(malloc(100))) + 16)),
-              "free\\(0x[0-9a-f]+\\): invalid pointer: not the start of a block, class 112");
+  EXPECT_ABORT((Verify2(), free(static_cast<char*>(Hidden(malloc(100))) + 16)),
+               Line("free", kInside, FactsOfSize(100)));
 }
 
 TEST(InvalidPointer, InsideALargeBlock) {
-  for (size_t n : {size_t{1} << 20, size_t{100} << 20}) {
-    EXPECT_LINE(free(static_cast<char*>(Hidden(malloc(n))) + 65536),
-                "free\\(0x[0-9a-f]+\\): invalid pointer");
+  for (size_t n : {size_t{1} << 20, size_t{20} << 20, size_t{100} << 20}) {
+    for (size_t offset : {size_t{16}, size_t{65536}, n - 4096}) {
+      EXPECT_ABORT(free(static_cast<char*>(Hidden(malloc(n))) + offset),
+                   Line("free", kInside, FactsOfSize(n)));
+    }
   }
+}
+
+// Where a run was, slots are now: an address between them, and pages that nothing is known of.
+TEST(InvalidPointer, WhereNothingLives) {
+  EXPECT_ABORT(
+      {
+        Verify2();
+        char* p = static_cast<char*>(Hidden(malloc(3 << 20)));
+        free(p);
+        free(Hidden(p) + 16);
+      },
+      Line("free", "invalid pointer: no block lives there .freed already..", FactsOfSize(3 << 20)));
+}
+
+sh_layout with_one_pointer = {48, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "node", 0};
+
+TEST(WrongKindOfFree, OfACollectedObject) {
+  constexpr char kCause[] = "wrong heap: this belongs to the collected heap";
+  EXPECT_ABORT(free(Hidden(sh_gc_new(&with_one_pointer, 1))), Line("free", kCause, Facts(48, 1)));
+  EXPECT_ABORT(free(Hidden(sh_gc_new(&with_one_pointer, 100000))),
+               Line("free", kCause, Facts(4800000, 586)));
+  EXPECT_ABORT(::operator delete(Hidden(sh_gc_new(&with_one_pointer, 1))),
+               Line("operator delete", kCause, Facts(48, 1)));
+  EXPECT_ABORT(if (realloc(Hidden(sh_gc_new(&with_one_pointer, 1)), 100) == nullptr) _exit(1),
+               Line("realloc", kCause, Facts(48, 1)));
+}
+
+TEST(WrongKindOfFree, OfABlockOfMalloc) {
+  constexpr char kCause[] = "wrong heap: this belongs to malloc";
+  for (size_t n : {size_t{48}, size_t{100000}, size_t{100} << 20}) {
+    EXPECT_ABORT(sh_gc_delete(Hidden(malloc(n))), Line("sh_gc_delete", kCause, FactsOfSize(n)));
+  }
+  EXPECT_ABORT((sh_gc_new(&with_one_pointer, 1), sh_gc_delete(Hidden(malloc(48)))),
+               Line("sh_gc_delete", kCause, FactsOfSize(48)));
+}
+
+// Deleting is a hint: what is no object of malloc's is none of its business.
+TEST(WrongKindOfFree, DeletingTwiceIsNoMistake) {
+  EXPECT_EXIT(
+      {
+        void* object = Hidden(sh_gc_new(&with_one_pointer, 1));
+        sh_gc_delete(object);
+        sh_gc_delete(Hidden(object));
+        _exit(7);
+      },
+      testing::ExitedWithCode(7), "");
 }
 
 TEST(ForeignPointer, OfEveryOrigin) {
@@ -126,12 +230,16 @@ TEST(ForeignPointer, IsIgnoredOnRequest) {
 }
 
 TEST(WrongSize, AtVerifyLevel2) {
-  EXPECT_LINE((Verify2(), free_sized(Hidden(malloc(48)), 500)),
-              "free_sized\\(0x[0-9a-f]+\\): wrong size: the caller says 500");
-  EXPECT_LINE((Verify2(), ::operator delete(Hidden(::operator new(48)), 5000)),
-              "operator delete\\(size\\)\\(0x[0-9a-f]+\\): wrong size: the caller says 5000");
-  EXPECT_LINE((Verify2(), free_aligned_sized(Hidden(malloc(48)), size_t{1} << 28, 48)),
-              "free_aligned_sized\\(0x[0-9a-f]+\\): wrong alignment");
+  for (size_t n : {size_t{48}, size_t{100000}, size_t{40} << 20}) {
+    EXPECT_ABORT((Verify2(), free_sized(Hidden(malloc(n)), 15 * n)),
+                 Line("free_sized", "wrong size: the caller says [0-9]+", FactsOfSize(n)));
+  }
+  EXPECT_ABORT(
+      (Verify2(), ::operator delete(Hidden(::operator new(48)), 5000)),
+      Line("operator delete\\(size\\)", "wrong size: the caller says 5000", FactsOfSize(48)));
+  EXPECT_ABORT(
+      (Verify2(), free_aligned_sized(Hidden(malloc(48)), size_t{1} << 28, 48)),
+      Line("free_aligned_sized", "wrong alignment: the caller says 268435456", FactsOfSize(48)));
 }
 
 TEST(WrongSize, TheRightOneIsAccepted) {

@@ -32,9 +32,21 @@ TEST(Fatal, ForeignPointer) {
               "realloc\\(0x7000\\): foreign pointer: not from this heap");
 }
 
-TEST(Fatal, FreedSpan) {
-  EXPECT_LINE(FatalFreedSpan("free", kBlock),
+TEST(Fatal, NoBlock) {
+  EXPECT_LINE(FatalNoBlock("free", kBlock, {}),
               "free\\(0x7000\\): invalid pointer: no block lives there \\(freed already\\?\\)");
+  EXPECT_LINE(FatalNoBlock("free", kBlock, kFacts),
+              "free\\(0x7000\\): invalid pointer: no block lives there \\(freed already\\?\\), "
+              "class 48, span 0x6000\\+2 pages");
+}
+
+TEST(Fatal, WrongKindOfFree) {
+  EXPECT_LINE(FatalCollectedObject("free", kBlock, kFacts),
+              "free\\(0x7000\\): wrong heap: this belongs to the collected heap, class 48, "
+              "span .*");
+  EXPECT_LINE(FatalMallocBlock("sh_gc_delete", kBlock, kFacts),
+              "sh_gc_delete\\(0x7000\\): wrong heap: this belongs to malloc, class 48, "
+              "span .*");
 }
 
 TEST(Fatal, WrongSizeAndAlignment) {

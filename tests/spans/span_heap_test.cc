@@ -125,6 +125,50 @@ TEST(SpanHeapTest, ARefusalAtAnyCallLosesNothing) {
   }
 }
 
+// What a thread has in its bin twice may come back when its span is no more.
+TEST(SpanHeapDeathTest, ReturningTwiceIsNoticedWhenTheSpanIsGone) {
+  SpanFixture fixture;
+  PageCache cache;
+  void* block = TakeBlocks(fixture, 5, 3, cache)[2];
+  std::vector<void*> all = {PointerTo(AddressOf(block) - Bytes(2 * BlockBytes(5))),
+                            PointerTo(AddressOf(block) - Bytes(BlockBytes(5))), block};
+  ReturnBlocks(fixture, 5, all, cache);
+  fixture.pages().Flush(cache);
+  fixture.ExpectEmpty();
+  EXPECT_DEATH(ReturnBlocks(fixture, 5, {block}, cache),
+               "test\\(0x[0-9a-f]+\\): double free: .*, class 80, span 0x[0-9a-f]+\\+");
+}
+
+TEST(SpanHeapTest, WhatEndedInAPageIsKnownUntilSomethingElseBegins) {
+  SpanFixture fixture;
+  PageCache cache;
+  const unsigned c = MallocClassFor(100000);
+  bool zeroed = false;
+  void* run = fixture.spans().AllocateRun(c, Pages(1), cache, zeroed);
+  const Address start = AddressOf(run);
+  BlockFacts facts{};
+  EXPECT_FALSE(fixture.spans().FindFormer(start, facts));
+  EXPECT_EQ(fixture.spans().FactsOf(start + 50000_B).span_base, start);
+  fixture.spans().FreeRun(c, run, cache, "test");
+  EXPECT_EQ(fixture.spans().SpanOf(start), nullptr);
+  EXPECT_EQ(fixture.spans().FactsOf(start).class_size, Bytes(0));
+  ASSERT_TRUE(fixture.spans().FindFormer(start, facts));
+  EXPECT_EQ(facts.class_size, Bytes(BlockBytes(c)));
+  EXPECT_EQ(facts.span_base, start);
+  EXPECT_EQ(facts.span_pages, RunPages(c));
+  EXPECT_FALSE(fixture.spans().FindFormer(start + 16_B, facts));
+  fixture.spans().GiveUpSpares();
+  fixture.pages().Flush(cache);
+  void* solo = fixture.spans().AllocateSolo(20000_B, cache);
+  ASSERT_EQ(AddressOf(solo), start);
+  EXPECT_FALSE(fixture.spans().FindFormer(start, facts));
+  EXPECT_TRUE(fixture.spans().FreeSolo(*fixture.spans().SpanOf(start), cache));
+  ASSERT_TRUE(fixture.spans().FindFormer(start, facts));
+  EXPECT_EQ(facts.span_pages, Pages(3));
+  fixture.pages().Flush(cache);
+  fixture.ExpectEmpty();
+}
+
 TEST(SpanHeapDeathTest, ReturningTwiceIsNoticed) {
   SpanFixture fixture;
   PageCache cache;

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "faces/native/export.h"
+#include "runtime/bad_pointer.h"
 #include "runtime/collected_heap.h"
 #include "spanheap/detail/barrier.h"
 #include "spanheap/gc_c.h"
@@ -49,7 +50,8 @@ SPANHEAP_EXPORT int sh_gc_place(const void* address) noexcept {
 
 SPANHEAP_EXPORT void sh_gc_delete(void* object) noexcept {
   CollectedHeap* const heap = CollectedHeap::GetIfStarted();
-  if (object != nullptr && heap != nullptr) heap->Delete(object);
+  if (object == nullptr || (heap != nullptr && heap->Delete(object))) return;
+  spanheap::FailIfMallocs(object, "sh_gc_delete");
 }
 
 SPANHEAP_EXPORT int sh_gc_adjust_external(void* object, int64_t bytes) noexcept {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "spanheap/gc_c.h"
+
 #define WEAK extern "C" __attribute__((weak))
 
 WEAK void* reallocf(void* p, size_t n) noexcept;
@@ -38,6 +40,8 @@ WEAK void* __libc_pvalloc(size_t n);
 WEAK void __libc_cfree(void* p);
 WEAK int __posix_memalign(void** out, size_t alignment, size_t n);
 
+WEAK void* sh_gc_new(sh_layout* layout, size_t count) noexcept;
+WEAK void sh_gc_delete(void* object) noexcept;
 WEAK int sh_set(const char* name, const char* value) noexcept;
 WEAK uint64_t sh_verify(void) noexcept;
 

@@ -17,22 +17,29 @@
 namespace conformance {
 namespace {
 
-// One line: "spanheap[<pid>]: <call>(0x<address>): <cause>...".
-bool IsAbortLine(const Outcome& outcome, const char* call, const char* cause) {
+// Whether the line is to say of which size and where the block is.
+enum class Facts { kNone, kKnown };
+
+// One line: "spanheap[<pid>]: <call>(0x<address>): <cause>, class <bytes>, span <start>+<pages>".
+// `call` may be empty: any will do.
+bool IsAbortLine(const Outcome& outcome, const char* call, const char* cause, Facts facts) {
   const std::string& text = outcome.errors;
+  const bool has_facts =
+      text.find(", class ") != std::string::npos && text.find(", span 0x") != std::string::npos;
   return outcome.killed_by(SIGABRT) && text.rfind("spanheap[", 0) == 0 &&
          text.find('\n') == text.size() - 1 &&
-         text.find(std::string("]: ") + call + "(0x") != std::string::npos &&
-         text.find(cause) != std::string::npos;
+         text.find((*call == '\0' ? std::string() : std::string("]: ") + call) + "(0x") !=
+             std::string::npos &&
+         text.find(cause) != std::string::npos && has_facts == (facts == Facts::kKnown);
 }
 
 void ExpectAbort(Verdict& v, const char* call, const char* cause,
-                 const std::function<void()>& misuse) {
+                 const std::function<void()>& misuse, Facts facts = Facts::kKnown) {
   const Outcome outcome = RunForked([&] {
     misuse();
     return 0;
   });
-  const bool as_stated = IsAbortLine(outcome, call, cause);
+  const bool as_stated = IsAbortLine(outcome, call, cause, facts);
   const std::string what = std::string(call) + ": want \"" + cause + "\", got \"" +
                            outcome.errors.substr(0, outcome.errors.find('\n')) + "\"";
   v.Expect(as_stated, what.c_str(), __LINE__);
@@ -65,44 +72,43 @@ void DoubleFreeTopOfStack(Verdict& v) {
 }
 
 void DoubleFreeAtFlush(Verdict& v) {
-  const Outcome outcome = RunForked([] {
+  // The call on the line is the one that brings the block there.
+  ExpectAbort(v, "", "double free", [] {
     void* p = malloc(48);
     void* q = malloc(48);
     free(p);
     free(q);
     free(Hidden(p));
     Churn();
-    return 0;
   });
-  EXPECT(v, outcome.killed_by(SIGABRT));
-  EXPECT(v, outcome.errors.find("double free") != std::string::npos);
   v.Note("when the block reaches its span");
 }
 
 void DoubleFreeLarge(Verdict& v) {
   for (size_t n : {size_t{200} << 10, size_t{2} << 20, size_t{64} << 20}) {
-    const Outcome outcome = RunForked([n] {
+    ExpectAbort(v, "free", "double free", [n] {
       void* p = malloc(n);
       free(p);
       free(Hidden(p));
       Churn();
-      return 0;
     });
-    EXPECT(v, outcome.killed_by(SIGABRT) && outcome.errors.rfind("spanheap[", 0) == 0);
   }
   v.Note("200 KiB, 2 MiB, 64 MiB");
 }
 
 void DoubleFreeVerified(Verdict& v) {
   if (sh_set == nullptr) return v.Skip("not spanheap");
-  ExpectAbort(v, "free", "double free", [] {
-    if (sh_set("verify", "2") != 0) return;
-    void* p = malloc(48);
-    void* q = malloc(48);
-    free(p);
-    free(q);
-    free(Hidden(p));
-  });
+  for (size_t n :
+       {size_t{48}, size_t{5000}, size_t{200} << 10, size_t{2} << 20, size_t{64} << 20}) {
+    ExpectAbort(v, "free", "double free", [n] {
+      if (sh_set("verify", "2") != 0) return;
+      void* p = malloc(n);
+      void* q = malloc(n);
+      free(p);
+      free(q);
+      free(Hidden(p));
+    });
+  }
   v.Note("at the call");
 }
 
@@ -111,19 +117,23 @@ void MisalignedFree(Verdict& v) {
     if (sh_set != nullptr) sh_set("verify", "2");
     free(static_cast<char*>(Hidden(malloc(48))) + 16);
   });
-  ExpectAbort(v, "free", "", [] { free(static_cast<char*>(Hidden(malloc(1 << 20))) + 8192); });
+  ExpectAbort(v, "free", "not the start",
+              [] { free(static_cast<char*>(Hidden(malloc(1 << 20))) + 8192); });
   v.Note("inside a small and a large block");
 }
 
 void ForeignPointer(Verdict& v) {
-  ExpectAbort(v, "free", "foreign pointer", [] {
+  const auto expect = [&v](const char* call, const std::function<void()>& misuse) {
+    ExpectAbort(v, call, "foreign pointer", misuse, Facts::kNone);
+  };
+  expect("free", [] {
     alignas(16) char on_stack[64];
     free(Hidden(on_stack));
   });
-  ExpectAbort(v, "free", "foreign pointer", [] {
+  expect("free", [] {
     free(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   });
-  ExpectAbort(v, "realloc", "foreign pointer", [] {
+  expect("realloc", [] {
     static char in_data[64];
     Use(realloc(Hidden(in_data), 100));
   });
@@ -146,6 +156,15 @@ void ForeignPointerIgnored(Verdict& v) {
   v.Note("free does nothing, realloc: null and ENOMEM, usable size 0");
 }
 
+void WrongKindOfFree(Verdict& v) {
+  if (sh_gc_new == nullptr) return v.Skip("not spanheap");
+  static sh_layout layout = {48, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "node", 0};
+  ExpectAbort(v, "free", "belongs to the collected heap",
+              [] { free(Hidden(sh_gc_new(&layout, 1))); });
+  ExpectAbort(v, "sh_gc_delete", "belongs to malloc", [] { sh_gc_delete(Hidden(malloc(48))); });
+  v.Note("both ways");
+}
+
 void WrongSize(Verdict& v) {
   if (sh_set == nullptr || free_sized == nullptr) return v.Skip("not spanheap");
   ExpectAbort(v, "free_sized", "wrong size", [] {
@@ -165,10 +184,13 @@ void WrongSize(Verdict& v) {
 
 void ZeroReallocDiagnosed(Verdict& v) {
   if (sh_set == nullptr) return v.Skip("not spanheap");
-  ExpectAbort(v, "realloc", "size 0", [] {
-    sh_set("zero_realloc", "abort");
-    Use(realloc(Hidden(malloc(48)), 0));
-  });
+  ExpectAbort(
+      v, "realloc", "size 0",
+      [] {
+        sh_set("zero_realloc", "abort");
+        Use(realloc(Hidden(malloc(48)), 0));
+      },
+      Facts::kNone);
   v.Note("zero_realloc=abort");
 }
 
@@ -177,12 +199,14 @@ void ZeroReallocDiagnosed(Verdict& v) {
 Rows MisuseRows() {
   return {
       {"double free", "at the top of the thread's cache: at once", DoubleFreeTopOfStack},
-      {"double free", "any other: before the block is reused", DoubleFreeAtFlush},
+      {"double free", "any other: when it reaches its span, unless reused before",
+       DoubleFreeAtFlush},
       {"double free", "large blocks", DoubleFreeLarge},
       {"double free", "at verify level 2: at the call", DoubleFreeVerified},
       {"invalid pointer", "inside of a block", MisalignedFree},
       {"foreign pointer", "one line and abort", ForeignPointer},
       {"foreign pointer", "foreign=ignore: no effect", ForeignPointerIgnored},
+      {"wrong kind of free", "free of an object, sh_gc_delete of a block", WrongKindOfFree},
       {"wrong size", "sized frees at verify level 2", WrongSize},
       {"realloc(p, 0)", "an option takes it for a mistake", ZeroReallocDiagnosed},
   };
