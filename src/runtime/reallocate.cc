@@ -8,6 +8,7 @@
 #include "runtime/block_lookup.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
+#include "runtime/options.h"
 
 namespace spanheap::heap {
 namespace {
@@ -60,11 +61,21 @@ void* ResizeInPlace(void* p, size_t n, size_t usable) {
   return resized;
 }
 
+// A block that stays where it is comes to no free that would look at it.
+void CheckLive(const void* p, const char* call) {
+  const HeapSection section;
+  if (!section.is_open()) return;
+  const BlockInfo info = LookUp(p);
+  if (info.kind == BlockKind::kClassed) runtime.spans.CheckLive(info.malloc_class, p, call);
+}
+
 }  // namespace
 
 void* Reallocate(void* p, size_t n, const char* call) {
   const size_t usable = UsableSize(p, call);
   if (usable == 0) return nullptr;  // what p is cannot be told now
+  if (options.verify >= 2) [[unlikely]]
+    CheckLive(p, call);
   if (FitsInPlace(n, usable)) return p;
   if (void* resized = ResizeInPlace(p, n, usable)) return resized;
   if (void* moved = Move(p, n, usable, call)) return moved;

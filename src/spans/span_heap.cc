@@ -294,29 +294,12 @@ void SpanHeap::ReturnSorted(unsigned malloc_class, void* const* blocks, uint32_t
   }
 }
 
-void SpanHeap::FailDoubleFree(const void* block, const char* call) const {
-  FatalDoubleFree(call, AddressOf(block), FactsOf(AddressOf(block)));
-}
-
-void SpanHeap::FailTwice(const Span& span, uint32_t word, uint64_t twice, const char* call) const {
-  const uint32_t slot = word * 64 + static_cast<uint32_t>(std::countr_zero(twice));
-  const Address block = pages_.AddressOf(span.first) + Bytes(size_t{slot} * span.block_bytes);
-  FatalDoubleFree(call, block, FactsOf(block));
-}
-
 void SpanHeap::NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageCache& cache) {
   const uint32_t slots = kMallocClasses[malloc_class].slots;
   const OwnershipWord::Next next = span.ownership.Return(k, slots);
   // The usual case first: somebody looks after the span, and it is not empty.
   if (next == OwnershipWord::Next::kNothing && !span.ownership.is_listed_and_empty(slots)) return;
   FollowUp(next, span, slots, malloc_class, cache);
-}
-
-void SpanHeap::FailMisaligned(const void* block, const char* call) const {
-  const Address p = AddressOf(block);
-  BlockFacts facts{};
-  if (FindFormer(p, facts)) FatalDoubleFree(call, p, facts);
-  FatalMisalignedFree(call, p, FactsOf(p));
 }
 
 void* SpanHeap::AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache,
@@ -400,36 +383,6 @@ Span* SpanHeap::SpanOf(Address p) const {
   const uint32_t index =
       FormerBlock::RecordIn(pages_.tables().span_of[pages_.IndexOf(p).value].LoadAcquire());
   return index == 0 ? nullptr : &table_.At(index);
-}
-
-BlockFacts SpanHeap::FactsOf(Address p) const {
-  if (!pages_.Contains(p)) return {};
-  const Span* span = SpanOf(p);
-  if (span == nullptr) return FactsOfRun(pages_.IndexOf(p));
-  return {Bytes(span->block_bytes), pages_.AddressOf(span->first), Pages(span->pages)};
-}
-
-// Only the first page of a run tells. Goes back to it.
-BlockFacts SpanHeap::FactsOfRun(PageIndex page) const {
-  constexpr Pages kMost = RunPages(kMallocClassCount - 1);
-  for (PageIndex first = page; page - first < kMost; first -= Pages(1)) {
-    const Address start = pages_.AddressOf(first);
-    if (!pages_.Contains(start) || pages_.IndexOf(start) != first) break;  // between two arenas
-    const unsigned c = pages_.tables().class_of[first.value].LoadAcquire();
-    if (c == 0) continue;
-    if (!IsRunClass(c) || page - first >= RunPages(c)) break;
-    return {Bytes(BlockBytes(c)), start, RunPages(c)};
-  }
-  return {};
-}
-
-bool SpanHeap::FindFormer(Address p, BlockFacts& facts) const {
-  const PageIndex page = pages_.IndexOf(p);
-  const FormerBlock former(pages_.tables().span_of[page.value].LoadAcquire());
-  if (!former) return false;
-  const Address start = pages_.AddressOf(page - former.to_first());
-  facts = {former.block_bytes(), start, former.pages()};
-  return (p - start).value % facts.class_size.value == 0;
 }
 
 void SpanHeap::Verify(uint64_t (&used)[kMallocClassCount]) const {

@@ -84,6 +84,10 @@ class SpanHeap {
   // False: another thread has freed it since the caller looked.
   [[nodiscard]] bool FreeSolo(Span& span, PageCache& cache);
 
+  // Ends the process unless a block of the class starts at `block` and is not free. Only where free
+  // blocks are in nobody's bin.
+  void CheckLive(unsigned malloc_class, const void* block, const char* call) const;
+
   // The span whose pages include p, or null.
   Span* SpanOf(Address p) const;
   // The record of a block that is known to be in a small span; record 0 if it is in none.

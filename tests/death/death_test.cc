@@ -99,6 +99,24 @@ TEST(DoubleFree, ThroughDeleteAndRealloc) {
       Line("operator delete", kDouble, FactsOfSize(48)));
 }
 
+// Whatever the size that is asked for: in place, to grow, to shrink.
+TEST(DoubleFree, ThroughReallocAtVerifyLevel2) {
+  for (size_t n : {48, 5000, 100000, 3 << 20}) {
+    for (size_t wanted : {n, n - n / 4, 4 * n, n / 8}) {
+      EXPECT_ABORT(
+          {
+            Verify2();
+            void* p = Hidden(malloc(n));
+            void* q = Hidden(malloc(n));
+            free(p);
+            free(q);
+            if (realloc(Hidden(p), wanted) == nullptr) _exit(1);
+          },
+          Line("realloc", kDouble, FactsOfSize(n)));
+    }
+  }
+}
+
 TEST(DoubleFree, OfLargeBlocks) {
   for (size_t n : {size_t{300} << 10, size_t{3} << 20, size_t{20} << 20, size_t{100} << 20}) {
     EXPECT_ABORT((Verify2(), FreeTwiceThen(n, false, false)),
@@ -145,6 +163,18 @@ TEST(DoubleFree, OfABlockThatMovedWhenItGrew) {
 TEST(InvalidPointer, InsideASmallBlock) {
   EXPECT_ABORT((Verify2(), free(static_cast<char*>(Hidden(malloc(100))) + 16)),
                Line("free", kInside, FactsOfSize(100)));
+}
+
+TEST(InvalidPointer, ThroughReallocAtVerifyLevel2) {
+  for (size_t n : {100, 100000}) {
+    EXPECT_ABORT(
+        {
+          Verify2();
+          char* p = static_cast<char*>(Hidden(malloc(n)));
+          if (realloc(Hidden(p) + 16, n) == nullptr) _exit(1);
+        },
+        Line("realloc", kInside, FactsOfSize(n)));
+  }
 }
 
 TEST(InvalidPointer, InsideALargeBlock) {
