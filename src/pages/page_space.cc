@@ -15,8 +15,11 @@ constexpr Bytes kLeastReserve = 16_GiB;  // less than this is not worth being th
 constexpr Bytes kLeastCapacity = 64_GiB;
 constexpr Bytes kMostCapacity(size_t{16} << 40);
 constexpr Bytes kArenaAhead = 64_MiB;  // a first sparse arena; later ones grow with the heap
-// Below this limit on locked memory no program locks all it maps, whatever we reserve.
+// Limits on locked memory below this are mostly some system's default (64 KiB, 8 MiB, 64 MiB) and
+// say nothing of the program; docs/decisions/0012.
 constexpr Bytes kLockableLimit = 256_MiB;
+// A heap whose reservations must fit into such a limit grows to so many times the limit.
+constexpr size_t kCapacityPerLockable = 64;
 
 // Advice is taken back from so many at once: 32 MiB, so that mappings stay few.
 constexpr uint32_t kAdviceChunks = 8;
@@ -24,6 +27,9 @@ constexpr uint32_t kAdviceChunks = 8;
 constexpr Bytes BytesOf(Count chunks) { return Bytes(size_t{chunks.value} << kChunkShift); }
 constexpr Count ChunksIn(Bytes n) {
   return Count(static_cast<uint32_t>(std::min<size_t>(n.value >> kChunkShift, 1U << 22)));
+}
+constexpr Bytes LockableCapacity(Bytes limit) {
+  return std::min(limit, Bytes(kMostCapacity.value / kCapacityPerLockable)) * kCapacityPerLockable;
 }
 constexpr Bytes Whole(size_t bytes) { return RoundUp(Bytes(bytes), kTableUnit); }
 
@@ -59,12 +65,17 @@ PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
     arena_limit_ = std::max(ChunksIn(ahead), Count(1));
   } else if (limits.locked != os::kUnlimited && limits.locked >= kLockableLimit) {
     const Bytes quarter(limits.locked.value / 4);
-    plan = {std::min(quarter, kUsualReserve), Bytes(limits.locked.value) + kLeastCapacity};
+    plan = {std::min(quarter, kUsualReserve), LockableCapacity(limits.locked)};
   }
   if (options.sparse) plan.first = std::min(plan.first, kArenaAhead);
   if (options.reserve.value != 0) {
     plan.first = options.reserve;
     plan.capacity = std::max(options.reserve, std::min(plan.capacity, kLeastCapacity));
+    if (options.reserve <= limits.locked && limits.locked != os::kUnlimited) {
+      // So little on purpose: the tables, and what is reserved later, shall fit, too.
+      plan.capacity = std::min(plan.capacity, LockableCapacity(limits.locked));
+      arena_limit_ = std::max(ChunksIn(Bytes(limits.locked.value / 8)), Count(1));
+    }
   }
   if (options.sparse && limits.address_space == os::kUnlimited) plan.capacity = kLeastCapacity;
   // Where memory is charged for, the heap starts small.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/runtime.h"
 
+#include <algorithm>
+
 #include "os/clock.h"
 #include "os/huge_page_settings.h"
 #include "os/limits.h"
@@ -22,7 +24,7 @@ uint32_t RecordCapacity(const PageHeap& pages, const os::MemoryLimits& limits) {
   if (limits.address_space != os::kUnlimited) {
     space = limits.address_space.value;
   } else if (space < kMostSparse) {
-    space = kMostSparse;
+    space = std::min(kMostSparse, size_t{pages.capacity().value} << kChunkShift);
   }
   const size_t records = space / kBytesPerRecord;
   return static_cast<uint32_t>(records < kLeast ? kLeast : records);

@@ -126,6 +126,25 @@ TEST_F(PageSpaceTest, LockedMemoryLimitLeavesThreeQuarters) {
   CheckConversions();
 }
 
+TEST_F(PageSpaceTest, ASmallReserveFitsIntoASmallLockedMemoryLimit) {
+  options_.limits.locked = 64_MiB;
+  options_.reserve = 8_MiB;
+  ASSERT_TRUE(space_.Init(memory_, options_));
+  EXPECT_LE(space_.reserved(), 16_MiB);  // chunk 0 and tables with it
+  for (uint32_t grown = 2; grown < 12; ++grown) {
+    ASSERT_NE(Grow(1).size().value, 0U);
+    ASSERT_LE(space_.reserved(), Bytes(grown * kChunkSize.value) + 24_MiB);
+  }
+  CheckConversions();
+}
+
+TEST_F(PageSpaceTest, ALargeReserveCaresForNoLockedMemoryLimit) {
+  options_.limits.locked = 8_MiB;
+  options_.reserve = 1_GiB;
+  ASSERT_TRUE(space_.Init(memory_, options_));
+  EXPECT_GE(space_.capacity().value, (64_GiB).value >> kChunkShift);
+}
+
 TEST_F(PageSpaceTest, SmallLockedMemoryLimitsAreNoReasonToBeSmall) {
   options_.limits.locked = 8_MiB;  // the usual default
   ASSERT_TRUE(space_.Init(memory_, options_));

@@ -2,6 +2,7 @@
 //
 // Rows on processes: fork, start and end, and surroundings that allow less than usual.
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -163,12 +164,27 @@ void LimitedData(Verdict& v) {
 void LimitedDataUsedUp(Verdict& v) {
   ExpectScene(v, "use_up", [] { Limit(RLIMIT_DATA, rlim_t{131072} << 10); });
 }
+// Root may lock what it likes, whatever the limit, unless this right is taken from it. Where the
+// hard limit is lower and cannot be raised, the row cannot be tried.
+void LimitLocked(rlim_t bytes) {
+  Limit(RLIMIT_MEMLOCK, bytes);
+  if (prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0) != 0 && geteuid() == 0) _exit(kCannotTry);
+}
+
 void LimitedLocked(Verdict& v) {
+  ExpectScene(v, "lock_all", [] { LimitLocked(rlim_t{512} << 20); });
+}
+
+void LittleLocked(Verdict& v) {
   ExpectScene(v, "lock_all", [] {
-    rlimit now{};
-    getrlimit(RLIMIT_MEMLOCK, &now);
-    Limit(RLIMIT_MEMLOCK, std::min(now.rlim_max, rlim_t{1} << 30));
+    LimitLocked(rlim_t{64} << 20);
+    setenv("SPANHEAP", "reserve=8M", 1);
   });
+}
+
+// What mlockall counts is the size of the address space.
+void LittleReserved(Verdict& v) {
+  ExpectScene(v, "small", [] { setenv("SPANHEAP", "reserve=4M", 1); });
 }
 
 void WithoutProc(Verdict& v) {
@@ -304,7 +320,9 @@ Rows ProcessRows() {
       {"ulimit -v 262144", "used up: ENOMEM, then the heap goes on", LimitedAddressSpaceUsedUp},
       {"RLIMIT_DATA", "programs run in 128 MiB", LimitedData},
       {"overcommit=2", "writable mappings refused (simulated): ENOMEM, goes on", LimitedDataUsedUp},
-      {"mlockall", "works with a finite RLIMIT_MEMLOCK", LimitedLocked},
+      {"mlockall", "works in 512 MiB of RLIMIT_MEMLOCK", LimitedLocked},
+      {"mlockall", "works in 64 MiB with reserve=8M", LittleLocked},
+      {"mlockall", "reserve=4M: all that is mapped stays below 64 MiB", LittleReserved},
       {"no /proc", "programs run", WithoutProc},
       {"taskset", "programs run on the last processor alone", OnOneProcessor},
       {"seccomp", "programs run without membarrier, rseq, process_madvise", WithoutNewCalls},

@@ -72,6 +72,16 @@ int LockAll() {
   return good && Churn(1000) ? 0 : 1;
 }
 
+int Small() {
+  const bool good = Churn(3000);
+  const long mapped_kib = ProcStatus("VmSize");
+  if (mapped_kib > 64 << 10) {
+    fprintf(stderr, "%ld KiB are mapped", mapped_kib);
+    return 2;
+  }
+  return good ? 0 : 1;
+}
+
 int NoHugePages() {
   void* large = calloc(1, 64 << 20);
   memset(large, 1, 64 << 20);
@@ -101,6 +111,7 @@ struct Named {
 constexpr Named kScenes[] = {{"modest", Modest},
                              {"use_up", UseUp},
                              {"lock_all", LockAll},
+                             {"small", Small},
                              {"no_huge_pages", NoHugePages},
                              {"secure", Secure}};
 
