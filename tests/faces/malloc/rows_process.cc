@@ -160,7 +160,6 @@ void LimitedAddressSpaceUsedUp(Verdict& v) {
 void LimitedData(Verdict& v) {
   ExpectScene(v, "modest", [] { Limit(RLIMIT_DATA, rlim_t{131072} << 10); });
 }
-// RLIMIT_DATA refuses what strict overcommit refuses: writable private mappings.
 void LimitedDataUsedUp(Verdict& v) {
   ExpectScene(v, "use_up", [] { Limit(RLIMIT_DATA, rlim_t{131072} << 10); });
 }
@@ -187,10 +186,37 @@ void LittleReserved(Verdict& v) {
   ExpectScene(v, "small", [] { setenv("SPANHEAP", "reserve=4M", 1); });
 }
 
+// Mounts of this process and its children alone.
+void OwnMounts() {
+  if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) _exit(kCannotTry);
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(kCannotTry);
+}
+
+// The heap reads that overcommit is strict; the kernel goes on as it does, but for what RLIMIT_DATA
+// refuses, which is the same that strict overcommit refuses.
+void SayOvercommitIsStrict() {
+  OwnMounts();
+  char path[] = "/tmp/spanheap-overcommit-XXXXXX";
+  const int file = mkstemp(path);
+  if (file < 0 || write(file, "2\n", 2) != 2) _exit(kCannotTry);
+  close(file);
+  const char* const setting = "/proc/sys/vm/overcommit_memory";
+  const bool done = mount(path, setting, nullptr, MS_BIND, nullptr) == 0;
+  unlink(path);
+  if (!done) _exit(kCannotTry);
+}
+
+void StrictOvercommit(Verdict& v) { ExpectScene(v, "modest", SayOvercommitIsStrict); }
+void StrictOvercommitUsedUp(Verdict& v) {
+  ExpectScene(v, "use_up", [] {
+    SayOvercommitIsStrict();
+    Limit(RLIMIT_DATA, rlim_t{131072} << 10);
+  });
+}
+
 void WithoutProc(Verdict& v) {
   ExpectScene(v, "modest", [] {
-    if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) _exit(kCannotTry);
-    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(kCannotTry);
+    OwnMounts();
     if (mount("none", "/proc", "tmpfs", 0, nullptr) != 0) _exit(kCannotTry);
   });
 }
@@ -319,7 +345,9 @@ Rows ProcessRows() {
       {"ulimit -v 262144", "programs run", LimitedAddressSpace},
       {"ulimit -v 262144", "used up: ENOMEM, then the heap goes on", LimitedAddressSpaceUsedUp},
       {"RLIMIT_DATA", "programs run in 128 MiB", LimitedData},
-      {"overcommit=2", "writable mappings refused (simulated): ENOMEM, goes on", LimitedDataUsedUp},
+      {"RLIMIT_DATA", "used up: ENOMEM, then the heap goes on", LimitedDataUsedUp},
+      {"overcommit=2", "programs run where overcommit_memory says 2", StrictOvercommit},
+      {"overcommit=2", "what is writable is used up: ENOMEM, goes on", StrictOvercommitUsedUp},
       {"mlockall", "works in 512 MiB of RLIMIT_MEMLOCK", LimitedLocked},
       {"mlockall", "works in 64 MiB with reserve=8M", LittleLocked},
       {"mlockall", "reserve=4M: all that is mapped stays below 64 MiB", LittleReserved},
