@@ -28,14 +28,15 @@ constexpr int kAdviseCollapse = 25;  // MADV_COLLAPSE, Linux 6.1
 constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
-// 0: no limit; 1: refuse; n: n - 1 calls go ahead before that.
+// 0: no limit; 1: refuse; n: n - 1 calls go ahead before that; -n: likewise, and later calls again.
 constinit Atomic<int64_t> calls_until_refusal{0};
 
 bool RefusedForTest() {
   // Relaxed: a counter of its own that orders nothing.
   int64_t left = calls_until_refusal.LoadRelaxed();
-  while (left > 1) {
-    if (calls_until_refusal.CompareExchange(left, left - 1)) return false;
+  while (left > 1 || left < 0) {
+    if (calls_until_refusal.CompareExchange(left, left > 0 ? left - 1 : left + 1))
+      return left == -1;
   }
   return left == 1;
 }
@@ -290,6 +291,8 @@ constinit KernelMemory kernel_memory;
 Memory& TheMemory() { return kernel_memory; }
 
 void RefuseMemoryAfterForTest(int64_t n) { calls_until_refusal.StoreSequential(n); }
+void RefuseMemoryOnceForTest(int64_t n) { calls_until_refusal.StoreSequential(-n); }
+bool IsRefusalDueForTest() { return calls_until_refusal.LoadSequential() != 0; }
 
 }  // namespace spanheap::os
 

@@ -74,6 +74,10 @@ Memory& TheMemory();
 // For tests of what happens when memory runs out: the n-th Reserve, MakeReady or Resize from now
 // on and all later ones are refused by TheMemory(), until this is called again. 0: none is.
 void RefuseMemoryAfterForTest(int64_t n);
+// The n-th alone is refused.
+void RefuseMemoryOnceForTest(int64_t n);
+// False: none will be, unless one of these is called again.
+bool IsRefusalDueForTest();
 
 // The OS page (4 KiB to 64 KiB) and the huge page (0: none, or one above 4 MiB), read once.
 Bytes PageSize();

@@ -17,8 +17,12 @@ namespace spanheap::heap {
 namespace {
 
 // "refuse_after=N": the OS layer grants N more requests for memory and refuses all later ones;
-// -1 ends that. For tests of what happens then, hence not among the options.
-bool SetRefusal(const char* value) {
+// "refuse_only=N": it refuses one; -1 ends that. For tests of what happens then, hence not among
+// the options. Read, refuse_only is 1 while the one is still to come.
+constexpr char kRefuseAfter[] = "refuse_after";
+constexpr char kRefuseOnly[] = "refuse_only";
+
+bool SetRefusal(const char* value, void (*refuse)(int64_t)) {
   const bool negative = value[0] == '-';
   int64_t n = 0;
   const char* digit = value + (negative ? 1 : 0);
@@ -27,7 +31,7 @@ bool SetRefusal(const char* value) {
     if (*digit < '0' || *digit > '9' || n > INT64_MAX / 20) return false;
     n = n * 10 + (*digit - '0');
   }
-  os::RefuseMemoryAfterForTest(negative ? 0 : n + 1);
+  refuse(negative ? 0 : n + 1);
   return true;
 }
 
@@ -88,7 +92,8 @@ void PrepareThreadBeforeTls() {
 }
 
 bool SetOption(const char* name, const char* value) {
-  if (strcmp(name, "refuse_after") == 0) return SetRefusal(value);
+  if (strcmp(name, kRefuseAfter) == 0) return SetRefusal(value, os::RefuseMemoryAfterForTest);
+  if (strcmp(name, kRefuseOnly) == 0) return SetRefusal(value, os::RefuseMemoryOnceForTest);
   if (options.Set(name, value) != OptionResult::kDone) return false;
   runtime.huge_pages.SetMode(options.hugepages);
   ObeyOptions();
@@ -105,6 +110,10 @@ bool SetLimitCallback(LimitCallback callback, void* context) {
 }
 
 bool GetOption(const char* name, char* value, size_t capacity) {
+  if (strcmp(name, kRefuseOnly) == 0 && capacity >= 2) {
+    memcpy(value, os::IsRefusalDueForTest() ? "1" : "0", 2);
+    return true;
+  }
   return options.Get(name, value, capacity);
 }
 

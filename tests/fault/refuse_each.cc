@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// What happens when the kernel refuses memory: for each N the heap's requests after the N-th are
-// refused while a scenario runs, from N = 0 until the scenario is not refused any more.
+// What happens when the kernel refuses memory: for each N the heap's requests after the N-th, or
+// the N-th alone, are refused while a scenario runs, from N = 0 until no request comes that late.
 //
 // Idea.  A refused call returns null with ENOMEM and leaves everything as it was; when memory is
 //        there again the heap works, verifies itself, and every block is accounted for.
-// Modes. fresh  each N runs in a child forked before the heap was used, so every request to the
-//               kernel is met once
-//        same   all N run in one process, free memory is given back between them; the process must
-//               not grow
+// Modes. fresh    each N runs in a child forked before the heap was used, so every request to the
+//                 kernel is met once
+//        same     all N run in one process, free memory is given back between them; the process
+//                 must not grow
+//        only     as fresh, but one request is refused: what comes after it finds memory again
+//        threads  as fresh, but four threads run the scenario, and their process forks meanwhile;
+//                 of two N in a row one refuses all after it, the other one request
 //        Under libc nothing is refused: the scenario runs once, which proves the scenario.
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -20,175 +22,108 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "refusal_scenario.h"
 
 namespace spanheap::stress {
 namespace {
 
-constexpr unsigned kMostBlocks = 6000;
-constexpr uint64_t kMostRequests = 20'000;  // no scenario asks the kernel that often
-constexpr unsigned kQuietRuns = 4;          // runs without a refusal in a row that end the loop
-constexpr size_t kStackBytes = 256 << 10;
+constexpr uint64_t kMostRequests = 20'000;    // no scenario asks the kernel that often
+constexpr unsigned kQuietRuns = 4;            // runs without a refusal in a row that end the loop
 constexpr int64_t kGrowthAllowed = 32 << 20;  // bytes of address space, over all N of mode same
+constexpr size_t kLargest = 90 << 20;         // bytes of the largest blocks
+constexpr size_t kLargestAmongThreads = 40 << 20;
+constexpr unsigned kThreads = 4;
 
-// What a scenario holds and saw. Nothing here comes from the heap under test.
-struct Tally {
-  Block blocks[kMostBlocks];
-  unsigned count = 0;
-  unsigned refusals = 0;
-};
-Tally tally;
-alignas(4096) char thread_stack[kStackBytes];
+constexpr char kAllAfter[] = "refuse_after";
+constexpr char kOne[] = "refuse_only";
 
-void NoteRefusal(const char* call) {
-  if (errno != ENOMEM) Fail("%s returns null with errno %d", call, errno);
-  ++tally.refusals;
+Tally tallies[kThreads + 1];  // the last is the main thread's
+Tally& main_tally = tallies[kThreads];
+alignas(4096) char thread_stacks[kThreads][Tally::kStackBytes];
+
+unsigned Refusals() {
+  unsigned sum = 0;
+  for (const Tally& tally : tallies) sum += tally.refusals;
+  return sum;
 }
 
-void Keep(const char* call, void* start, size_t size) {
-  if (start == nullptr) {
-    NoteRefusal(call);
-    return;
-  }
-  if (tally.count == kMostBlocks) Fail("too many blocks in the scenario");
-  Fill(start, size, reinterpret_cast<uintptr_t>(start));
-  tally.blocks[tally.count++] = {start, size};
+void Refuse(const char* which, int64_t n) {
+  char text[24];
+  snprintf(text, sizeof text, "%ld", n);
+  if (IsSpanheap() && !SetHeapOption(which, text)) Fail("no option %s", which);
 }
 
-void TakeMany(unsigned count, size_t smallest, size_t largest) {
-  for (unsigned i = 0; i < count; ++i) {
-    const size_t size = smallest + (largest - smallest) * i / count;
-    errno = 0;
-    Keep("malloc", malloc(size), size);
-  }
+// Whether the one request was not made.
+bool IsRefusalStillDue() {
+  char text[8] = {};
+  if (IsSpanheap() && !GetHeapOption(kOne, text, sizeof text)) Fail("no option %s", kOne);
+  return text[0] != '0';
 }
 
-void TakeAllAligned() {
-  for (size_t alignment = 32; alignment <= (4 << 20); alignment *= 4) {
-    errno = 0;
-    void* start = aligned_alloc(alignment, 3 * alignment / 2);
-    if (reinterpret_cast<uintptr_t>(start) % alignment != 0) Fail("not aligned to %zu", alignment);
-    Keep("aligned_alloc", start, 3 * alignment / 2);
-    void* other = nullptr;
-    errno = 0;
-    const int error = posix_memalign(&other, alignment, 100);
-    if (error != 0 && (error != ENOMEM || other != nullptr)) Fail("posix_memalign says %d", error);
-    errno = error;
-    Keep("posix_memalign", other, 100);
-  }
-}
+void RunAlone() { RunScenario(main_tally, kLargest); }
 
-void TakeZeroed() {
-  for (size_t size = 24; size <= (8 << 20); size *= 3) {
-    errno = 0;
-    void* start = calloc(1, size);
-    if (start != nullptr) CheckZero(start, size);
-    Keep("calloc", start, size);
-  }
-}
-
-// Grows one block step by step; a refusal leaves it as it was, and the next step tries again.
-void Grow(size_t from, size_t to, size_t factor_percent) {
-  Block block{malloc(from), from};
-  if (block.start == nullptr) {
-    NoteRefusal("malloc");
-    return;
-  }
-  Fill(block.start, block.size, reinterpret_cast<uintptr_t>(block.start));
-  for (size_t size = from; size < to; size = size * factor_percent / 100 + 1) {
-    errno = 0;
-    const size_t before = block.size;
-    ResizeBlock(block, size + 1);
-    if (block.size == before && size + 1 != before) NoteRefusal("realloc");
-  }
-  Keep("realloc", block.start, block.size);
-}
-
-void* LiveInThread(void*) {
-  // The first call of a thread makes its caches; without memory for them it is refused or served
-  // in another way. The creator waits, so the tally is this thread's meanwhile.
-  TakeMany(200, 16, 3000);
-  for (unsigned i = 0; i < tally.count; i += 3) DropBlock(tally.blocks[i]);
+void* RunInThread(void* tally) {
+  RunScenario(*static_cast<Tally*>(tally), kLargestAmongThreads);
   return nullptr;
 }
 
-// The stack is ours, so libc's memory for the thread comes and goes with it.
-void RunThread() {
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstack(&attributes, thread_stack, kStackBytes);
-  pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, LiveInThread, nullptr);
-  pthread_attr_destroy(&attributes);
-  if (error == 0) {
-    pthread_join(thread, nullptr);
-  } else if (error == EAGAIN || error == ENOMEM) {
-    ++tally.refusals;
-  } else {
-    Fail("pthread_create says %d", error);
+// A child of the storm: it takes and frees blocks, refused or not.
+void ForkAmongThreads() {
+  const pid_t child = fork();
+  if (child < 0) return;  // libc was refused
+  if (child == 0) {
+    RunBriefly(main_tally);
+    _exit(0);
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) != child || status != 0) Fail("a child ends with %d", status);
+}
+
+void RunAmongThreads() {
+  pthread_t threads[kThreads];
+  bool runs[kThreads];
+  for (unsigned i = 0; i < kThreads; ++i) {
+    runs[i] = StartThread(threads[i], thread_stacks[i], RunInThread, &tallies[i]);
+    if (!runs[i]) ++main_tally.refusals;
+  }
+  ForkAmongThreads();
+  for (unsigned i = 0; i < kThreads; ++i) {
+    if (runs[i]) pthread_join(threads[i], nullptr);
   }
 }
 
-// Frees blocks and takes others in between, as a program goes on after a refusal.
-void DropSome() {
-  for (unsigned i = 0; i < tally.count; i += 2) DropBlock(tally.blocks[i]);
-  TakeMany(100, 40, 20'000);
-}
-
-void DropAll() {
-  for (unsigned i = 0; i < tally.count; ++i) DropBlock(tally.blocks[i]);
-  tally.count = 0;
-}
-
-void RunScenario() {
-  TakeMany(1500, 1, 1024);
-  TakeMany(150, 1025, 32 << 10);
-  RunThread();
-  TakeMany(40, 33 << 10, 300 << 10);
-  TakeMany(5, 1 << 20, 6 << 20);
-  DropSome();
-  TakeMany(3, 32 << 20, 90 << 20);
-  TakeAllAligned();
-  TakeZeroed();
-  Grow(10, 50 << 20, 170);
-  Grow(20 << 10, 2 << 20, 105);
-  RunThread();
-  DropAll();
-}
-
-// One N from refusal to recovery; returns the number of calls that were refused.
-unsigned RunRefused(uint64_t n) {
+// One N from refusal to recovery. False: no request came that late.
+bool RunRefused(const char* which, uint64_t n, void (*run)()) {
   const uint64_t live_before = VerifyHeap();
-  char text[24];
-  snprintf(text, sizeof text, "%lu", n);
-  if (IsSpanheap() && !SetHeapOption("refuse_after", text)) Fail("no option refuse_after");
-  tally.refusals = 0;
-  RunScenario();
-  if (IsSpanheap() && !SetHeapOption("refuse_after", "-1")) Fail("no option refuse_after");
-  const unsigned refusals = tally.refusals;
-  RunScenario();
-  if (tally.refusals != refusals) {
-    Fail("N = %lu: %u calls are refused after memory came back", n, tally.refusals - refusals);
+  for (Tally& tally : tallies) tally.refusals = 0;
+  Refuse(which, static_cast<int64_t>(n));
+  run();
+  const unsigned refusals = Refusals();
+  const bool was_met = which == kOne ? !IsRefusalStillDue() : refusals != 0;
+  Refuse(which, -1);
+  run();
+  if (Refusals() != refusals) {
+    Fail("N = %lu: %u calls are refused after memory came back", n, Refusals() - refusals);
   }
   const uint64_t live_after = VerifyHeap();
   if (live_after != live_before) {
     Fail("N = %lu: %lu blocks lived before and %lu live after", n, live_before, live_after);
   }
-  return refusals;
+  return was_met && IsSpanheap();
 }
 
-enum ChildStatus { kRefused = 40, kNotRefused = 41 };
+enum ChildStatus { kMet = 40, kNotMet = 41 };
 
-unsigned RunInChild(uint64_t n) {
+bool RunInChild(const char* which, uint64_t n, void (*run)()) {
   const pid_t child = fork();
   if (child < 0) Fail("no child");
-  if (child == 0) _exit(RunRefused(n) != 0 ? kRefused : kNotRefused);
+  if (child == 0) _exit(RunRefused(which, n, run) ? kMet : kNotMet);
   int status = 0;
   if (waitpid(child, &status, 0) != child) Fail("the child is lost");
-  if (WIFSIGNALED(status)) Fail("N = %lu: signal %d", n, WTERMSIG(status));
+  if (WIFSIGNALED(status)) Fail("%s = %lu: signal %d", which, n, WTERMSIG(status));
   const int code = WEXITSTATUS(status);
-  if (code != kRefused && code != kNotRefused) Fail("N = %lu: status %d", n, code);
-  return code == kRefused ? 1 : 0;
+  if (code != kMet && code != kNotMet) Fail("%s = %lu: status %d", which, n, code);
+  return code == kMet;
 }
 
 int64_t AddressSpace() {
@@ -199,29 +134,35 @@ int64_t AddressSpace() {
   return strtoll(text, nullptr, 10) * getpagesize();
 }
 
-unsigned RunHere(uint64_t n) {
-  malloc_trim(0);
-  return RunRefused(n);
+// The run of the N-th refusal in the mode; false: nothing asked so late.
+bool RunMode(const char* mode, uint64_t n) {
+  if (strcmp(mode, "same") == 0) {
+    malloc_trim(0);
+    return RunRefused(kAllAfter, n, RunAlone);
+  }
+  if (strcmp(mode, "only") == 0) return RunInChild(kOne, n, RunAlone);
+  if (strcmp(mode, "threads") == 0) {
+    return RunInChild(n % 2 == 0 ? kAllAfter : kOne, n, RunAmongThreads);
+  }
+  return RunInChild(kAllAfter, n, RunAlone);
 }
 
 int Run(const Options& options) {
-  const bool same = strcmp(options.mode, "same") == 0;
-  const auto run = same ? RunHere : RunInChild;
   uint64_t n = 0;
-  uint64_t refused_runs = 0;
+  uint64_t met = 0;
   int64_t space_at_first = 0;
   for (unsigned quiet = 0; quiet < kQuietRuns; ++n) {
     if (n == kMostRequests) Fail("the scenario is still refused after %lu requests", n);
-    const bool refused = run(n) != 0;
-    quiet = refused ? 0 : quiet + 1;
-    refused_runs += refused ? 1 : 0;
+    const bool was_met = RunMode(options.mode, n);
+    quiet = was_met ? 0 : quiet + 1;
+    met += was_met ? 1 : 0;
     if (n == 2) space_at_first = AddressSpace();
+    NoteProgress(n);
   }
   const int64_t growth = AddressSpace() - space_at_first;
   if (growth > kGrowthAllowed) Fail("the process grew by %ld bytes", growth);
-  if (IsSpanheap() && refused_runs == 0) Fail("nothing was ever refused");
-  return Succeed("%lu places of refusal, %lu of them met by the program, grown by %ld bytes", n,
-                 refused_runs, growth);
+  if (IsSpanheap() && met == 0) Fail("nothing was ever refused");
+  return Succeed("%lu places of refusal, %lu of them met, grown by %ld bytes", n, met, growth);
 }
 
 }  // namespace
@@ -230,7 +171,7 @@ int Run(const Options& options) {
 int main(int argc, char** argv) {
   return spanheap::stress::Supervise(
       argc, argv, {.patience = 600, .mode = "fresh"},
-      "Lets the kernel refuse memory after N requests, for every N that matters.\n"
-      "modes: fresh, same (see the file)",
+      "Lets the kernel refuse memory after N requests, or the N-th, for every N that matters.\n"
+      "modes: fresh, same, only, threads (see the file)",
       spanheap::stress::Run);
 }

@@ -249,6 +249,15 @@ TEST_F(MemoryTest, RefusesFromTheNthCallOn) {
   EXPECT_TRUE(memory_.MakeReady(base_ + 2_MiB, 1_MiB));
 }
 
+TEST_F(MemoryTest, RefusesTheNthCallAlone) {
+  RefuseMemoryOnceForTest(2);
+  EXPECT_TRUE(memory_.MakeReady(base_, 1_MiB));
+  EXPECT_TRUE(IsRefusalDueForTest());
+  EXPECT_FALSE(memory_.MakeReady(base_ + 1_MiB, 1_MiB));
+  EXPECT_FALSE(IsRefusalDueForTest());
+  EXPECT_TRUE(memory_.MakeReady(base_ + 1_MiB, 1_MiB));
+}
+
 TEST_F(MemoryTest, CountsWhatIsResident) {
   ASSERT_TRUE(memory_.MakeReady(base_, 8_MiB));
   EXPECT_EQ(memory_.ResidentIn(base_, 8_MiB), Bytes(0));
