@@ -7,9 +7,13 @@
 // Idea.  A lock that another thread held at the moment of the fork is held for ever in the child,
 //        so a missing fork handler shows as a child that does not end: after 20 s its stacks are
 //        printed and the run fails.
+// Modes. calm  many threads that pause between their steps: most forks find them asleep
+//        busy  threads that never pause, while others start and end all the time: most forks find
+//              some of them in a slow path
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +34,9 @@ constexpr unsigned kSizeBits = 15;
 constexpr unsigned kLargeBits = 21;
 constexpr unsigned kStepsAtOnce = 16;  // between two pauses of a churning thread
 constexpr unsigned kPauseUs = 1000;    // a pause is at most as many microseconds for each thread
+constexpr unsigned kBriefThreads = 4;  // at once, in mode busy
 
+bool is_busy = false;
 std::atomic<bool> stop{false};
 std::atomic<uint64_t> steps_done{0};
 
@@ -51,7 +57,7 @@ void Churn(uint64_t seed, unsigned threads) {
   uint64_t steps = 0;
   for (; !stop.load(); ++steps) {
     // On a small machine 64 busy threads would leave no time to the child.
-    if (random.OneIn(kStepsAtOnce))
+    if (!is_busy && random.OneIn(kStepsAtOnce))
       usleep(static_cast<useconds_t>(random.Below(threads * kPauseUs)));
     Block& block = held[random.Below(kHeldPerThread)];
     DropBlock(block);
@@ -73,6 +79,18 @@ void* ChurnBriefly(void* argument) {
     DropBlock(block);
   }
   return nullptr;
+}
+
+// Threads that live for some hundred steps: the heap makes their caches and takes them apart.
+void StartAndEnd(uint64_t seed) {
+  Random random(seed);
+  while (!stop.load()) {
+    std::vector<std::thread> brief;
+    for (unsigned i = 0; i < kBriefThreads; ++i) {
+      brief.emplace_back(ChurnBriefly, reinterpret_cast<void*>(random.Next() | 1));
+    }
+    for (std::thread& thread : brief) thread.join();
+  }
 }
 
 void StartThreadInChild(uint64_t seed) {
@@ -130,9 +148,11 @@ void ForkOnce(Random& random) {
 }
 
 int Run(const Options& options) {
+  is_busy = strcmp(options.mode, "busy") == 0;
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < options.threads; ++i)
     threads.emplace_back(Churn, options.seed * 999 + i, options.threads);
+  if (is_busy) threads.emplace_back(StartAndEnd, options.seed);
   Random random(options.seed);
   const double start = SecondsNow();
   for (uint64_t i = 0; i < options.count; ++i) {
@@ -152,8 +172,10 @@ int Run(const Options& options) {
 }  // namespace spanheap::stress
 
 int main(int argc, char** argv) {
-  return spanheap::stress::Supervise(argc, argv, {.count = 200, .threads = 64, .patience = 300},
+  return spanheap::stress::Supervise(argc, argv,
+                                     {.count = 200, .threads = 64, .patience = 300, .mode = "calm"},
                                      "Forks --count times while --threads threads allocate; each "
-                                     "child allocates, frees, verifies.",
+                                     "child allocates, frees, verifies.\n"
+                                     "modes: calm, busy (see the file)",
                                      spanheap::stress::Run);
 }
