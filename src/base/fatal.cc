@@ -121,12 +121,6 @@ void FatalNoHandler(const char* call, Bytes wanted) {
   Die(line);
 }
 
-void FatalConfiguration(const char* what) {
-  LineWriter line = Opening();
-  line.Text("configuration: ").Text(what);
-  Die(line);
-}
-
 void WarnLine(const char* text, const char* detail) {
   const int kept_errno = errno;
   LineWriter line = Opening();

@@ -34,7 +34,6 @@ struct BlockFacts {
 [[noreturn]] SPANHEAP_COLD void FatalZeroRealloc(const char* call, Address p);
 [[noreturn]] SPANHEAP_COLD void FatalFreeOfFreePages(PageIndex first, Pages count);
 [[noreturn]] SPANHEAP_COLD void FatalNoHandler(const char* call, Bytes wanted);
-[[noreturn]] SPANHEAP_COLD void FatalConfiguration(const char* what);
 
 // One line of advice that does not end the process: "spanheap[pid]: <text>".
 SPANHEAP_COLD void WarnLine(const char* text, const char* detail = "");

@@ -61,7 +61,6 @@ TEST(Fatal, TheRest) {
   EXPECT_LINE(FatalFreeOfFreePages(PageIndex(9), Pages(3)),
               "internal error: freeing free pages 9\\+3");
   EXPECT_LINE(FatalNoHandler("operator new", Bytes(77)), "operator new\\(77\\): out of memory, .*");
-  EXPECT_LINE(FatalConfiguration("what is wrong"), "configuration: what is wrong");
   EXPECT_LINE(SPANHEAP_CHECK(1 + 1 == 3), "internal error: 1 \\+ 1 == 3 at fatal_test.cc:[0-9]+");
 }
 

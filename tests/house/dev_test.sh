@@ -34,4 +34,14 @@ empty=$(mktemp -d)
 trap 'rm -rf "$empty"' EXIT
 ln -s "$(command -v sort)" "$empty/sort"
 expect 1 "please install: some-package" need_without_apt
+
+# skips CASE: what is said of a report in which it was skipped.
+skips() {
+  echo "<testsuite><testcase name=\"$1\" status=\"notrun\"><skipped/></testcase></testsuite>" \
+    >"$empty/cases.xml"
+  python3 scripts/skipped_cases.py "$empty/cases.xml" "${2:-release}" tests/allowed_skips.txt
+}
+expect 0 "lock ranks" skips sync.MutexTest.Anything
+expect 1 "NOT LISTED" skips sync.MutexTest.Anything asan
+expect 1 "NOT LISTED" skips pages.PageHeapTest.MostOfALimitedAddressSpaceIsUsable
 echo "./dev explains itself"
