@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Real programs in 256 MiB of address space (ulimit -v) and in 256 MiB of data (ulimit -d), each with
-# libc's malloc and with the library preloaded: all end well and print the same.
+# libc's malloc and with the library preloaded: all end well and print the same. A limit is set before
+# the shell starts that does the work, or (late) by that shell itself, when its heap has started.
 # usage: under_limits.sh LIBRARY
 set -euo pipefail
 
@@ -45,8 +46,12 @@ print(sums)
 PYTHON
 }
 
-# Runs work_$2 under the limit of the kind $1 (v or d), with $3 preloaded if it is not empty.
+# Runs work_$2 under the limit of the kind $1 (v, d or late), with $3 preloaded if it is not empty.
 run_limited() (
+  if [[ $1 == late ]]; then
+    export LD_PRELOAD=$3
+    exec "$BASH" "$self" --work "$2" late
+  fi
   ulimit "-$1" 262144
   export LD_PRELOAD=$3
   exec "$BASH" "$self" --work "$2"
@@ -56,14 +61,14 @@ run_limited() (
 compare() {
   local program=$1 kind=$2
   if ! run_limited "$kind" "$program" "" >"$folder/plain" 2>&1; then
-    echo "under_limits: $program fails under ulimit -$kind 262144 without the library"
+    echo "under_limits: $program fails under a limit ($kind) without the library"
     return 1
   fi
   if run_limited "$kind" "$program" "$library" >"$folder/preloaded" 2>&1 &&
     cmp -s "$folder/plain" "$folder/preloaded"; then
     return 0
   fi
-  echo "under_limits: $program differs under ulimit -$kind 262144:"
+  echo "under_limits: $program differs under a limit ($kind):"
   diff "$folder/plain" "$folder/preloaded" | head -20
   return 1
 }
@@ -73,6 +78,7 @@ if [[ ${1:-} == --work ]]; then
     echo "the library is not loaded" >&2
     exit 1
   fi
+  [[ ${3:-} != late ]] || ulimit -v 262144
   "work_$2"
   exit
 fi
@@ -83,6 +89,7 @@ for program in bash git python3; do
   command -v "$program" >/dev/null || { echo "under_limits: no $program here"; continue; }
   compare "$program" v || failed=1
   compare "$program" d || failed=1
+  compare "$program" late || failed=1
 done
 [[ $failed == 0 ]] && echo "under_limits: ok"
 exit "$failed"
