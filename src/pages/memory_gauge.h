@@ -35,14 +35,23 @@ class MemoryGauge {
   uint64_t counted() const { return counted_.LoadRelaxed(); }
   uint64_t ceiling() const { return ceiling_.LoadRelaxed(); }
   uint64_t target() const { return target_.LoadRelaxed(); }
+  // Below the target: above it free memory goes back in the background.
+  uint64_t background() const { return background_.LoadRelaxed(); }
   // The soft limit itself; the target lies somewhat below it.
   uint64_t limit() const { return limit_.LoadRelaxed(); }
   void SetLimit(uint64_t bytes) { limit_.StoreRelaxed(bytes); }
   void SetCeiling(uint64_t bytes) { ceiling_.StoreRelaxed(bytes); }
   void SetTarget(uint64_t bytes) { target_.StoreRelaxed(bytes); }
+  void SetBackground(uint64_t bytes) { background_.StoreRelaxed(bytes); }
 
   bool has_ceiling() const { return ceiling() != kNone; }
   bool is_above_target() const { return counted() > target(); }
+  // Bytes for the background to give back; 0: it is not the limit that asks for any.
+  uint64_t above_background() const {
+    const uint64_t most = background();
+    const uint64_t now = counted();
+    return now > most ? now - most : 0;
+  }
   bool HasRoomFor(Bytes n) const {
     const uint64_t most = ceiling();
     return most == kNone || counted() + n.value <= most;
@@ -69,6 +78,7 @@ class MemoryGauge {
   alignas(kCacheLine) Atomic<uint64_t> counted_;
   Atomic<uint64_t> ceiling_{kNone};
   Atomic<uint64_t> target_{kNone};
+  Atomic<uint64_t> background_{kNone};
   Atomic<uint64_t> limit_{kNone};
 };
 

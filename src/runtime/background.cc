@@ -57,6 +57,7 @@ void Background::Run() {
     if (others == os::Others::kNone) return;  // libc ends the process with its last thread
     if (others == os::Others::kAll) {
       Doze(seen);
+      has_news_.StoreRelease(true);
     } else {
       os::FutexWaitFor_ns(signal_, seen, kWatch_ns);
     }
@@ -120,7 +121,10 @@ bool Background::TrimIdle(unsigned most) {
 
 uint64_t Background::Work(ThreadBlock& block) {
   scavenger_.SetFloor(options.minheap);
-  if (has_grown_.Exchange(false)) scavenger_.Hurry();
+  if (has_news_.Exchange(false)) {
+    scavenger_.Hurry();
+    scavenger_.Stir();
+  }
   const bool released = scavenger_.Work(os::MonotonicNow_ns(), block.page_cache).value != 0;
   if (!block.page_cache.is_empty()) pages_.Flush(block.page_cache);
   const uint64_t wait_ns = scavenger_.Wait_ns(os::MonotonicNow_ns());
@@ -134,9 +138,13 @@ void Background::NoticeGrowth() {
   uint64_t at = eager_at_.LoadAcquire();
   const uint64_t next = grown + std::max(grown / 16, kLeastGrowth);
   if (grown < at || !eager_at_.CompareExchangeStrong(at, next)) return;
-  has_grown_.StoreRelease(true);
+  Hurry();
+}
+
+void Background::Hurry() {
+  has_news_.StoreRelease(true);
   due_ns_.StoreRelaxed(0);  // relaxed: a time that may be old
-  if (state_.LoadAcquire() != kAwake) return;
+  if (state_.LoadAcquire() != kAwake) return Wake();
   signal_.FetchAdd(1);
   os::FutexWakeOne(signal_);
 }

@@ -9,9 +9,9 @@
 //             quarter of a second, slices of work between, all within the scavenger's budget. A
 //             heap that has grown by a good step does not wait for the tick: what it left behind
 //             goes at once. When a few ticks in a row found nothing to do the thread dozes, without
-//             any wake-up, until the next slow path. Between rounds it rests: a program of one
-//             thread stays one.
-// Picture.    kNone --malloc--> kStarting --> kAwake <--slow path-- kDozing
+//             any wake-up, until the next slow path or the next option that is set. Between
+//             rounds it rests: a program of one thread stays one.
+// Picture.    kNone --malloc--> kStarting --> kAwake <--slow path, option-- kDozing
 // Invariants. At most one thread per process. A forked child begins with none.
 // Threads.    Attend and Notice: any; within a section (a handler) they do nothing.
 // Fails.      No thread to be had, a program without a dynamic linker, `background=off`: slow paths
@@ -54,8 +54,12 @@ class Background {
   }
   // A registered thread has ended: the last one takes this thread with it.
   void NoticeThreadEnd();
+  // Something was decided that changes what is to be done, by an option: the next look at the heap
+  // is due now.
+  void Hurry();
 
   bool is_running() const { return state_.LoadAcquire() >= kAwake; }
+  bool is_dozing() const { return state_.LoadAcquire() == kDozing; }
   void ResetInChild();
 
  private:
@@ -97,8 +101,8 @@ class Background {
   Atomic<uint32_t> signal_;        // a futex word; changes with each wake-up
   Atomic<uint32_t> visits_;        // slow paths since the clock was last looked at; a rough count
   Atomic<uint64_t> eager_at_;      // so large a heap has grown by a step since the last one
-  Atomic<bool> has_grown_;
-  Atomic<uint64_t> due_ns_;  // when WorkByClock is to do something next
+  Atomic<bool> has_news_;          // the next look is due at once, and is not the last
+  Atomic<uint64_t> due_ns_;        // when WorkByClock is to do something next
 };
 
 }  // namespace spanheap

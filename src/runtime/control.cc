@@ -100,6 +100,7 @@ bool SetOption(const char* name, const char* value) {
   if (strstr(name, "limit") != nullptr && runtime.EnsureStarted()) {
     runtime.limits.Set(options.memlimit, options.hardlimit);
   }
+  runtime.background.Hurry();
   // Limits and the least heap decide when that is collected.
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->Repace();
   return true;

@@ -54,8 +54,10 @@ void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
 
 void Limits::SetMarks(uint64_t whole) {
   const uint64_t limit = policy::Resolve(soft_, whole);
+  const policy::SoftLimit marks = policy::SoftLimitFor(limit);
   gauge_.SetLimit(limit);
-  gauge_.SetTarget(policy::SoftLimitFor(limit).target);
+  gauge_.SetTarget(marks.target);
+  gauge_.SetBackground(marks.background);
   gauge_.SetCeiling(policy::Resolve(hard_, whole));
 }
 

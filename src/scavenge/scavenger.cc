@@ -46,7 +46,7 @@ uint64_t Scavenger::Wait_ns(uint64_t now_ns) const {
 }
 
 void Scavenger::Tick(uint64_t now_ns) {
-  const bool gave_spares = spans_.GiveUpIdleSpares();
+  const bool gave_spares = is_near_limit() ? spans_.GiveUpSpares() : spans_.GiveUpIdleSpares();
   goal_.Observe(now_ns, ReadUse().in_use, pages_.TakeSwing());
   if (goal_.TakeGeneration()) pages_.NextGeneration();
   const bool is_quiet = !has_given_ && !gave_spares && sweep_.is_over() && !sweep_.is_pending();
@@ -58,18 +58,22 @@ void Scavenger::Tick(uint64_t now_ns) {
 
 Bytes Scavenger::ReleasePages(Bytes most) {
   const Use use = ReadUse();
-  const uint64_t wanted = std::min(goal_.Excess(use.retained), use.free_backed);
+  const uint64_t for_limit = pages_.gauge().above_background();
+  const uint64_t wanted =
+      std::min(std::max(goal_.Excess(use.retained), for_limit), use.free_backed);
   if (wanted < ScavengeGoal::kLeastExcessWhenStill) return Bytes(0);
   const Pages pages = PagesIn(std::min(Bytes(wanted), most));
-  Pages released = pages_.ReleaseUnits(pages, goal_.has_fallen());
-  if (released < pages) released += pages_.ReleasePieces(pages - released, false);
+  // What a limit asks for goes however new and dense it is.
+  const bool force = for_limit != 0;
+  Pages released = pages_.ReleaseUnits(pages, force || goal_.has_fallen());
+  if (released < pages) released += pages_.ReleasePieces(pages - released, force);
   return BytesOf(released);
 }
 
 Bytes Scavenger::Slice(Bytes most, PageCache& cache) {
   Bytes released = ReleasePages(most);
   if (released.value == 0 && !sweep_.is_over()) {
-    if (ReadUse().retained > goal_.floor()) {
+    if (is_near_limit() || ReadUse().retained > goal_.floor()) {
       released = sweep_.Go(*memory_, cache, most, kRecordsPerSlice);
     } else {
       sweep_.Abandon();

@@ -3,7 +3,8 @@
 // Scavenger: gives memory back to the OS, unasked by the clock, or at once when asked.
 //
 // Idea.       Unasked: each tick reads what is in use, lets the goal decay, gives up spare spans
-//             and runs that nobody wanted since the last tick, and begins a sweep for holes.
+//             and runs that nobody wanted since the last tick, and begins a sweep for holes. Above
+//             the soft limit's mark for the background all of that goes, whatever the goal says.
 //             Between ticks work is done in slices of about a millisecond: whole huge pages first,
 //             then pieces of chunks that were not dense for a generation, then holes inside spans.
 //             Asked: spares, pages and holes go whatever they might still be good for.
@@ -95,6 +96,8 @@ class Scavenger {
   // For one allocation: a millisecond or so.
   static constexpr uint32_t kRecordsAtAllocation = 512;
 
+  // More counts than the soft limit wants the background to leave.
+  bool is_near_limit() const { return pages_.gauge().above_background() != 0; }
   Bytes ReleasePages(Bytes most) REQUIRES(turn_);
   Bytes ReleaseHoles(Bytes most, PageCache& cache);
   Bytes ReleaseSomeHoles(Bytes most, PageCache& cache);

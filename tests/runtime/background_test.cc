@@ -93,6 +93,36 @@ bool LeavesItToCallsWhenForbidden() {
   return Await(call) && !runtime.background.is_running();
 }
 
+bool Dozes() { return runtime.background.is_dozing(); }
+
+bool IsCountedBelow(uint64_t bytes) { return runtime.pages.gauge().counted() < bytes; }
+
+bool ObeysALoweredLimitWithoutACall() {
+  heap::SetOption("minheap", "1G");  // the goal would keep everything
+  Blocks blocks;
+  heap::AfterAllocation(OwnCode());
+  blocks.Free();
+  if (!Await(Dozes) || IsCountedBelow(kMuch)) return false;
+  heap::SetOption("memlimit", "20M");
+  return Await([] { return IsCountedBelow(20 << 20); });
+}
+
+bool GivesBackWhatIsFreedWhileItDozes() {
+  Blocks blocks;
+  heap::AfterAllocation(OwnCode());
+  if (!Await(Dozes)) return false;
+  blocks.Free();
+  return Await(HasGivenBack);
+}
+
+bool EndsADozeWhenForbidden() {
+  const Blocks blocks;
+  heap::AfterAllocation(OwnCode());
+  if (!Await(Dozes)) return false;
+  heap::SetOption("background", "off");
+  return Await([] { return !runtime.background.is_running(); });
+}
+
 class BackgroundTest : public testing::Test {
  protected:
   void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
@@ -114,6 +144,18 @@ TEST_F(BackgroundTest, TheThreadDoesNotStartForCallsOfLibc) {
 
 TEST_F(BackgroundTest, TheThreadGivesBackWhatNobodyUses) {
   EXPECT_EXIT(Holds(GivesBackWhatNobodyUses), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, TheThreadGivesBackWhatIsFreedWhileItDozes) {
+  EXPECT_EXIT(Holds(GivesBackWhatIsFreedWhileItDozes), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, TheThreadObeysALoweredLimitWithoutACall) {
+  EXPECT_EXIT(Holds(ObeysALoweredLimitWithoutACall), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, TheThreadEndsItsDozeWhenForbidden) {
+  EXPECT_EXIT(Holds(EndsADozeWhenForbidden), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(BackgroundTest, CallsDoTheWorkWhereItIsForbidden) {

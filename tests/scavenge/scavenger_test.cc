@@ -107,6 +107,31 @@ TEST_F(ScavengerTest, KeepsWhatTheFloorAllows) {
   EXPECT_LE(kept, BytesOf(Pages(128 * 41)).value);
 }
 
+TEST_F(ScavengerTest, GivesBackWhatTheGoalWouldKeepWhenASoftLimitIsNear) {
+  const auto runs = Take(64, Pages(128));
+  const auto kept = Take(16, Pages(128));
+  Free(runs);
+  ASSERT_TRUE(scavenger_.TryTake());
+  scavenger_.SetFloor(BytesOf(Pages(128 * 1000)));
+  scavenger_.Leave();
+  EXPECT_EQ(Pass(5), 0U);
+  MemoryGauge& gauge = pages().gauge();
+  const uint64_t mark = gauge.counted() - BytesOf(Pages(128 * 40)).value;
+  gauge.SetBackground(mark);
+  EXPECT_GT(Pass(1), 0U);
+  EXPECT_LE(gauge.counted(), mark + ScavengeGoal::kLeastExcessWhenStill);
+  EXPECT_GE(gauge.counted(), mark - BytesOf(Pages(512)).value) << "and no more than that";
+  Free(kept);
+}
+
+TEST_F(ScavengerTest, ALimitThatCannotBeKeptLeavesTheScavengerQuiet) {
+  const auto kept = Take(16, Pages(128));
+  pages().gauge().SetBackground(1 << 20);
+  Pass(10);
+  EXPECT_GE(quiet_ticks_, 8U);
+  Free(kept);
+}
+
 TEST_F(ScavengerTest, KeepsNothingFreeOnceUseIsStill) {
   const auto kept = Take(32, Pages(128));
   const auto spike = Take(32, Pages(128));
