@@ -266,29 +266,30 @@ void PageHeap::NextGeneration() {
 
 Pages PageHeap::ReleaseFree(Pages at_most, bool force) {
   Pages released = is_strict_ ? ReleaseChunks(at_most) : Pages(0);
-  if (released < at_most) released += ReleaseUnits(at_most - released, force);
-  if (released < at_most) released += ReleasePieces(at_most - released, force);
+  const Urgency urgency = force ? Urgency::kAtOnce : Urgency::kNone;
+  if (released < at_most) released += ReleaseUnits(at_most - released, urgency);
+  if (released < at_most) released += ReleasePieces(at_most - released, urgency);
   return released;
 }
 
-Pages PageHeap::ReleaseUnits(Pages at_most, bool force) {
+Pages PageHeap::ReleaseUnits(Pages at_most, Urgency urgency) {
   Pages released;
   ChunkIndex from = ChunkOf(PageAllocator::kNone);
   while (from.value != 0 && released < at_most) {
     Claims claims;
-    ClaimHugePages(claims, at_most - released, force, from);
-    released += Release(claims);
+    ClaimHugePages(claims, at_most - released, urgency != Urgency::kNone, from);
+    released += Release(claims, urgency);
   }
   return released;
 }
 
-Pages PageHeap::ReleasePieces(Pages at_most, bool force) {
+Pages PageHeap::ReleasePieces(Pages at_most, Urgency urgency) {
   Pages released;
   while (released < at_most) {
     Claims claims;
-    ClaimFragments(claims, at_most - released, force);
+    ClaimFragments(claims, at_most - released, urgency != Urgency::kNone);
     if (claims.count == 0) break;
-    released += Release(claims);
+    released += Release(claims, urgency);
   }
   return released;
 }
@@ -344,10 +345,11 @@ void PageHeap::Advise(const Claims& claims, bool lazily, bool (&given)[kClaims])
 
 // Gives the claimed pages to the OS and puts them back. What was released lazily may still hold its
 // old content.
-Pages PageHeap::Release(const Claims& claims) {
+Pages PageHeap::Release(const Claims& claims, Urgency urgency) {
   if (claims.count == 0) return Pages(0);
   bool given[kClaims];
-  const bool is_lazy = lazy_release_.LoadRelaxed();  // relaxed: a preference
+  // Relaxed: a preference.
+  const bool is_lazy = urgency != Urgency::kAtOnce && lazy_release_.LoadRelaxed();
   for (unsigned i = 0; i < claims.count; ++i) {
     KeepHolesOpen(claims.runs[i].first, claims.runs[i].count);
   }

@@ -47,6 +47,13 @@ struct PageHeapStats {
   uint64_t mapped() const { return grown + metadata; }
 };
 
+// Which free pages may go, and how.
+enum class Urgency : uint8_t {
+  kNone,    // not dense chunks, nor what was freed in this generation
+  kNewToo,  // all there are
+  kAtOnce,  // the same, and never lazily: somebody waits for the memory
+};
+
 class PageHeap {
  public:
   constexpr PageHeap() = default;
@@ -86,16 +93,16 @@ class PageHeap {
   void Flush(PageCache& cache);
 
   // Gives about `at_most` free pages back to the OS: whole huge pages first, highest addresses
-  // first. Unforced it leaves dense chunks and what was freed in this generation. Returns the
-  // number given.
+  // first. By force: kAtOnce. Returns the number given.
   Pages ReleaseFree(Pages at_most, bool force);
   // Its two halves: whole huge pages, free throughout; and the rest, in pieces.
-  Pages ReleaseUnits(Pages at_most, bool force);
-  Pages ReleasePieces(Pages at_most, bool force);
+  Pages ReleaseUnits(Pages at_most, Urgency urgency);
+  Pages ReleasePieces(Pages at_most, Urgency urgency);
   // Gives table pages back that speak of nothing but pages given back: about a thousandth of these.
   // Does a part of it; false when all is done.
   bool ReleaseTables() EXCLUDES(lock_);
-  // From here on pages go back lazily (MADV_FREE): the kernel takes them when it is short.
+  // From here on pages go back lazily (MADV_FREE) unless they go kAtOnce: the kernel takes them
+  // when it is short.
   void SetLazyRelease(bool lazy) { lazy_release_.StoreRelaxed(lazy); }  // relaxed: a preference
   // Makes wholly free chunks inaccessible, so that they count against no limit. Returns their
   // pages.
@@ -160,7 +167,7 @@ class PageHeap {
   };
   void ClaimHugePages(Claims& claims, Pages at_most, bool force, ChunkIndex& from) EXCLUDES(lock_);
   void ClaimFragments(Claims& claims, Pages at_most, bool force) EXCLUDES(lock_);
-  Pages Release(const Claims& claims) EXCLUDES(lock_);
+  Pages Release(const Claims& claims, Urgency urgency) EXCLUDES(lock_);
   void Advise(const Claims& claims, bool lazily, bool (&given)[kClaims]);
 
   os::Memory* memory_ = nullptr;   // const after Init

@@ -63,10 +63,11 @@ Bytes Scavenger::ReleasePages(Bytes most) {
       std::min(std::max(goal_.Excess(use.retained), for_limit), use.free_backed);
   if (wanted < ScavengeGoal::kLeastExcessWhenStill) return Bytes(0);
   const Pages pages = PagesIn(std::min(Bytes(wanted), most));
-  // What a limit asks for goes however new and dense it is.
-  const bool force = for_limit != 0;
-  Pages released = pages_.ReleaseUnits(pages, force || goal_.has_fallen());
-  if (released < pages) released += pages_.ReleasePieces(pages - released, force);
+  // What a limit asks for goes however new and dense it is, and is not left to the kernel.
+  const Urgency pieces = for_limit != 0 ? Urgency::kAtOnce : Urgency::kNone;
+  const Urgency units = for_limit == 0 && goal_.has_fallen() ? Urgency::kNewToo : pieces;
+  Pages released = pages_.ReleaseUnits(pages, units);
+  if (released < pages) released += pages_.ReleasePieces(pages - released, pieces);
   return BytesOf(released);
 }
 

@@ -196,6 +196,24 @@ TEST_F(PageHeapTest, PagesThatTheSystemWillNotTakeBackStayBackedAndDirty) {
   EXPECT_TRUE(heap_->Allocate(Pages(512)).zeroed);
 }
 
+TEST_F(PageHeapTest, WhatIsAskedForGoesAtOnceAlsoWherePagesGoLazily) {
+  ASSERT_TRUE(Start());
+  heap_->SetLazyRelease(true);
+  const PageRun run = heap_->Allocate(Pages(1024));
+  heap_->Free(run.first, Pages(256));
+  heap_->NextGeneration();
+  heap_->NextGeneration();
+  EXPECT_EQ(heap_->ReleaseFree(Pages(4096), false), Pages(256));
+  EXPECT_EQ(memory_.calls().release_lazily, 1U);
+  EXPECT_EQ(memory_.calls().release, 0U);
+  heap_->Free(run.first + Pages(512), Pages(256));
+  EXPECT_EQ(heap_->ReleaseUnits(Pages(4096), Urgency::kAtOnce) +
+                heap_->ReleasePieces(Pages(4096), Urgency::kAtOnce),
+            Pages(256));
+  EXPECT_EQ(memory_.calls().release_lazily, 1U);
+  EXPECT_EQ(memory_.calls().release, 1U);
+}
+
 // Table pages that speak of 32 MiB of free pages, none of them backed, go back once.
 TEST_F(PageHeapTest, TablesOfPagesThatWentGoToo) {
   ASSERT_TRUE(Start());
