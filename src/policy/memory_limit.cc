@@ -40,6 +40,11 @@ Patience PatienceAfter(uint64_t counted, uint64_t target, uint64_t now_ns) {
   return {counted + step, now_ns + kPatience_ns};
 }
 
+uint64_t RestAfterSearch_ns(uint64_t search_ns) {
+  constexpr uint64_t kMost_ns = 100'000'000;
+  return search_ns > kMost_ns / 4 ? kMost_ns : 4 * search_ns;
+}
+
 uint64_t AboveFloor(uint64_t wanted, uint64_t counted, uint64_t floor) {
   return counted <= floor ? 0 : std::min(wanted, counted - floor);
 }

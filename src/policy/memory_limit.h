@@ -53,6 +53,10 @@ struct Patience {
 };
 Patience PatienceAfter(uint64_t counted, uint64_t target, uint64_t now_ns);
 
+// How long to do without another search of everything after one that took so long and found too
+// little: four times as long, a tenth of a second at most.
+uint64_t RestAfterSearch_ns(uint64_t search_ns);
+
 // Bytes of `wanted` that may be given back so that no less than `floor` bytes stay counted.
 uint64_t AboveFloor(uint64_t wanted, uint64_t counted, uint64_t floor);
 

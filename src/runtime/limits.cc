@@ -8,6 +8,7 @@
 #include "base/line_writer.h"
 #include "os/cgroup.h"
 #include "os/clock.h"
+#include "runtime/give_back.h"
 #include "runtime/heap_section.h"
 #include "runtime/occupied.h"
 #include "runtime/options.h"
@@ -111,23 +112,39 @@ void Limits::GiveBack(size_t growth) {
 
 // ---- the hard limit, and a refusing OS
 
-bool Limits::GiveBackAll() {
+bool Limits::GiveBackSome(size_t n) {
   const HeapSection section;
   if (!section.is_open()) return false;
-  section.cache().Flush();
-  runtime.scavenger.Release(Bytes(~size_t{0}), section.block().page_cache);
-  // Where memory counts whether it is backed or not.
-  runtime.pages.ReleaseChunks(Pages(~uint32_t{0}));
+  ReleaseFree(section, Bytes(n));
   return true;
 }
 
+// Relaxed in here: who sees an old time searches once more, or once less.
+bool Limits::GiveBackAll(size_t n) {
+  const uint64_t begin_ns = os::MonotonicNow_ns();
+  if (begin_ns < search_at_ns_.LoadRelaxed()) return GiveBackSome(n);
+  TrimSleepingThreads();
+  if (!FlushThisThread()) return false;
+  ReleaseInPieces(Bytes(~size_t{0}));
+  ReleaseChunksInPieces();
+  search_ns_.StoreRelaxed(os::MonotonicNow_ns() - begin_ns);
+  return true;
+}
+
+void Limits::NoteVain() {
+  const uint64_t now_ns = os::MonotonicNow_ns();
+  if (now_ns < search_at_ns_.LoadRelaxed()) return;
+  search_at_ns_.StoreRelaxed(now_ns + policy::RestAfterSearch_ns(search_ns_.LoadRelaxed()));
+}
+
 bool Limits::AfterFailure(size_t n, unsigned failures) {
-  if (n > PTRDIFF_MAX) return false;
-  if (failures == 1) return GiveBackAll();
+  if (n > PTRDIFF_MAX || Occupied::IsInHeap()) return false;
+  if (failures == 1) return GiveBackAll(n);
+  if (failures == 2) NoteVain();
   constexpr Bytes kLargestSpan = 64_KiB;
   if (gauge_.HasRoomFor(Bytes(n) + kLargestSpan)) return false;  // it was not the limit
   Log(n);
-  return CallBack(n, failures);
+  return CallBack(n, failures) && GiveBackSome(n);
 }
 
 void Limits::Log(size_t n) {

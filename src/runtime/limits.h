@@ -6,8 +6,10 @@
 //          options, percentages by what the control groups allow now. The soft limit: a slow path
 //          that ends above the target gives back a bounded piece before its block is handed out
 //          (policy/memory_limit.h says how much). The hard limit: an allocation that was refused is
-//          tried again once everything that can go back has gone; after that the program's
-//          callback may help; then the allocation fails.
+//          tried again once everything that can go back has gone, what sleeping threads keep
+//          included; after that the program's callback may help; then the allocation fails. When
+//          even that found too little, further allocations that fail soon look for less: a program
+//          that tries again and again spends a fifth of its time in whole searches at most.
 // Threads. Any, outside of sections. The callback is called outside of every lock and section, by
 //          the thread whose allocation was refused, so it may use the heap. Allocations of its own
 //          that are refused do not call it again; other threads' may meanwhile.
@@ -72,7 +74,9 @@ class Limits {
   SPANHEAP_COLD void AfterAllocationSlow(size_t growth);
   void RefreshByClock();
   void GiveBack(size_t growth);
-  bool GiveBackAll();
+  bool GiveBackAll(size_t n);
+  bool GiveBackSome(size_t n);
+  void NoteVain();
   bool CallBack(size_t n, unsigned failures);
   void SetMarks(uint64_t whole) REQUIRES(mutex_);
   void Log(size_t n);
@@ -89,6 +93,8 @@ class Limits {
   Atomic<uint64_t> returning_;         // bytes that are being given back now
   Atomic<uint64_t> patience_counted_;  // policy::Patience of the last vain attempt
   Atomic<uint64_t> patience_at_ns_;
+  Atomic<uint64_t> search_ns_;     // what the last search of everything took
+  Atomic<uint64_t> search_at_ns_;  // when there may be another one, after one in vain
 };
 
 }  // namespace spanheap

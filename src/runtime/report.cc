@@ -7,9 +7,9 @@
 #include "observe/heap_report.h"
 #include "runtime/census.h"
 #include "runtime/collected_heap.h"
+#include "runtime/give_back.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
-#include "runtime/idle_caches.h"
 #include "runtime/options.h"
 
 namespace spanheap::heap {
@@ -150,43 +150,30 @@ uint64_t Verify() {
   return live;
 }
 
-void FlushThreadCache() {
-  const HeapSection section;
-  if (section.is_open()) section.cache().Flush();
-}
+void FlushThreadCache() { FlushThisThread(); }
 
 namespace {
 
-// What sleeping threads keep in their caches.
-void TrimIdleThreads() {
-  IdleCaches idle(runtime);
-  for (bool any = true; any;) {
-    idle.LookAtAll();
-    const HeapSection section;
-    if (!section.is_open()) return;
-    for (any = false; idle.has_more();) any = idle.TrimNext() || any;
-  }
+// What is free for all goes, but for so much.
+Bytes MostToTrim(size_t keep) {
+  if (keep == 0 && options.minheap.value == 0) return Bytes(~size_t{0});
+  const HeapSection section;
+  if (!section.is_open()) return Bytes(0);
+  runtime.spans.GiveUpSpares();
+  const uint64_t backed = runtime.pages.ReadStats().free_backed;
+  if (backed <= keep) return Bytes(0);
+  const uint64_t counted = runtime.pages.gauge().counted();
+  return Bytes(policy::AboveFloor(backed - keep, counted, options.minheap.value));
 }
 
 }  // namespace
 
 bool Trim(size_t keep) {
   if (!runtime.EnsureStarted()) return false;
-  TrimIdleThreads();
-  const HeapSection section;
-  if (!section.is_open()) return false;
-  section.cache().Flush();
-  runtime.spans.GiveUpSpares();
-  // All there is, unless something is to stay.
-  Bytes most{~size_t{0}};
-  if (keep != 0 || options.minheap.value != 0) {
-    const uint64_t backed = runtime.pages.ReadStats().free_backed;
-    if (backed <= keep) return false;
-    most = Bytes(
-        policy::AboveFloor(backed - keep, runtime.pages.gauge().counted(), options.minheap.value));
-    if (most < kPageSize) return false;
-  }
-  return runtime.scavenger.Release(most, section.block().page_cache).value != 0;
+  TrimSleepingThreads();
+  if (!FlushThisThread()) return false;
+  const Bytes most = MostToTrim(keep);
+  return most >= kPageSize && ReleaseInPieces(most).value != 0;
 }
 
 }  // namespace spanheap::heap

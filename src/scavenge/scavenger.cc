@@ -85,17 +85,6 @@ Bytes Scavenger::Slice(Bytes most, PageCache& cache) {
   return released;
 }
 
-Bytes Scavenger::ReleaseHoles(Bytes most, PageCache& cache) {
-  if (!forced_turn_.TryLock()) return Bytes(0);
-  Bytes released;
-  forced_sweep_.BeginForced();
-  while (!forced_sweep_.is_over() && released < most) {
-    released += forced_sweep_.Go(*memory_, cache, most - released, kRecordsPerSlice);
-  }
-  forced_turn_.Unlock();
-  return released;
-}
-
 Bytes Scavenger::ReleaseSomeHoles(Bytes most, PageCache& cache) {
   if (!forced_turn_.TryLock()) return Bytes(0);
   if (forced_sweep_.is_over()) forced_sweep_.BeginForced();
@@ -110,13 +99,6 @@ Bytes Scavenger::ReleaseSome(Bytes at_most, PageCache& cache) {
     released += BytesOf(pages_.ReleaseFree(PagesIn(at_most - released), true));
   }
   if (released < at_most) released += ReleaseSomeHoles(at_most - released, cache);
-  return released;
-}
-
-Bytes Scavenger::Release(Bytes at_most, PageCache& cache) {
-  spans_.GiveUpSpares();
-  Bytes released = BytesOf(pages_.ReleaseFree(PagesIn(at_most), true));
-  if (released < at_most) released += ReleaseHoles(at_most - released, cache);
   return released;
 }
 

@@ -7,7 +7,8 @@
 //             the soft limit's mark for the background all of that goes, whatever the goal says.
 //             Between ticks work is done in slices of about a millisecond: whole huge pages first,
 //             then pieces of chunks that were not dense for a generation, then holes inside spans.
-//             Asked: spares, pages and holes go whatever they might still be good for.
+//             Asked: spares, pages and holes go whatever they might still be good for
+//             (forced_release.h).
 // Threads.    Tick and Slice: whoever has the turn (TryTake), inside a core section. Release: any,
 //             in a section. No lock of the heap is held across a system call.
 // Fails.      What the OS refuses (locked pages) stays as it was and is left alone for a
@@ -22,6 +23,7 @@
 #include "base/annotations.h"
 #include "policy/scavenge_budget.h"
 #include "policy/scavenge_goal.h"
+#include "scavenge/forced_release.h"
 #include "scavenge/hole_sweep.h"
 #include "spans/span_heap.h"
 #include "sync/mutex.h"
@@ -70,11 +72,10 @@ class Scavenger {
   // Something has happened that later ticks may find.
   void Stir() REQUIRES(turn_) { quiet_ticks_ = 0; }
 
-  // Gives back about `at_most` bytes of free memory now: spares and pages, then, if that is not
-  // enough, holes inside spans. Returns the bytes given.
-  Bytes Release(Bytes at_most, PageCache& cache);
-  // The same with bounded work, on an allocation's way: spares and pages, then the next few records
-  // of a sweep for holes.
+  // Gives back about `at_most` bytes of free memory now, step by step.
+  ForcedRelease Release(Bytes at_most) const { return {pages_, spans_, *memory_, at_most}; }
+  // At once and with bounded work, on an allocation's way: spares and pages, then the next few
+  // records of a sweep for holes. Returns the bytes given.
   Bytes ReleaseSome(Bytes at_most, PageCache& cache);
 
   // Bytes in use and bytes backed, as the goal counts them.
@@ -99,7 +100,6 @@ class Scavenger {
   // More counts than the soft limit wants the background to leave.
   bool is_near_limit() const { return pages_.gauge().above_background() != 0; }
   Bytes ReleasePages(Bytes most) REQUIRES(turn_);
-  Bytes ReleaseHoles(Bytes most, PageCache& cache);
   Bytes ReleaseSomeHoles(Bytes most, PageCache& cache);
 
   PageHeap& pages_;
@@ -114,7 +114,7 @@ class Scavenger {
   bool has_more_ GUARDED_BY(turn_) = false;
   bool has_given_ GUARDED_BY(turn_) = false;  // since the last tick
   uint32_t quiet_ticks_ GUARDED_BY(turn_) = 0;
-  // The same for Release: who finds it taken leaves the holes to the other.
+  // The same for ReleaseSome: who finds it taken leaves the holes to the other.
   Mutex forced_turn_{LockRank::kScavenger};
   HoleSweep forced_sweep_ GUARDED_BY(forced_turn_);
 };

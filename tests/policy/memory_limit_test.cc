@@ -87,6 +87,13 @@ struct SimulatedHeap {
 };
 
 // Fragmentation at its worst: most allocations find no use for what is free.
+TEST(MemoryLimit, SearchesInVainTakeAFifthOfTheTimeAndEndSoon) {
+  EXPECT_EQ(RestAfterSearch_ns(0), 0U);
+  EXPECT_EQ(RestAfterSearch_ns(1'000'000), 4'000'000U);
+  EXPECT_EQ(RestAfterSearch_ns(60'000'000), 100'000'000U);
+  EXPECT_EQ(RestAfterSearch_ns(~uint64_t{0}), 100'000'000U);
+}
+
 TEST(MemoryLimitSimulation, AHeapBelowTheLimitStaysBelowItThroughAnyChurn) {
   ScriptRandom random(7);
   SimulatedHeap heap{512 * kMiB};

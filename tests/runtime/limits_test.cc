@@ -7,12 +7,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "runtime/heap_fixture.h"
 #include "runtime/runtime.h"
+#include "runtime/sleepers.h"
 
 namespace spanheap {
 namespace {
@@ -78,6 +80,35 @@ TEST_F(LimitsTest, TheHardLimitRefusesEverySizeAndTheHeapGoesOn) {
     heap::Free(whole, "free");
     heap::SetOption("hardlimit", "off");
   }
+}
+
+TEST_F(LimitsTest, WhatSleepingThreadsKeepIsFoundBeforeAnAllocationIsRefused) {
+  // Each leaves a span of its own, all of whose slots are free, in its caches.
+  const Sleepers sleepers(64, [] {
+    void* blocks[500];
+    for (size_t i = 0; i < 500; ++i) blocks[i] = heap::Allocate(100 + i % 10 * 200);
+    for (void* p : blocks) heap::Free(p, "free");
+  });
+  heap::FlushThreadCache();
+  const uint64_t kept = Report().thread_cache_bytes;
+  if (kept < 8 * kMiB) GTEST_SKIP() << "every free goes back at once: " << kept;
+  SetLimit("hardlimit", Counted());
+  EXPECT_GE(Take(50'000, 200 * kMiB), kept / 2);
+}
+
+using Clock = std::chrono::steady_clock;
+
+TEST_F(LimitsTest, AllocationsThatFailOneAfterTheOtherDoNotEachSearchTheWholeHeap) {
+  ASSERT_GE(Take(64, 48 * kMiB), 48 * kMiB);  // spans to search
+  SetLimit("hardlimit", Counted() + kMiB);
+  ASSERT_EQ(heap::Allocate(100 * kMiB), nullptr);
+  usleep(200'000);
+  const auto begin = Clock::now();
+  EXPECT_EQ(heap::Allocate(100 * kMiB), nullptr);
+  const auto first = Clock::now() - begin;
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(heap::Allocate(100 * kMiB), nullptr);
+  const auto others = Clock::now() - begin - first;
+  EXPECT_LE(others, first * 50 / 2);
 }
 
 TEST_F(LimitsTest, ReallocThatWouldPassTheHardLimitLeavesTheBlock) {
@@ -165,15 +196,17 @@ TEST_F(LimitsTest, TheSoftLimitRefusesNothing) {
 }
 
 TEST_F(LimitsTest, MinheapIsKeptEvenFromTrim) {
+  heap::Trim(0);
+  const uint64_t base = Counted();
   ASSERT_GE(Take(40000, 60 * kMiB), 60 * kMiB);
   Drop(blocks_.size());
-  ASSERT_TRUE(heap::SetOption("minheap", "40M"));
+  SetLimit("minheap", base + 40 * kMiB);
   heap::Trim(0);
-  EXPECT_GE(Counted(), 38 * kMiB) << "to within a huge page";
-  EXPECT_LE(Counted(), 44 * kMiB);
+  EXPECT_GE(Counted(), base + 38 * kMiB) << "to within a huge page";
+  EXPECT_LE(Counted(), base + 44 * kMiB);
   ASSERT_TRUE(heap::SetOption("minheap", "0"));
   heap::Trim(0);
-  EXPECT_LE(Counted(), 10 * kMiB);
+  EXPECT_LE(Counted(), base + 10 * kMiB);
 }
 
 TEST_F(LimitsTest, ThreadsTogetherKeepTheHardLimit) {

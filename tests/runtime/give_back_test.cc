@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+//
+// Giving back at once: what sleeping threads keep, and who gets in between.
+#include "runtime/give_back.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "runtime/heap_fixture.h"
+#include "runtime/runtime.h"
+#include "runtime/sleepers.h"
+
+namespace spanheap {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+
+class GiveBackTest : public HeapFixture {
+ protected:
+  static void FillAndFree(size_t bytes) {
+    std::vector<void*> blocks(bytes / kMiB);
+    for (void*& p : blocks) Fill(p = heap::Allocate(kMiB), kMiB, 1);
+    for (void* p : blocks) heap::Free(p, "free");
+  }
+};
+
+// A report waits until no thread is in a section: if the release were one, it would wait for all.
+TEST_F(GiveBackTest, OthersGetInBetweenThePieces) {
+  heap::Trim(0);
+  FillAndFree(256 * kMiB);
+  std::atomic<bool> begun{false};
+  std::atomic<bool> over{false};
+  unsigned reports = 0;
+  std::thread reader([&] {
+    Report();
+    begun = true;
+    while (!over) {
+      Report();
+      ++reports;
+    }
+  });
+  while (!begun) std::this_thread::yield();
+  EXPECT_TRUE(heap::Trim(0));
+  over = true;
+  reader.join();
+  EXPECT_GE(reports, 6U) << "of 32 pieces";
+}
+
+TEST_F(GiveBackTest, SleepingThreadsKeepNothing) {
+  heap::Trim(0);
+  Sleepers sleepers(20, [] {
+    std::vector<void*> blocks(4000);
+    for (void*& p : blocks) p = heap::Allocate(200);
+    for (void* p : blocks) heap::Free(p, "free");
+  });
+  const uint64_t before = Report().thread_cache_bytes;
+  if (before < 20 * 4000) GTEST_SKIP() << "every free goes back at once";
+  TrimSleepingThreads();
+  EXPECT_LE(Report().thread_cache_bytes, before / 10);
+}
+
+}  // namespace
+}  // namespace spanheap
