@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "os/huge_page_settings.h"
 #include "os/keep_errno.h"
 #include "os/limits.h"
 #include "os/line_reader.h"
@@ -146,6 +147,23 @@ Bytes ReadLimitFile(const char* path) {
   return i <= 0 || value >= kNoLimitFrom ? kUnlimited : Bytes(value);
 }
 
+// The file `name` of the group whose directory is the first `size` characters of `path`.
+Bytes ReadAmount(char (&path)[CgroupMemory::kMaxPath], size_t size, const char* name) {
+  PathText file{path, size};
+  file.Add(name);
+  const Bytes amount = file.fits ? ReadLimitFile(path) : kUnlimited;
+  path[size] = '\0';
+  return amount;
+}
+
+bool HasPressure(const char* directory) {
+  char path[CgroupMemory::kMaxPath];
+  PathText file{path};
+  file.Add(directory);
+  file.Add("/memory.pressure");
+  return file.fits && ReadPressure(path);
+}
+
 }  // namespace
 
 void CgroupMemory::Locate(const char* root, bool is_v2, Place& place) {
@@ -166,7 +184,10 @@ void CgroupMemory::Locate(const char* root, bool is_v2, Place& place) {
     place.mount_size = path.size;
     const char* below = BelowMount(group, mount);
     if (strstr(below, "..") == nullptr && strcmp(below, "/") != 0) path.Add(below);
-    if (path.fits) place.file = is_v2 ? "/memory.max" : "/memory.limit_in_bytes";
+    if (path.fits) {
+      place.file = is_v2 ? "/memory.max" : "/memory.limit_in_bytes";
+      place.usage = is_v2 ? "/memory.current" : "/memory.usage_in_bytes";
+    }
     return;
   }
 }
@@ -177,16 +198,19 @@ void CgroupMemory::Find(const char* root) {
   Locate(root, true, v2_);
 }
 
-Bytes CgroupMemory::ReadPlace(const Place& place) {
-  Bytes least = kUnlimited;
-  if (place.file == nullptr) return least;
+GroupState CgroupMemory::ReadPlace(const Place& place, bool with_usage) {
+  GroupState state{kUnlimited, kUnlimited};
+  if (place.file == nullptr) return state;
   char path[kMaxPath];
   memcpy(path, place.path, sizeof path);
   for (size_t size = strlen(path);; path[size] = '\0') {
-    PathText file{path, size};
-    file.Add(place.file);
-    if (file.fits) least = std::min(least, ReadLimitFile(path));
-    if (size <= place.mount_size) return least;
+    const Bytes limit = ReadAmount(path, size, place.file);
+    state.limit = std::min(state.limit, limit);
+    if (with_usage && limit != kUnlimited) {
+      const Bytes used = ReadAmount(path, size, place.usage);
+      state.room = std::min(state.room, used < limit ? limit - used : Bytes(0));
+    }
+    if (size <= place.mount_size) return state;
     while (size > place.mount_size && path[size - 1] != '/') --size;
     if (size > place.mount_size) --size;  // the slash itself
   }
@@ -194,7 +218,17 @@ Bytes CgroupMemory::ReadPlace(const Place& place) {
 
 Bytes CgroupMemory::Read() const {
   KeepErrno keep;
-  return std::min(ReadPlace(v1_), ReadPlace(v2_));
+  return std::min(ReadPlace(v1_, false).limit, ReadPlace(v2_, false).limit);
+}
+
+GroupState CgroupMemory::ReadState() const {
+  KeepErrno keep;
+  const GroupState older = ReadPlace(v1_, true);
+  GroupState state = ReadPlace(v2_, true);
+  state.limit = std::min(state.limit, older.limit);
+  state.room = std::min(state.room, older.room);
+  state.has_pressure = v2_.file != nullptr && HasPressure(v2_.path);
+  return state;
 }
 
 Bytes PhysicalMemory() {

@@ -4,11 +4,13 @@
 #include <sys/prctl.h>
 #include <sys/sysinfo.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "os/keep_errno.h"
 #include "os/limits.h"
 #include "os/memory.h"
+#include "os/own_groups.h"
 
 namespace spanheap::os {
 namespace {
@@ -55,6 +57,19 @@ bool ParsePressure(const char* text, size_t size) {
   return false;
 }
 
+bool ReadPressure(const char* path) {
+  char text[128];
+  const long size = ReadSmallFile(path, text, sizeof text);
+  return size > 0 && ParsePressure(text, static_cast<size_t>(size));
+}
+
+MemoryState WithinGroups(MemoryState state, const GroupState& groups) {
+  state.total = std::min(state.total, groups.limit);
+  state.free = std::min(state.free, groups.room);
+  state.has_pressure = state.has_pressure || groups.has_pressure;
+  return state;
+}
+
 MemoryState ReadMemoryState() {
   KeepErrno keep;
   MemoryState state;
@@ -63,10 +78,8 @@ MemoryState ReadMemoryState() {
     state.total = Bytes(info.totalram * info.mem_unit);
     state.free = Bytes(info.freeram * info.mem_unit);
   }
-  char text[128];
-  const long size = ReadSmallFile(kPressureFile, text, sizeof text);
-  state.has_pressure = size > 0 && ParsePressure(text, static_cast<size_t>(size));
-  return state;
+  state.has_pressure = ReadPressure(kPressureFile);
+  return WithinGroups(state, ReadGroupState());
 }
 
 }  // namespace spanheap::os

@@ -28,15 +28,23 @@ HugePageSettings ReadHugePageSettings();
 // The word in brackets of a text such as "always [madvise] never".
 HugePageSettings::Use ParseHugePageUse(const char* text, size_t size);
 
+// Of the machine, or of the control groups of this process where they allow less.
 struct MemoryState {
-  Bytes total;  // of the machine
-  Bytes free;   // used for nothing; what caches files is not free
-  // Some task waited for memory in the last ten seconds (/proc/pressure/memory). Kernels without
-  // that file are judged by `free` alone.
+  Bytes total;
+  // Used for nothing. What caches files is not free (MemAvailable counts it): who takes it waits
+  // until it is reclaimed, and of a huge page that wait is the first touch.
+  Bytes free;
+  // Some task waited for memory in the last ten seconds (/proc/pressure/memory, memory.pressure of
+  // the group). Kernels without these files are judged by `free` alone.
   bool has_pressure = false;
 };
 MemoryState ReadMemoryState();
+struct GroupState;
+// The least of both.
+MemoryState WithinGroups(MemoryState state, const GroupState& groups);
 
+// What a pressure file says (ParsePressure); false where there is none.
+bool ReadPressure(const char* path);
 // True if the "some" line of a pressure file says more than 0.00 for the last ten seconds.
 bool ParsePressure(const char* text, size_t size);
 

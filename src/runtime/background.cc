@@ -56,8 +56,7 @@ void Background::Run() {
     const os::Others others = os::OtherThreads();
     if (others == os::Others::kNone) return;  // libc ends the process with its last thread
     if (others == os::Others::kAll) {
-      Doze(seen);
-      has_news_.StoreRelease(true);
+      Doze(seen, runtime_.limits.has_percentage() ? Limits::kRefresh_ns : kForGood);
     } else {
       os::FutexWaitFor_ns(signal_, seen, kWatch_ns);
     }
@@ -66,13 +65,17 @@ void Background::Run() {
 }
 
 // A slow path after the exchange wakes this thread; one before it has changed nothing that the last
-// ticks could not see.
-void Background::Doze(uint32_t seen) {
+// ticks could not see. A limit that others may move is looked at now and then.
+void Background::Doze(uint32_t seen, uint64_t at_most_ns) {
   uint32_t awake = kAwake;
   if (!state_.CompareExchangeStrong(awake, kDozing)) return;
-  os::FutexWait(signal_, seen);
+  if (at_most_ns == kForGood) {
+    os::FutexWait(signal_, seen);
+  } else {
+    os::FutexWaitFor_ns(signal_, seen, at_most_ns);
+  }
   uint32_t dozing = kDozing;
-  state_.CompareExchangeStrong(dozing, kAwake);  // woken early
+  if (!state_.CompareExchangeStrong(dozing, kAwake)) has_news_.StoreRelease(true);  // by Wake
 }
 
 void Background::Wake() {
@@ -85,6 +88,7 @@ void Background::Wake() {
 // The look at all threads comes before the section: it takes the lock of their list.
 uint64_t Background::Round() {
   const uint64_t now_ns = os::MonotonicNow_ns();
+  runtime_.limits.RefreshByClock();
   LookForIdle(now_ns);
   const HeapSection section;
   if (!section.is_open() || !scavenger_.TryTake()) return Scavenger::kTick_ns;

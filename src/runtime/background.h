@@ -80,7 +80,7 @@ class Background {
   // The heap has grown by a step: the next look at its use is due now.
   void NoticeGrowth();
   void Run();
-  void Doze(uint32_t seen);
+  void Doze(uint32_t seen, uint64_t at_most_ns);
   // One round; returns how long to sleep then.
   uint64_t Round();
   // Looks for idle threads, once a tick.

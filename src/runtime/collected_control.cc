@@ -61,6 +61,7 @@ int64_t CollectedHeap::SetMemoryLimit(int64_t bytes) {
   if (bytes != INT64_MAX) limit.bytes = static_cast<uint64_t>(std::max<int64_t>(bytes, 1));
   options.memlimit = limit;
   runtime.limits.Set(limit, options.hardlimit);
+  runtime.background.Hurry();
   Repace();
   return before;
 }

@@ -6,6 +6,7 @@
 #include "base/annotations.h"
 #include "base/fatal.h"
 #include "os/memory.h"
+#include "os/own_groups.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
@@ -136,6 +137,7 @@ void AfterForkInChild() {
   runtime.spans.ResetInChild();
   runtime.large.ResetInChild();
   runtime.limits.ResetInChild();
+  os::ForgetGroupsInChild();
   runtime.background.ResetInChild();
   runtime.AfterForkInChild();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInChild();

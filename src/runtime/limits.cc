@@ -6,8 +6,8 @@
 
 #include "base/fatal.h"
 #include "base/line_writer.h"
-#include "os/cgroup.h"
 #include "os/clock.h"
+#include "os/own_groups.h"
 #include "runtime/give_back.h"
 #include "runtime/heap_section.h"
 #include "runtime/occupied.h"
@@ -18,9 +18,7 @@ namespace {
 
 // What a percentage is of.
 uint64_t ReadWhole() {
-  os::CgroupMemory groups;
-  groups.Find();
-  return std::min(groups.Read(), os::PhysicalMemory()).value;
+  return std::min(os::ReadGroupLimit(), os::PhysicalMemory()).value;
 }
 
 // Free memory goes back to the OS: spares, pages and some holes, then what this thread keeps.
@@ -50,6 +48,7 @@ void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
   hard_ = hard;
   has_percentage_.StoreRelaxed(has_percentage);  // relaxed: seen by the next tick or the one after
   patience_at_ns_.StoreRelaxed(0);               // relaxed: a hint
+  search_at_ns_.StoreRelaxed(0);
   SetMarks(whole);
 }
 
@@ -63,21 +62,26 @@ void Limits::SetMarks(uint64_t whole) {
 }
 
 void Limits::Refresh() {
-  if (!has_percentage_.LoadRelaxed()) return;  // relaxed: as above
+  if (!has_percentage()) return;
   const Occupied occupied;                     // as above
   const uint64_t whole = ReadWhole();
   const ThreadRegistry::Guest guest(runtime.threads);
   ThreadState unlisted;  // in no list: a fork does not wait for it
   const CoreSection section(runtime.gate, unlisted);
-  MutexLock lock(mutex_);
-  SetMarks(whole);
+  {
+    MutexLock lock(mutex_);
+    SetMarks(whole);
+  }
+  if (gauge_.above_background() != 0) runtime.background.Hurry();
 }
 
 void Limits::RefreshByClock() {
-  constexpr uint64_t kPeriod_ns = 1'000'000'000;
+  if (!has_percentage()) return;
   const uint64_t now_ns = os::MonotonicNow_ns();
   uint64_t due_ns = refresh_at_ns_.LoadAcquire();
-  if (now_ns < due_ns || !refresh_at_ns_.CompareExchangeStrong(due_ns, now_ns + kPeriod_ns)) return;
+  if (now_ns < due_ns || !refresh_at_ns_.CompareExchangeStrong(due_ns, now_ns + kRefresh_ns)) {
+    return;
+  }
   Refresh();
 }
 
@@ -85,7 +89,7 @@ void Limits::RefreshByClock() {
 
 void Limits::AfterAllocationSlow(size_t growth) {
   if (Occupied::IsInHeap()) return;                     // a handler, in the midst of something
-  if (has_percentage_.LoadRelaxed()) RefreshByClock();  // relaxed: as above
+  if (!runtime.background.is_running()) RefreshByClock();
   if (gauge_.is_above_target()) GiveBack(growth);
 }
 

@@ -15,8 +15,9 @@
 //          that are refused do not call it again; other threads' may meanwhile.
 // Fails.   A soft limit never refuses: if nothing can be given back, it is passed.
 // Cost.    Three loads at the end of an allocation's slow path; where a limit is a percentage, a
-//          look at the clock, too, and a few small files a second. Near the limit: a system
-//          call, for kMostReleasePerCall or what the allocation took in at most.
+//          load more, and a small file per control group a second, read by the background thread
+//          or, without one, by a slow path. Near the limit: a system call, for
+//          kMostReleasePerCall or what the allocation took in at most.
 // Go.      mheap.go allocSpan's scavenging for the memory limit; debug.SetMemoryLimit.
 // Tests.   tests/runtime/limits_test.cc; tests/faces/malloc/limits_test.py with whole programs.
 #pragma once
@@ -43,16 +44,20 @@ class Limits {
 
   // The limits are what these say from here on.
   void Set(policy::MemoryAmount soft, policy::MemoryAmount hard);
-  // What the control groups allow may have changed: percentages are computed anew. Slow paths do
-  // this once a second.
+  // How often percentages are computed anew, while there are any.
+  static constexpr uint64_t kRefresh_ns = 1'000'000'000;
+  // What the control groups allow may have changed: percentages are computed anew.
   void Refresh();
+  // The same if it is due: by the background thread, or where there is none by slow paths.
+  void RefreshByClock();
+  // Relaxed: seen by the next tick or slow path, or the one after.
+  bool has_percentage() const { return has_percentage_.LoadRelaxed(); }
   // False: no memory for the record.
   bool SetCallback(Callback callback, void* context);
 
   // A slow path has just allocated, taking in about `growth`.
   void AfterAllocation(size_t growth) {
-    // Relaxed: seen by the next slow path or the one after.
-    if (gauge_.is_above_target() || has_percentage_.LoadRelaxed()) [[unlikely]]
+    if (gauge_.is_above_target() || has_percentage()) [[unlikely]]
       AfterAllocationSlow(growth);
   }
   // The same for an allocation of `n` that failed for the `failures`-th time (from 1 on). True: try
@@ -72,7 +77,6 @@ class Limits {
   static constexpr unsigned kMostTries = 3;
 
   SPANHEAP_COLD void AfterAllocationSlow(size_t growth);
-  void RefreshByClock();
   void GiveBack(size_t growth);
   bool GiveBackAll(size_t n);
   bool GiveBackSome(size_t n);

@@ -37,6 +37,12 @@ class CgroupTest : public testing::Test {
     return memory.Read();
   }
 
+  GroupState State() const {
+    CgroupMemory memory;
+    memory.Find(root_.c_str());
+    return memory.ReadState();
+  }
+
   const std::string root_;
 };
 
@@ -56,6 +62,35 @@ TEST_F(CgroupTest, Version2TakesTheLeastOfTheGroupAndAllAboveIt) {
   EXPECT_EQ(Limit(), Bytes(400000));
   Write("/sys/fs/cgroup/a/b/c/memory.max", "700000\n");
   EXPECT_EQ(Limit(), Bytes(400000));
+}
+
+TEST_F(CgroupTest, RoomIsUpToTheNearestLimitOfAllLevels) {
+  Stand("0::/a/b\n", kV2Mount);
+  EXPECT_EQ(State().room, kUnlimited);
+  Write("/sys/fs/cgroup/a/memory.max", "1000000\n");
+  Write("/sys/fs/cgroup/a/memory.current", "900000\n");
+  Write("/sys/fs/cgroup/a/b/memory.max", "500000\n");
+  Write("/sys/fs/cgroup/a/b/memory.current", "100000\n");
+  EXPECT_EQ(State().limit, Bytes(500000));
+  EXPECT_EQ(State().room, Bytes(100000)) << "others use the group above";
+  Write("/sys/fs/cgroup/a/b/memory.current", "600000\n");
+  EXPECT_EQ(State().room, Bytes(0)) << "a limit may be lowered below what is used";
+}
+
+TEST_F(CgroupTest, PressureIsThatOfTheGroupItself) {
+  Stand("0::/a/b\n", kV2Mount);
+  EXPECT_FALSE(State().has_pressure);
+  Write("/sys/fs/cgroup/a/b/memory.pressure", "some avg10=0.00 avg60=3.00 avg300=0.00 total=9\n");
+  EXPECT_FALSE(State().has_pressure);
+  Write("/sys/fs/cgroup/a/b/memory.pressure", "some avg10=0.20 avg60=3.00 avg300=0.00 total=9\n");
+  EXPECT_TRUE(State().has_pressure);
+}
+
+TEST_F(CgroupTest, Version1HasRoomToo) {
+  Stand("4:memory:/a\n", kV1Mount);
+  Write("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "3000\n");
+  Write("/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "1000\n");
+  EXPECT_EQ(State().room, Bytes(2000));
 }
 
 TEST_F(CgroupTest, Version1TakesTheLeastOfTheGroupAndAllAboveIt) {
