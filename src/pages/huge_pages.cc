@@ -25,13 +25,25 @@ void HugePages::Pause() {
   pauses_.FetchAddRelaxed(1);
 }
 
+// Of the machine and its control groups, or of the heap's own limits where these allow less.
+os::MemoryState HugePages::ReadState() const {
+  os::MemoryState state = memory_->ReadState();
+  if (gauge_ == nullptr) return state;
+  const uint64_t limit = std::min(gauge_->limit(), gauge_->ceiling());
+  if (limit == MemoryGauge::kNone) return state;
+  const uint64_t counted = std::min(gauge_->counted(), limit);
+  state.total = std::min(state.total, Bytes(limit));
+  state.free = std::min(state.free, Bytes(limit - counted));
+  return state;
+}
+
 bool HugePages::MayAdvise(Bytes step) {
   const HugePageMode mode = this->mode();
   const uint64_t paused_until_ns = paused_until_ns_.LoadRelaxed();
   const uint64_t now_ns = paused_until_ns == 0 ? 0 : now_ns_();
   if (!HugePagePolicy::MayAsk(mode, system_, now_ns, paused_until_ns)) return false;
   if (mode == HugePageMode::kEager) return true;
-  const os::MemoryState state = memory_->ReadState();
+  const os::MemoryState state = ReadState();
   if (HugePagePolicy::IsPlentiful(state.free, state.total, state.has_pressure, step)) return true;
   Pause();
   return false;

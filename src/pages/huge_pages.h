@@ -20,6 +20,7 @@
 #include "base/atomic.h"
 #include "base/units.h"
 #include "os/memory.h"
+#include "pages/memory_gauge.h"
 #include "policy/huge_page_policy.h"
 
 namespace spanheap {
@@ -31,6 +32,8 @@ class HugePages {
   constexpr HugePages() = default;
   // Once, before others look.
   void Init(os::Memory& memory, const os::HugePageSettings& settings, Clock now_ns);
+  // What counts against which limits: huge pages are asked for where there is room below these.
+  void SetGauge(const MemoryGauge& gauge) { gauge_ = &gauge; }  // once, as Init
   // At any time; what was advised before stays so.
   void SetMode(HugePageMode mode);
 
@@ -51,10 +54,12 @@ class HugePages {
   uint64_t pauses() const { return pauses_.LoadRelaxed(); }
 
  private:
+  os::MemoryState ReadState() const;
   bool ComesFast(Address fresh, Address end);
   void Pause();
 
-  os::Memory* memory_ = nullptr;  // these four: constant after Init
+  os::Memory* memory_ = nullptr;  // these five: constant after Init
+  const MemoryGauge* gauge_ = nullptr;
   Clock now_ns_ = nullptr;
   Bytes unit_;
   HugePagePolicy::System system_;

@@ -74,6 +74,7 @@ bool Runtime::StartLocked() {
   page_options.huge_pages = &huge_pages;
   os::Memory& memory = os::TheMemory();
   huge_pages.Init(memory, os::ReadHugePageSettings(), os::MonotonicNow_ns);
+  huge_pages.SetGauge(pages.gauge());
   huge_pages.SetMode(options.hugepages);
   gate.Init();
   metadata.Init(memory, &pages.gauge());

@@ -9,6 +9,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "os/limits.h"
+#include "os/own_groups.h"
+
 namespace spanheap::os {
 namespace {
 
@@ -67,8 +70,20 @@ TEST(MemoryStateTest, FreeMemoryIsPartOfTheWhole) {
   const MemoryState state = ReadMemoryState();
   EXPECT_EQ(errno, 78);
   EXPECT_GT(state.total, 16_MiB);
-  EXPECT_GT(state.free.value, 0U);
   EXPECT_LT(state.free, state.total);
+}
+
+TEST(MemoryStateTest, WhatTheGroupsAllowCountsWhereItIsLess) {
+  const MemoryState machine{16_GiB, 8_GiB, false};
+  const MemoryState wide = WithinGroups(machine, {kUnlimited, kUnlimited, false});
+  EXPECT_EQ(wide.total, 16_GiB);
+  EXPECT_EQ(wide.free, 8_GiB);
+  EXPECT_FALSE(wide.has_pressure);
+  const MemoryState narrow = WithinGroups(machine, {2_GiB, 100_MiB, true});
+  EXPECT_EQ(narrow.total, 2_GiB);
+  EXPECT_EQ(narrow.free, 100_MiB);
+  EXPECT_TRUE(narrow.has_pressure);
+  EXPECT_EQ(WithinGroups(machine, {2_GiB, kUnlimited, false}).free, 8_GiB);
 }
 
 }  // namespace

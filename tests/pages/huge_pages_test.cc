@@ -95,6 +95,19 @@ TEST_F(HugePagesTest, AHeapThatBecomesSparseStopsAskingAtItsNextSample) {
   EXPECT_LE(AdvisedHuge(), before + 64_MiB);
 }
 
+TEST_F(HugePagesTest, TheHeapsOwnLimitCountsAsMemoryThatIsScarce) {
+  Start(Use::kOnAdvice);
+  huge_.SetGauge(heap_->gauge());
+  heap_->gauge().SetLimit((400_MiB).value);
+  GrowTo(320_MiB);
+  EXPECT_EQ(calls().advise_huge, 0U) << "16 times a step is more than there is room";
+  heap_->gauge().SetLimit(MemoryGauge::kNone);
+  heap_->gauge().SetCeiling((8_GiB).value);
+  now_ns += HugePagePolicy::kPause_ns;
+  GrowTo(640_MiB);
+  EXPECT_GT(calls().advise_huge, 0U);
+}
+
 TEST_F(HugePagesTest, ScarceMemoryMeansAMinuteWithout) {
   Start(Use::kOnAdvice);
   memory_.set_state({16_GiB, 3_GiB, false});
