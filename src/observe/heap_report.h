@@ -61,7 +61,8 @@ struct HeapReport {
   uint64_t sampled_bytes = 0;          // part of live: blocks with a record of their own
   uint64_t hole_bytes = 0;             // part of released: inside spans
   uint64_t counted_bytes = 0;          // what counts against a limit: mapped minus released
-  uint64_t memlimit_bytes = 0;         // above it memory is given back; 0: no limit
+  uint64_t memlimit_bytes = 0;         // the soft limit as it was set; 0: none
+  uint64_t memlimit_target_bytes = 0;  // below it: above this allocations give back; 0: none
   uint64_t hardlimit_bytes = 0;        // above it allocations fail; 0: no limit
   uint64_t collected_large_bytes = 0;  // part of collected: spans of one object
   uint64_t reserved_bytes = 0;         // inaccessible address space held

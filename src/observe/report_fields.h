@@ -47,6 +47,7 @@ inline constexpr ReportField kReportSizes[] = {
     {"collected_large_bytes", "large (in collected)", &HeapReport::collected_large_bytes},
     {"counted_bytes", "counts against limits", &HeapReport::counted_bytes},
     {"memlimit_bytes", "memlimit", &HeapReport::memlimit_bytes},
+    {"memlimit_target_bytes", "kept below, for it", &HeapReport::memlimit_target_bytes},
     {"hardlimit_bytes", "hardlimit", &HeapReport::hardlimit_bytes},
     {"peak_mapped_bytes", "peak mapped", &HeapReport::peak_mapped_bytes},
     {"reserved_bytes", "address space reserved", &HeapReport::reserved_bytes},

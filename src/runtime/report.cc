@@ -70,7 +70,10 @@ void AddCollected(HeapReport& report) {
 void AddLimits(HeapReport& report) {
   const MemoryGauge& gauge = runtime.pages.gauge();
   report.counted_bytes = report.mapped_bytes - report.released_bytes;
-  if (gauge.target() != MemoryGauge::kNone) report.memlimit_bytes = gauge.target();
+  if (gauge.limit() != MemoryGauge::kNone) {
+    report.memlimit_bytes = gauge.limit();
+    report.memlimit_target_bytes = gauge.target();
+  }
   if (gauge.has_ceiling()) report.hardlimit_bytes = gauge.ceiling();
 }
 

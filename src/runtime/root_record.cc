@@ -297,6 +297,7 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     At("gauge.counted", &runtime.pages.gauge_.counted_),
     At("gauge.ceiling", &runtime.pages.gauge_.ceiling_),
     At("gauge.target", &runtime.pages.gauge_.target_),
+    At("gauge.limit", &runtime.pages.gauge_.limit_),
     // ---- options
     At("option.verify", &options.verify),
     At("option.sample", &options.sample),

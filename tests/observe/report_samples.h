@@ -29,6 +29,7 @@ inline HeapReport SampleReport() {
   report.hole_bytes = 4096 * 9;
   report.counted_bytes = 99 << 20;
   report.memlimit_bytes = 512 << 20;
+  report.memlimit_target_bytes = 496 << 20;
   report.hardlimit_bytes = 600 << 20;
   report.mapped_bytes = 128 << 20;
   report.rounding_waste_bytes = 777;

@@ -189,6 +189,14 @@ TEST_F(LimitsTest, BelowTheSoftLimitFreeMemoryIsGivenBackInsteadOfMoreBeingTaken
   }
 }
 
+TEST_F(LimitsTest, TheLimitIsReportedAsItWasSetAndTheTargetBesideIt) {
+  EXPECT_EQ(Report().memlimit_bytes + Report().memlimit_target_bytes, 0U);
+  SetLimit("memlimit", 777'777'777);
+  EXPECT_EQ(Report().memlimit_bytes, 777'777'777U);
+  EXPECT_LT(Report().memlimit_target_bytes, 777'777'777U);
+  EXPECT_GE(Report().memlimit_target_bytes, 740'000'000U);
+}
+
 TEST_F(LimitsTest, TheSoftLimitRefusesNothing) {
   heap::Trim(0);
   SetLimit("memlimit", Counted() + 20 * kMiB);

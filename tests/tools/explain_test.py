@@ -196,6 +196,13 @@ class Busy(unittest.TestCase):
                     self.assertLessEqual(row["low_bytes"], row["mapped_bytes"])
                     self.assertLessEqual(row["mapped_bytes"], row["high_bytes"])
 
+    def test_the_limit_is_shown_as_it_was_set(self):
+        with Subject(SUBJECT, "busy", options="memlimit=1000M") as subject:
+            limits = look(subject.pid)["limits"]
+            self.assertEqual(limits["limit_bytes"], 1000 << 20)
+            self.assertLess(limits["target_bytes"], 1000 << 20)
+            self.assertIn("soft 1000", spanheap("explain", subject.pid).stdout)
+
     def test_watching_shows_it_again_and_ends_on_interrupt(self):
         with Subject(SUBJECT, "busy") as subject:
             top = subprocess.Popen([COMMAND, "top", "--every", "0.1", str(subject.pid)],

@@ -61,7 +61,7 @@ void Recorder::Look() {
     look::Json moment = {{"time_ms", std::round(at * 1000)}};
     moment["process_resident_bytes"] = look::ResidentOf(pid_);
     const uint64_t group = look::MemoryLimitOf(pid_);
-    const uint64_t own = std::min(seen.image.limits.target, seen.image.limits.ceiling);
+    const uint64_t own = std::min(seen.image.limits.limit, seen.image.limits.ceiling);
     moment["limit_bytes"] =
         group == 0 && own == look::LimitImage::kNone ? 0 : std::min(group == 0 ? own : group, own);
     moment.update(look::MomentToJson(seen));

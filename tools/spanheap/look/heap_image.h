@@ -110,7 +110,8 @@ struct LimitImage {
   static constexpr uint64_t kNone = ~uint64_t{0};
   bool is_known = false;
   uint64_t counted = 0;
-  uint64_t target = kNone;   // above it, memory is given back
+  uint64_t limit = kNone;    // the soft one, as it was set
+  uint64_t target = kNone;   // below it: above this, memory is given back
   uint64_t ceiling = kNone;  // above it, allocations fail
 };
 

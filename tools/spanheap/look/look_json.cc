@@ -78,6 +78,7 @@ Json Scavenger(const ScavengerImage& scavenger) {
 
 Json Limits(const LimitImage& limits) {
   Json all = {{"counted_bytes", limits.counted}};
+  if (limits.limit != LimitImage::kNone) all["limit_bytes"] = limits.limit;
   if (limits.target != LimitImage::kNone) all["target_bytes"] = limits.target;
   if (limits.ceiling != LimitImage::kNone) all["ceiling_bytes"] = limits.ceiling;
   return all;

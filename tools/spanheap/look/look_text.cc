@@ -117,12 +117,13 @@ void AddScavenger(TextPage& page, const Look& look) {
               tools::FormatTime(scavenger.spent_ns), tools::FormatTime(scavenger.mib_ns));
   }
   const LimitImage& limits = look.image.limits;
-  if (limits.target != LimitImage::kNone || limits.ceiling != LimitImage::kNone) {
+  if (limits.limit != LimitImage::kNone || limits.ceiling != LimitImage::kNone) {
     const auto text = [](uint64_t bytes) {
       return bytes == LimitImage::kNone ? std::string("none") : FormatBytes(bytes);
     };
-    page.Line("    limits count      {:>11}  soft {}, hard {}", FormatBytes(limits.counted),
-              text(limits.target), text(limits.ceiling));
+    page.Line("    limits count      {:>11}  soft {} (kept below {}), hard {}",
+              FormatBytes(limits.counted), text(limits.limit), text(limits.target),
+              text(limits.ceiling));
   }
   page.Line("    peak mapped       {:>11}", FormatBytes(look.image.counters.peak));
 }
