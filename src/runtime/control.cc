@@ -8,6 +8,7 @@
 #include "os/memory.h"
 #include "os/own_groups.h"
 #include "runtime/collected_heap.h"
+#include "runtime/epoch_report.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/options.h"
@@ -138,6 +139,7 @@ void AfterForkInChild() {
   runtime.large.ResetInChild();
   runtime.limits.ResetInChild();
   os::ForgetGroupsInChild();
+  epoch_report.ResetInChild();
   runtime.background.ResetInChild();
   runtime.AfterForkInChild();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInChild();

@@ -68,6 +68,12 @@ void FlushThreadCache();
 
 // Counts everything now. Exact when no other thread uses the heap.
 void ReadReport(HeapReport& report);
+// A report that is counted by the first look at it and by NextEpoch only (runtime/epoch_report.h).
+// `look` must not call the heap.
+using EpochLook = void (*)(const HeapReport& report, void* context);
+void LookAtEpoch(EpochLook look, void* context);
+uint64_t NextEpoch();  // its number
+uint64_t Epoch();
 // Checks every structure of the heap against itself; the heap must be quiet. Aborts on the first
 // contradiction, returns the number of live blocks otherwise.
 uint64_t Verify();

@@ -17,9 +17,7 @@ namespace spanheap {
 namespace {
 
 // What a percentage is of.
-uint64_t ReadWhole() {
-  return std::min(os::ReadGroupLimit(), os::PhysicalMemory()).value;
-}
+uint64_t ReadWhole() { return std::min(os::ReadGroupLimit(), os::PhysicalMemory()).value; }
 
 // Free memory goes back to the OS: spares, pages and some holes, then what this thread keeps.
 Bytes ReleaseFree(const HeapSection& section, Bytes most) {
@@ -63,7 +61,7 @@ void Limits::SetMarks(uint64_t whole) {
 
 void Limits::Refresh() {
   if (!has_percentage()) return;
-  const Occupied occupied;                     // as above
+  const Occupied occupied;  // as above
   const uint64_t whole = ReadWhole();
   const ThreadRegistry::Guest guest(runtime.threads);
   ThreadState unlisted;  // in no list: a fork does not wait for it
@@ -88,7 +86,7 @@ void Limits::RefreshByClock() {
 // ---- the soft limit
 
 void Limits::AfterAllocationSlow(size_t growth) {
-  if (Occupied::IsInHeap()) return;                     // a handler, in the midst of something
+  if (Occupied::IsInHeap()) return;  // a handler, in the midst of something
   if (!runtime.background.is_running()) RefreshByClock();
   if (gauge_.is_above_target()) GiveBack(growth);
 }

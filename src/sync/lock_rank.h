@@ -9,6 +9,7 @@
 namespace spanheap {
 
 enum class LockRank : uint8_t {
+  kReport,           // the report of an epoch: counting it and reading from it
   kWorld,            // the right to stop all threads of the collected heap
   kMutators,         // their list: attach, detach, and as long as the world is stopped
   kRoots,            // slabs and ranges of roots

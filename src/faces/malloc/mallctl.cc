@@ -6,7 +6,7 @@
 //             A MIB is as long as the name has parts. Part 0 is the table's row; a part that is a
 //             number in the name is that number, so that programs may put another in its place;
 //             the others are 0.
-// Invariants. Figures are of the moment of the call; "epoch" counts, but nothing waits for it.
+// Invariants. Figures are of one moment: when the first was read, or "epoch" was last written.
 // Fails.      ENOENT: no such name or number. Else as mallctl_call.h says.
 // Tests.      tests/faces/malloc/rows_control.cc.
 #include <errno.h>

@@ -2,14 +2,15 @@
 //
 // The values behind mallctl's names: what is true of this heap, in jemalloc's words.
 //
-// Idea.   "allocated" is what is live; "active" the spans with all that is in them; "resident" what
-//         is mapped and not released, "mapped" the same without metadata; "retained" what is
-//         released; "dirty" are free pages that may be backed. A "bin" is a small class, an
-//         "extent" class a larger one. What programs set to steer jemalloc's purging (decay times)
-//         is accepted and changes nothing, except that a time of 0 gives free memory back at once:
-//         this heap gives back by the clock whatever is set. Names whose values this heap does not
-//         keep (bytes per thread, profiles, arenas of one's own) are not there, so that programs go
-//         the way they have for a jemalloc built without them.
+// Idea.   Figures are of the epoch (runtime/epoch_report.h). "allocated" is what is live; "active"
+//         the spans with all that is in them; "resident" what is mapped and not released, "mapped"
+//         the same without metadata; "retained" what is released; "dirty" are free pages that may
+//         be backed. A "bin" is a small class, an "extent" class a larger one. What programs set to
+//         steer jemalloc's purging (decay times) is accepted and changes nothing, except that a
+//         time of 0 gives free memory back at once: this heap gives back by the clock whatever is
+//         set. Names whose values this heap does not keep (bytes per thread, profiles, arenas of
+//         one's own) are not there, so that programs go the way they have for a jemalloc built
+//         without them.
 #include <sys/types.h>
 
 #include <cstdint>
@@ -25,7 +26,6 @@ namespace {
 
 using Call = ControlCall;
 
-constinit Atomic<uint64_t> epoch{1};
 // What a program last set as decay times, in ms.
 constinit Atomic<ssize_t> dirty_decay{10000};
 constinit Atomic<ssize_t> muzzy_decay{0};
@@ -47,12 +47,11 @@ constexpr char kDefault[] = "default";
 
 int Version(const Call& call) { return call.GiveOnly<const char*>(SPANHEAP_VERSION_TEXT); }
 
-// Any write moves the epoch on; a read gives the current one.
+// Any write moves the epoch on, and all figures with it; a read gives the current one.
 int Epoch(const Call& call) {
   uint64_t any = 0;
-  if (call.writes() && !call.Take(any)) return EINVAL;
-  if (call.writes()) epoch.FetchAdd(1);
-  return call.Give(epoch.LoadAcquire());
+  if (!call.writes()) return call.Give(heap::Epoch());
+  return call.Take(any) ? call.Give(heap::NextEpoch()) : EINVAL;
 }
 
 // A switch that stays as it is: writing what it is succeeds.
@@ -85,12 +84,25 @@ int OptZeroRealloc(const Call& call) {
 
 // ---- figures
 
+// Of the report of this epoch.
+template <class Figure>
+auto Read(Figure figure) {
+  using Value = decltype(figure(HeapReport()));
+  struct Reading {
+    Figure figure;
+    Value value;
+  } reading{figure, {}};
+  const auto look = [](const HeapReport& report, void* to) {
+    auto& into = *static_cast<Reading*>(to);
+    into.value = into.figure(report);
+  };
+  heap::LookAtEpoch(look, &reading);
+  return reading.value;
+}
+
 template <class Figure>
 int GiveFigure(const Call& call, Figure figure) {
-  if (call.writes()) return EPERM;
-  HeapReport report;
-  heap::ReadReport(report);
-  return call.Give(figure(report));
+  return call.writes() ? EPERM : call.Give(Read(figure));
 }
 
 size_t BytesOfClasses(const HeapReport& report, bool is_small) {
@@ -150,38 +162,39 @@ int DirtyPages(const Call& call) {
 // ---- size classes
 
 // Small classes come first in the report, then those of whole pages.
-struct Classes {
-  HeapReport report;
+unsigned BinsIn(const HeapReport& report) {
   unsigned bins = 0;
-
-  Classes() {
-    heap::ReadReport(report);
-    while (bins < report.class_count && report.classes[bins].span_blocks > 1) ++bins;
-  }
-  unsigned extents() const { return report.class_count - bins; }
-};
+  while (bins < report.class_count && report.classes[bins].span_blocks > 1) ++bins;
+  return bins;
+}
+unsigned ExtentsIn(const HeapReport& report) { return report.class_count - BinsIn(report); }
 
 bool IsBinRow(const char* name) { return strstr(name, "bin") != nullptr; }
 
-int BinCount(const Call& call) { return call.GiveOnly(Classes().bins); }
-int ExtentCount(const Call& call) { return call.GiveOnly(Classes().extents()); }
+int BinCount(const Call& call) { return GiveFigure(call, BinsIn); }
+int ExtentCount(const Call& call) { return GiveFigure(call, ExtentsIn); }
 template <uint64_t SizeClassReport::* kField, class T>
 int OfBin(const Call& call) {
-  return call.GiveOnly(static_cast<T>(Classes().report.classes[call.index].*kField));
+  return GiveFigure(
+      call, [&](const HeapReport& r) { return static_cast<T>(r.classes[call.index].*kField); });
 }
 int ExtentSize(const Call& call) {
-  const Classes all;
-  return call.GiveOnly<size_t>(all.report.classes[all.bins + call.index].block_bytes);
+  return GiveFigure(call, [&](const HeapReport& r) -> size_t {
+    return r.classes[BinsIn(r) + call.index].block_bytes;
+  });
 }
 int BinRegions(const Call& call) {
-  const SizeClassReport& row = Classes().report.classes[call.index];
-  return call.GiveOnly<size_t>(row.live_blocks + row.cached_blocks);
+  return GiveFigure(call, [&](const HeapReport& r) -> size_t {
+    return r.classes[call.index].live_blocks + r.classes[call.index].cached_blocks;
+  });
 }
 // Spans that have free slots: between none and all of them; this heap keeps no count, so as many as
 // the free slots need at least.
 int BinNonFull(const Call& call) {
-  const SizeClassReport& row = Classes().report.classes[call.index];
-  return call.GiveOnly<size_t>((row.free_blocks + row.span_blocks - 1) / row.span_blocks);
+  return GiveFigure(call, [&](const HeapReport& r) -> size_t {
+    const SizeClassReport& row = r.classes[call.index];
+    return (row.free_blocks + row.span_blocks - 1) / row.span_blocks;
+  });
 }
 
 // ---- doings
@@ -320,8 +333,7 @@ const ControlRow* ControlRows(size_t& count) {
 }
 
 bool HasClass(const ControlRow& row, size_t number) {
-  const Classes all;
-  return number < (IsBinRow(row.name) ? all.bins : all.extents());
+  return number < (IsBinRow(row.name) ? Read(BinsIn) : Read(ExtentsIn));
 }
 
 }  // namespace spanheap::face

@@ -107,6 +107,12 @@ void MallctlReads(Verdict& v) {
   const auto after = Read<size_t>("stats.allocated", error);
   EXPECT(v, after >= before + (1 << 20));
   free(p);
+  void* q = malloc(1 << 20);
+  EXPECT(v, Read<size_t>("stats.allocated", error) == after);
+  uint64_t next = 0;
+  EXPECT(v, mallctl("epoch", &next, &size, &epoch, size) == 0 && next == epoch + 1);
+  EXPECT(v, Read<size_t>("stats.allocated", error) > after);
+  free(q);
   const auto active = Read<size_t>("stats.active", error);
   EXPECT(v, Read<size_t>("stats.allocated", error) <= active);
   EXPECT(v, active <= Read<size_t>("stats.resident", error));

@@ -130,8 +130,8 @@ void HeapReader::ReadRequests(HeapImage& image) const {
 void HeapReader::ReadSettings(HeapImage& image) const {
   if (root_.Has("gauge.counted")) {
     const uint64_t target = root_.Value("gauge.target");
-    image.limits = {true, root_.Value("gauge.counted"), root_.ValueOr("gauge.limit", target), target,
-                    root_.Value("gauge.ceiling")};
+    image.limits = {true, root_.Value("gauge.counted"), root_.ValueOr("gauge.limit", target),
+                    target, root_.Value("gauge.ceiling")};
   }
   for (const char* name : {"verify", "sample", "reserve"}) {
     image.settings.push_back({name, root_.Value(std::string("option.") + name)});
