@@ -63,6 +63,12 @@ bool IsInSystemCall(uint32_t thread_id) {
   return ReadOfThread(thread_id, "syscall", text) && text[0] >= '0' && text[0] <= '9';
 }
 
+// It comes from what its thread does, in a program that has handlers for it as they are meant.
+bool IsOfAnInstruction(int signal) {
+  return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+         signal == SIGABRT;
+}
+
 }  // namespace
 
 uint64_t BlockedSignals() {
@@ -75,6 +81,7 @@ uint64_t BlockedSignals() {
 bool HandlersBlockTheirSignals() {
   KeepErrno keep;
   for (int signal = 1; signal < NSIG; ++signal) {
+    if (IsOfAnInstruction(signal)) continue;
     struct sigaction action{};
     if (sigaction(signal, nullptr, &action) != 0) continue;  // libc's own
     const bool is_default = (action.sa_flags & SA_SIGINFO) == 0 &&

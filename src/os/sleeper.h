@@ -8,8 +8,10 @@
 //          so a thread that blocks no handled signal but those it blocked when it was known to be
 //          in no handler is in none now. Handlers that do not block their signal (SA_NODEFER) or
 //          that are gone once called (SA_RESETHAND) leave no trace: where a process has one,
-//          nothing is claimed.
-// Limits.  A handler that unblocks its own signal and then sleeps is not seen.
+//          nothing is claimed. But for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT: they come from
+//          the instruction or the call that runs, which is none of the heap's fast paths.
+// Limits.  A handler that unblocks its own signal and then sleeps is not seen; nor one of those
+//          five, open to itself, for a signal that another thread sent, if it sleeps and returns.
 // Fails.   False when /proc or one of its files is not there.
 // Cost.    Three small files: 20 to 50 microseconds.
 // Tests.   tests/os/sleeper_test.cc.
@@ -22,7 +24,8 @@ namespace spanheap::os {
 // Signals the calling thread blocks, bit n - 1 for signal n.
 uint64_t BlockedSignals();
 
-// False if the process has a handler that runs with its own signal open.
+// False if the process has a handler that runs with its own signal open and may have interrupted
+// anything.
 bool HandlersBlockTheirSignals();
 
 // True only if the thread slept in one system call during a part of this call, outside of every

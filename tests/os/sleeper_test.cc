@@ -104,6 +104,19 @@ TEST(SleeperHandlersTest, SeesHandlersThatLeaveTheirSignalOpen) {
   sigaction(SIGUSR2, &before, nullptr);
 }
 
+TEST(SleeperHandlersTest, HandlersOfCrashesMayLeaveTheirSignalOpen) {
+  const bool before_them = HandlersBlockTheirSignals();
+  struct sigaction action{};
+  action.sa_handler = SleepInHandler;
+  action.sa_flags = SA_NODEFER;
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
+    struct sigaction before{};
+    sigaction(signal, &action, &before);
+    EXPECT_EQ(HandlersBlockTheirSignals(), before_them) << signal;
+    sigaction(signal, &before, nullptr);
+  }
+}
+
 TEST(SleeperHandlersTest, AThreadThatIsNotThereDoesNotSleep) { EXPECT_FALSE(IsAsleep(1, 0)); }
 
 }  // namespace
