@@ -119,6 +119,22 @@ TEST(HidingPlacesTest, ACalleeSavedRegister) {
       SPIN_WITH_WORD("movq %[word], %%r14\n notq %%r14\n", "xorl %%r14d, %%r14d\n", "r14")));
 }
 
+// The compiler may address the operands by it, so this one does without them.
+TEST(HidingPlacesTest, TheFramePointer) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy([](Hider& hider) {
+    static_assert(offsetof(Hider, is_hidden) == 0 && offsetof(Hider, may_go) == 4);
+    asm volatile(
+        "movq %%rbp, %%rcx\n movq %[word], %%rbp\n notq %%rbp\n"
+        "movl $1, (%%rdi)\n"
+        "1: cmpl $0, 4(%%rdi)\n"
+        "je 1b\n"
+        "movq %%rcx, %%rbp\n"
+        :
+        : [word] "a"(kInverted), "D"(&hider)
+        : "memory", "cc", "rcx");
+  }));
+}
+
 TEST(HidingPlacesTest, TheRedZone) {
   EXPECT_TRUE(FindsWhatIsHiddenBy(SPIN_WITH_WORD(
       "movq %[word], %%rax\n notq %%rax\n movq %%rax, -120(%%rsp)\n xorl %%eax, %%eax\n",
@@ -161,33 +177,40 @@ extern "C" void WaitInDelayForTest(Hider* hider) {
   }
 }
 
-#define CALL_WITH_WORD_IN(place, function)                                                    \
-  [](Hider& hider) {                                                                          \
-    uintptr_t word = kInverted;                                                               \
-    Hider* first = &hider;                                                                    \
-    asm volatile(                                                                             \
-        "movq %%rsp, %%r13\n subq $256, %%rsp\n andq $-16, %%rsp\n"                           \
-        "movq %%rax, %%" place "\n notq %%" place "\n call " #function                        \
-        "\n"                                                                                  \
-        "xorq %%" place ", %%" place "\n movq %%r13, %%rsp\n"                                 \
-        : "+a"(word), "+D"(first)                                                             \
-        :                                                                                     \
-        : "memory", "cc", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "rbx", "r12", "r13", \
-          "r14", "r15");                                                                      \
+// `save` keeps the stack pointer meanwhile. The frame pointer is kept on the stack, for it is one
+// of the places.
+#define CALL_WITH_WORD_IN(place, save, function)                                                   \
+  [](Hider& hider) {                                                                               \
+    uintptr_t word = kInverted;                                                                    \
+    Hider* first = &hider;                                                                         \
+    asm volatile("movq %%rsp, %%" save                                                             \
+                 "\n subq $256, %%rsp\n andq $-16, %%rsp\n"                                        \
+                 "movq %%rbp, 8(%%rsp)\n"                                                          \
+                 "movq %%rax, %%" place "\n notq %%" place "\n call " #function                    \
+                 "\n"                                                                              \
+                 "xorq %%" place ", %%" place "\n movq 8(%%rsp), %%rbp\n movq %%" save ", %%rsp\n" \
+                 : "+a"(word), "+D"(first)                                                         \
+                 :                                                                                 \
+                 : "memory", "cc", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "rbx", "r12",    \
+                   "r13", "r14", "r15");                                                           \
   }
 
 TEST(HidingPlacesTest, EachRegisterThatCallsPreserveWhileParked) {
-  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("rbx", WaitParkedForTest)));
-  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r12", WaitParkedForTest)));
-  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r14", WaitParkedForTest)));
-  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r15", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("rbx", "r13", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("rbp", "r13", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r12", "r13", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r13", "rbx", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r14", "r13", WaitParkedForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r15", "r13", WaitParkedForTest)));
 }
 
 TEST(HidingPlacesTest, EachRegisterThatCallsPreserveAtTheEndOfADelay) {
-  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("rbx", WaitInDelayForTest)));
-  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r12", WaitInDelayForTest)));
-  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r14", WaitInDelayForTest)));
-  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r15", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("rbx", "r13", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("rbp", "r13", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r12", "r13", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r13", "rbx", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r14", "r13", WaitInDelayForTest)));
+  EXPECT_TRUE(FindsWhatIsHiddenBy(CALL_WITH_WORD_IN("r15", "r13", WaitInDelayForTest)));
 }
 
 #endif
