@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs a build, moves the tree, and builds programs on it by find_package and by pkg-config.
-# usage: package_test.sh BUILD_DIR
+# usage: package_test.sh BUILD_DIR EXAMPLES_DIR
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
+examples=$(cd "$2" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -31,6 +32,9 @@ export PKG_CONFIG_PATH=$pkgconfig LD_LIBRARY_PATH=${pkgconfig%/pkgconfig}
 for library in spanheap spanheap-embed; do
   # shellcheck disable=SC2046  # flags are words
   cc -fno-builtin "$here/package/consumer.c" $(pkg-config --cflags --libs "$library") -o "$work/$library"
+  # shellcheck disable=SC2046
+  c++ -std=c++20 "$examples/first_program.cc" $(pkg-config --cflags --libs "$library") -o "$work/first_program"
+  "$work/first_program" || { echo "FAILED: first_program with $library"; exit 1; }
 done
 expect spanheap "$work/spanheap"
 expect libc "$work/spanheap-embed"
