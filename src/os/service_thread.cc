@@ -13,6 +13,7 @@
 #include "os/keep_errno.h"
 #include "os/proc_text.h"
 #include "os/small_file.h"
+#include "os/system_text.h"
 
 // Which loaded object an address belongs to, without any lock. Linux with glibc 2.35 and later.
 extern "C" __attribute__((weak)) int _dl_find_object(void* pc, dl_find_object* result);
@@ -71,7 +72,7 @@ bool StartServiceThread(void (*body)(void*), void* argument, const char* name) {
 }
 
 bool IsSystemCode(const void* pc) {
-  if (&_dl_find_object == nullptr) return true;
+  if (&_dl_find_object == nullptr) return IsInSystemText(pc);
   const void* const libc = ObjectOf(gnu_get_libc_version());
   const auto linker = getauxval(AT_BASE);
   if (libc == nullptr || linker == 0) return true;

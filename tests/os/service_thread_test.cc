@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "os/futex.h"
+#include "os/system_text.h"
 
 namespace spanheap::os {
 namespace {
@@ -51,6 +52,26 @@ TEST(ServiceThreadTest, SystemCodeIsThatOfLibcAndTheDynamicLinker) {
   EXPECT_FALSE(IsSystemCode(code(&Look)));
   alignas(16) static char made_at_run_time[16];
   EXPECT_FALSE(IsSystemCode(made_at_run_time));
+}
+
+// What serves where the dynamic linker does not tell.
+TEST(ServiceThreadTest, MappingsTellTheSameOfSystemCode) {
+  const auto code = [](auto* function) { return reinterpret_cast<const void*>(function); };
+  EXPECT_TRUE(IsInSystemText(code(&getenv)));
+  EXPECT_TRUE(IsInSystemText(code(&qsort)));
+  EXPECT_FALSE(IsInSystemText(code(&Look)));
+  EXPECT_FALSE(IsInSystemText(code(&IsInSystemText)));
+  alignas(16) static char made_at_run_time[16];
+  EXPECT_FALSE(IsInSystemText(made_at_run_time));
+  // The linker's entry, by way of its code.
+  const auto base = getauxval(AT_BASE);
+  bool any = false;
+  for (uintptr_t at = base; at < base + (1 << 20); at += 4096) {
+    const auto* pc = reinterpret_cast<const void*>(at);
+    any = any || IsInSystemText(pc);
+    EXPECT_TRUE(!IsInSystemText(pc) || IsSystemCode(pc)) << at - base;
+  }
+  EXPECT_TRUE(any);
 }
 
 TEST(ServiceThreadTest, SeesThatTheFirstThreadHasNotEnded) {
