@@ -104,7 +104,9 @@ void Background::LookForIdle(uint64_t now_ns) {
   // Relaxed: a time that may be old costs a look.
   if (now_ns < next_look_ns_.LoadRelaxed() || idle_taken_.Exchange(true)) return;
   next_look_ns_.StoreRelaxed(now_ns + Scavenger::kTick_ns);
+  const uint64_t before_ns = os::ThreadProcessorTime_ns();
   idle_.Look();
+  look_ns_.FetchAddRelaxed(os::ThreadProcessorTime_ns() - before_ns);
   idle_taken_.StoreRelease(false);
 }
 
@@ -119,7 +121,7 @@ bool Background::TrimIdle(unsigned most) {
   const bool has_more = idle_.has_more() && looked_at > 0;
   idle_taken_.StoreRelease(false);
   if (any) scavenger_.Stir();
-  scavenger_.Charge(os::ThreadProcessorTime_ns() - before_ns);
+  scavenger_.Charge(os::ThreadProcessorTime_ns() - before_ns + look_ns_.Exchange(0));
   return has_more;
 }
 

@@ -97,6 +97,7 @@ class Background {
   Atomic<bool> idle_taken_;
   IdleCaches idle_;
   Atomic<uint64_t> next_look_ns_;  // a hint
+  Atomic<uint64_t> look_ns_;       // processor time of looks, to be charged by who has the turn
   Atomic<uint32_t> state_;         // State
   Atomic<uint32_t> signal_;        // a futex word; changes with each wake-up
   Atomic<uint32_t> visits_;        // slow paths since the clock was last looked at; a rough count
