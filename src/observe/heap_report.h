@@ -57,21 +57,28 @@ struct HeapReport {
   // Beside the sum:
   // Part of live: usable minus requested; exact for blocks in windows, estimated for classes.
   uint64_t rounding_waste_bytes = 0;
-  uint64_t large_bytes = 0;            // part of live: blocks in windows of their own
-  uint64_t sampled_bytes = 0;          // part of live: blocks with a record of their own
-  uint64_t hole_bytes = 0;             // part of released: inside spans
-  uint64_t counted_bytes = 0;          // what counts against a limit: mapped minus released
-  uint64_t memlimit_bytes = 0;         // the soft limit as it was set; 0: none
-  uint64_t memlimit_target_bytes = 0;  // below it: above this allocations give back; 0: none
-  uint64_t hardlimit_bytes = 0;        // above it allocations fail; 0: no limit
-  uint64_t collected_large_bytes = 0;  // part of collected: spans of one object
-  uint64_t reserved_bytes = 0;         // inaccessible address space held
+  uint64_t large_bytes = 0;    // part of live: blocks in windows of their own
+  uint64_t sampled_bytes = 0;  // part of live: blocks with a record of their own
+  uint64_t hole_bytes = 0;     // part of released: inside spans
+  // Given back so far, by the cause (scavenge/scavenger.h); pages that were used again count twice.
+  uint64_t released_background_bytes = 0;
+  uint64_t released_eager_bytes = 0;
+  uint64_t released_limit_bytes = 0;
+  uint64_t released_forced_bytes = 0;
+  uint64_t process_resident_bytes = 0;  // of the process, as the kernel counts; 0: unknown
+  uint64_t counted_bytes = 0;           // what counts against a limit: mapped minus released
+  uint64_t memlimit_bytes = 0;          // the soft limit as it was set; 0: none
+  uint64_t memlimit_target_bytes = 0;   // below it: above this allocations give back; 0: none
+  uint64_t hardlimit_bytes = 0;         // above it allocations fail; 0: no limit
+  uint64_t collected_large_bytes = 0;   // part of collected: spans of one object
+  uint64_t reserved_bytes = 0;          // inaccessible address space held
   uint64_t peak_mapped_bytes = 0;
   uint64_t threads = 0;  // thread caches now attached
   uint64_t refills = 0;
   uint64_t flushes = 0;
   uint64_t page_allocations = 0;  // taken under the page heap's lock
   uint64_t os_releases = 0;       // release calls that succeeded
+  uint64_t scavenger_ns = 0;      // processor time of giving back unasked
   uint64_t collected_spans = 0;
 
   unsigned class_count = 0;  // entries used of `classes`

@@ -44,6 +44,11 @@ inline constexpr ReportField kReportSizes[] = {
     {"large_bytes", "large blocks (in live)", &HeapReport::large_bytes},
     {"sampled_bytes", "sampled blocks (in live)", &HeapReport::sampled_bytes},
     {"hole_bytes", "holes (in released)", &HeapReport::hole_bytes},
+    {"released_background_bytes", "given back unasked", &HeapReport::released_background_bytes},
+    {"released_eager_bytes", "given back after growth", &HeapReport::released_eager_bytes},
+    {"released_limit_bytes", "given back for a limit", &HeapReport::released_limit_bytes},
+    {"released_forced_bytes", "given back by a call", &HeapReport::released_forced_bytes},
+    {"process_resident_bytes", "resident in the process", &HeapReport::process_resident_bytes},
     {"collected_large_bytes", "large (in collected)", &HeapReport::collected_large_bytes},
     {"counted_bytes", "counts against limits", &HeapReport::counted_bytes},
     {"memlimit_bytes", "memlimit", &HeapReport::memlimit_bytes},
@@ -59,6 +64,7 @@ inline constexpr ReportField kReportCounts[] = {
     {"flushes", "thread cache flushes", &HeapReport::flushes},
     {"page_allocations", "page allocations (locked)", &HeapReport::page_allocations},
     {"os_releases", "releases to the OS", &HeapReport::os_releases},
+    {"scavenger_ns", "giving back unasked, ns", &HeapReport::scavenger_ns},
     {"collected_spans", "collected spans", &HeapReport::collected_spans},
 };
 

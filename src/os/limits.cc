@@ -12,6 +12,8 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "os/keep_errno.h"
+#include "os/memory.h"
+#include "os/proc_text.h"
 
 namespace spanheap::os {
 namespace {
@@ -49,6 +51,17 @@ MemoryLimits ReadMemoryLimits() {
 bool IsSecureProcess() {
   KeepErrno keep;
   return getauxval(AT_SECURE) != 0;
+}
+
+// The second number of the file, in pages.
+Bytes ResidentBytes() {
+  KeepErrno keep;
+  char text[128];
+  const long size = ReadSmallFile("/proc/self/statm", text, sizeof text - 1);
+  if (size <= 0) return Bytes(0);
+  text[size] = '\0';
+  uint64_t pages = 0;
+  return NumberAfter(text, " ", 10, pages) ? Bytes(pages * PageSize().value) : Bytes(0);
 }
 
 unsigned ProcessorCount() {

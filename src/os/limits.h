@@ -21,6 +21,8 @@ MemoryLimits ReadMemoryLimits();
 // True when the process runs with more rights than its user (AT_SECURE): the environment is not
 // to be trusted.
 bool IsSecureProcess();
+// What of the process is resident, as the kernel says; 0: it does not.
+Bytes ResidentBytes();
 // Processors this process may run on, at least 1.
 unsigned ProcessorCount();
 // True if membarrier's private expedited form can be used (registers for it once).

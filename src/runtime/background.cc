@@ -128,7 +128,7 @@ bool Background::TrimIdle(unsigned most) {
 uint64_t Background::Work(ThreadBlock& block) {
   scavenger_.SetFloor(options.minheap);
   if (has_news_.Exchange(false)) {
-    scavenger_.Hurry();
+    scavenger_.Hurry(has_grown_.Exchange(false));
     scavenger_.Stir();
   }
   const bool released = scavenger_.Work(os::MonotonicNow_ns(), block.page_cache).value != 0;
@@ -144,6 +144,7 @@ void Background::NoticeGrowth() {
   uint64_t at = eager_at_.LoadAcquire();
   const uint64_t next = grown + std::max(grown / 16, kLeastGrowth);
   if (grown < at || !eager_at_.CompareExchangeStrong(at, next)) return;
+  has_grown_.StoreRelease(true);
   Hurry();
 }
 

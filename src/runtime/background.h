@@ -63,6 +63,8 @@ class Background {
   void ResetInChild();
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
+  // The numbers are known to tools.
   enum State : uint32_t { kNone, kStarting, kRefused, kAwake, kDozing };
   static constexpr uint64_t kForGood = ~uint64_t{0};
 
@@ -102,8 +104,9 @@ class Background {
   Atomic<uint32_t> signal_;        // a futex word; changes with each wake-up
   Atomic<uint32_t> visits_;        // slow paths since the clock was last looked at; a rough count
   Atomic<uint64_t> eager_at_;      // so large a heap has grown by a step since the last one
-  Atomic<bool> has_news_;          // the next look is due at once, and is not the last
-  Atomic<uint64_t> due_ns_;        // when WorkByClock is to do something next
+  Atomic<bool> has_grown_;
+  Atomic<bool> has_news_;    // the next look is due at once, and is not the last
+  Atomic<uint64_t> due_ns_;  // when WorkByClock is to do something next
 };
 
 }  // namespace spanheap

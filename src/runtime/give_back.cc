@@ -38,13 +38,14 @@ bool FlushThisThread() {
   return true;
 }
 
-Bytes ReleaseInPieces(Bytes at_most) {
+Bytes ReleaseInPieces(Bytes at_most, ReleaseCause cause) {
   ForcedRelease release = runtime.scavenger.Release(at_most);
   for (bool has_more = true; has_more;) {
     const HeapSection section;
     if (!section.is_open()) break;
     has_more = release.Step(section.block().page_cache);
   }
+  runtime.scavenger.Note(cause, release.released());
   return release.released();
 }
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "base/units.h"
+#include "scavenge/scavenger.h"
 
 namespace spanheap {
 
@@ -23,7 +24,7 @@ void TrimSleepingThreads();
 // What the calling thread keeps does, too. False: it is in the heap already.
 bool FlushThisThread();
 // About `at_most` bytes of what is free for all go back to the OS. Returns the bytes given.
-Bytes ReleaseInPieces(Bytes at_most);
+Bytes ReleaseInPieces(Bytes at_most, ReleaseCause cause);
 // Free chunks become inaccessible, where memory counts whether it is backed or not.
 void ReleaseChunksInPieces();
 

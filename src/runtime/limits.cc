@@ -24,7 +24,9 @@ Bytes ReleaseFree(const HeapSection& section, Bytes most) {
   Bytes released = runtime.scavenger.ReleaseSome(most, section.block().page_cache);
   if (released < most) {
     section.cache().Flush();
-    released += BytesOf(runtime.pages.ReleaseFree(PagesFor(most - released), true));
+    const Pages rest = runtime.pages.ReleaseFree(PagesFor(most - released), true);
+    runtime.scavenger.Note(ReleaseCause::kLimit, BytesOf(rest));
+    released += BytesOf(rest);
   }
   return released;
 }
@@ -127,7 +129,7 @@ bool Limits::GiveBackAll(size_t n) {
   if (begin_ns < search_at_ns_.LoadRelaxed()) return GiveBackSome(n);
   TrimSleepingThreads();
   if (!FlushThisThread()) return false;
-  ReleaseInPieces(Bytes(~size_t{0}));
+  ReleaseInPieces(Bytes(~size_t{0}), ReleaseCause::kLimit);
   ReleaseChunksInPieces();
   search_ns_.StoreRelaxed(os::MonotonicNow_ns() - begin_ns);
   return true;

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "observe/heap_report.h"
+#include "os/limits.h"
 #include "runtime/census.h"
 #include "runtime/collected_heap.h"
 #include "runtime/give_back.h"
@@ -77,6 +78,18 @@ void AddLimits(HeapReport& report) {
   if (gauge.has_ceiling()) report.hardlimit_bytes = gauge.ceiling();
 }
 
+// Nobody has the turn: every thread is outside of sections.
+void AddScavenger(HeapReport& report) {
+  Scavenger& scavenger = runtime.scavenger;
+  report.released_background_bytes = scavenger.released_by(ReleaseCause::kBackground);
+  report.released_eager_bytes = scavenger.released_by(ReleaseCause::kEager);
+  report.released_limit_bytes = scavenger.released_by(ReleaseCause::kLimit);
+  report.released_forced_bytes = scavenger.released_by(ReleaseCause::kForced);
+  if (!scavenger.TryTake()) return;
+  report.scavenger_ns = scavenger.spent_ns();
+  scavenger.Leave();
+}
+
 void FillReport(const Census& census, HeapReport& report) {
   AddPages(report);
   const uint64_t records = runtime.metadata.mapped().value + runtime.spans.table().mapped().value;
@@ -98,6 +111,7 @@ void FillReport(const Census& census, HeapReport& report) {
   std::copy(census.per_thread, census.per_thread + census.listed, report.per_thread);
   AddCollected(report);
   AddLimits(report);
+  AddScavenger(report);
 }
 
 }  // namespace
@@ -105,6 +119,7 @@ void FillReport(const Census& census, HeapReport& report) {
 void ReadReport(HeapReport& report) {
   report = HeapReport();
   if (!runtime.EnsureStarted()) return;
+  report.process_resident_bytes = os::ResidentBytes().value;
   Census census;
   const auto fill = [](const Census& counted, void* to) {
     FillReport(counted, *static_cast<HeapReport*>(to));
@@ -176,7 +191,7 @@ bool Trim(size_t keep) {
   TrimSleepingThreads();
   if (!FlushThisThread()) return false;
   const Bytes most = MostToTrim(keep);
-  return most >= kPageSize && ReleaseInPieces(most).value != 0;
+  return most >= kPageSize && ReleaseInPieces(most, ReleaseCause::kForced).value != 0;
 }
 
 }  // namespace spanheap::heap

@@ -128,6 +128,10 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     At("scavenge.in_use", &runtime.scavenger.goal_.in_use_),
     At("scavenge.peak", &runtime.scavenger.goal_.peak_),
     At("scavenge.floor", &runtime.scavenger.goal_.floor_),
+    At("scavenge.swing", &runtime.scavenger.goal_.swing_),
+    At("scavenge.credit_ns", &runtime.scavenger.budget_.balance_ns_),
+    At("scavenge.released", &runtime.scavenger.released_by_),
+    At("background.state", &runtime.background.state_),
     At("scavenge.spent_ns", &runtime.scavenger.budget_.spent_ns_),
     At("scavenge.mib_ns", &runtime.scavenger.budget_.cost_per_mib_ns_),
     // ---- spans

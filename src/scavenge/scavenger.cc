@@ -31,6 +31,8 @@ Bytes Scavenger::Work(uint64_t now_ns, PageCache& cache) {
   const uint64_t before_ns = os::ThreadProcessorTime_ns();
   budget_.Advance(now_ns);
   if (now_ns >= next_tick_ns_) {
+    is_eager_ = is_hurried_by_growth_;
+    is_hurried_by_growth_ = false;
     Tick(now_ns);
     next_tick_ns_ = now_ns + (goal_.has_fallen() ? kTickAfterFall_ns : kTick_ns);
   }
@@ -72,6 +74,8 @@ Bytes Scavenger::ReleasePages(Bytes most) {
 }
 
 Bytes Scavenger::Slice(Bytes most, PageCache& cache) {
+  const ReleaseCause unasked = is_eager_ ? ReleaseCause::kEager : ReleaseCause::kBackground;
+  const ReleaseCause cause = is_near_limit() ? ReleaseCause::kLimit : unasked;
   Bytes released = ReleasePages(most);
   if (released.value == 0 && !sweep_.is_over()) {
     if (is_near_limit() || ReadUse().retained > goal_.floor()) {
@@ -80,6 +84,7 @@ Bytes Scavenger::Slice(Bytes most, PageCache& cache) {
       sweep_.Abandon();
     }
   }
+  Note(cause, released);
   has_given_ = has_given_ || released.value != 0;
   has_more_ = released.value != 0 || !sweep_.is_over() || pages_.ReleaseTables();
   return released;
@@ -99,6 +104,7 @@ Bytes Scavenger::ReleaseSome(Bytes at_most, PageCache& cache) {
     released += BytesOf(pages_.ReleaseFree(PagesIn(at_most - released), true));
   }
   if (released < at_most) released += ReleaseSomeHoles(at_most - released, cache);
+  Note(ReleaseCause::kLimit, released);
   return released;
 }
 

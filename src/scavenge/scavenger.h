@@ -30,6 +30,15 @@
 
 namespace spanheap {
 
+// Why memory went back.
+enum class ReleaseCause : uint8_t {
+  kBackground,  // nobody used it
+  kEager,       // the same, at a look that growth brought forward
+  kLimit,       // a limit was near or reached
+  kForced,      // a call asked for it
+};
+inline constexpr unsigned kReleaseCauses = 4;
+
 class Scavenger {
  public:
   // How often use is looked at while something happens.
@@ -67,16 +76,28 @@ class Scavenger {
   bool has_more() const REQUIRES(turn_) { return has_more_; }
   // Ticks in a row that gave nothing back and found nothing that a later one might.
   uint32_t quiet_ticks() const REQUIRES(turn_) { return quiet_ticks_; }
-  // The next tick is due.
-  void Hurry() REQUIRES(turn_) { next_tick_ns_ = 0; }
+  // The next tick is due; what it gives back is eager, if that is because of growth.
+  void Hurry(bool has_grown) REQUIRES(turn_) {
+    next_tick_ns_ = 0;
+    is_hurried_by_growth_ = has_grown;
+  }
   // Something has happened that later ticks may find.
   void Stir() REQUIRES(turn_) { quiet_ticks_ = 0; }
 
   // Gives back about `at_most` bytes of free memory now, step by step.
   ForcedRelease Release(Bytes at_most) const { return {pages_, spans_, *memory_, at_most}; }
   // At once and with bounded work, on an allocation's way: spares and pages, then the next few
-  // records of a sweep for holes. Returns the bytes given.
+  // records of a sweep for holes, because of a limit. Returns the bytes given.
   Bytes ReleaseSome(Bytes at_most, PageCache& cache);
+
+  // Bytes given back for this cause, in all. Relaxed: statistics.
+  uint64_t released_by(ReleaseCause cause) const {
+    return released_by_[static_cast<unsigned>(cause)].LoadRelaxed();
+  }
+  // For those who release step by step; the others note it themselves.
+  void Note(ReleaseCause cause, Bytes bytes) {
+    released_by_[static_cast<unsigned>(cause)].FetchAddRelaxed(bytes.value);
+  }
 
   // Bytes in use and bytes backed, as the goal counts them.
   struct Use {
@@ -114,9 +135,12 @@ class Scavenger {
   bool has_more_ GUARDED_BY(turn_) = false;
   bool has_given_ GUARDED_BY(turn_) = false;  // since the last tick
   uint32_t quiet_ticks_ GUARDED_BY(turn_) = 0;
+  bool is_hurried_by_growth_ GUARDED_BY(turn_) = false;
+  bool is_eager_ GUARDED_BY(turn_) = false;  // until the next tick
   // The same for ReleaseSome: who finds it taken leaves the holes to the other.
   Mutex forced_turn_{LockRank::kScavenger};
   HoleSweep forced_sweep_ GUARDED_BY(forced_turn_);
+  Atomic<uint64_t> released_by_[kReleaseCauses];  // bytes, by ReleaseCause
 };
 
 }  // namespace spanheap

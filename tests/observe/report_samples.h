@@ -27,6 +27,12 @@ inline HeapReport SampleReport() {
   report.large_bytes = 33 << 20;
   report.sampled_bytes = 24576;
   report.hole_bytes = 4096 * 9;
+  report.released_background_bytes = 70 << 20;
+  report.released_eager_bytes = 60 << 20;
+  report.released_limit_bytes = 50 << 20;
+  report.released_forced_bytes = 40 << 20;
+  report.process_resident_bytes = 90 << 20;
+  report.scavenger_ns = 123'456;
   report.counted_bytes = 99 << 20;
   report.memlimit_bytes = 512 << 20;
   report.memlimit_target_bytes = 496 << 20;

@@ -44,7 +44,9 @@ TEST_F(GiveBackTest, OthersGetInBetweenThePieces) {
     }
   });
   while (!begun) std::this_thread::yield();
+  const uint64_t before = Report().released_forced_bytes;
   EXPECT_TRUE(heap::Trim(0));
+  EXPECT_GE(Report().released_forced_bytes - before, 250 * kMiB);
   over = true;
   reader.join();
   EXPECT_GE(reports, 6U) << "of 32 pieces";

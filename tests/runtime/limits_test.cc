@@ -187,6 +187,8 @@ TEST_F(LimitsTest, BelowTheSoftLimitFreeMemoryIsGivenBackInsteadOfMoreBeingTaken
     EXPECT_LE(Counted(), limit);
     Drop(blocks_.size());
   }
+  EXPECT_GT(Report().released_limit_bytes, 200 * kMiB);
+  EXPECT_GT(Report().process_resident_bytes, kMiB);
 }
 
 TEST_F(LimitsTest, TheLimitIsReportedAsItWasSetAndTheTargetBesideIt) {

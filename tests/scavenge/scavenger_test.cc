@@ -121,12 +121,15 @@ TEST_F(ScavengerTest, GivesBackWhatTheGoalWouldKeepWhenASoftLimitIsNear) {
   scavenger_.SetFloor(BytesOf(Pages(128 * 1000)));
   scavenger_.Leave();
   EXPECT_EQ(Pass(5), 0U);
+  EXPECT_EQ(scavenger_.released_by(ReleaseCause::kBackground), 0U);
   MemoryGauge& gauge = pages().gauge();
   const uint64_t mark = gauge.counted() - BytesOf(Pages(128 * 40)).value;
   gauge.SetBackground(mark);
   EXPECT_GT(Pass(1), 0U);
   EXPECT_LE(gauge.counted(), mark + ScavengeGoal::kLeastExcessWhenStill);
   EXPECT_GE(gauge.counted(), mark - BytesOf(Pages(512)).value) << "and no more than that";
+  EXPECT_GT(scavenger_.released_by(ReleaseCause::kLimit), 0U);
+  EXPECT_EQ(scavenger_.released_by(ReleaseCause::kBackground), 0U);
   Free(kept);
 }
 
@@ -153,10 +156,26 @@ TEST_F(ScavengerTest, ATickThatIsHurriedDoesNotWait) {
   scavenger_.Work(now_ns_, cache_);
   while (scavenger_.has_more()) scavenger_.Work(now_ns_, cache_);
   EXPECT_GT(scavenger_.Wait_ns(now_ns_), Scavenger::kTickAfterFall_ns / 2);
-  scavenger_.Hurry();
+  scavenger_.Hurry(false);
   EXPECT_EQ(scavenger_.Wait_ns(now_ns_), 0U);
   scavenger_.Work(now_ns_, cache_);
   EXPECT_GT(scavenger_.Wait_ns(now_ns_), 0U);
+  scavenger_.Leave();
+}
+
+TEST_F(ScavengerTest, WhatGoesAtALookThatGrowthBroughtForwardIsEager) {
+  const auto spike = Take(64, Pages(128));
+  ASSERT_TRUE(scavenger_.TryTake());
+  scavenger_.Work(now_ns_, cache_);
+  Free(spike);
+  scavenger_.Hurry(true);
+  scavenger_.Work(now_ns_ += 10'000'000'000, cache_);
+  EXPECT_GT(scavenger_.released_by(ReleaseCause::kEager), 0U);
+  EXPECT_EQ(scavenger_.released_by(ReleaseCause::kBackground), 0U);
+  const uint64_t eager = scavenger_.released_by(ReleaseCause::kEager);
+  for (int i = 0; i < 20; ++i) scavenger_.Work(now_ns_ += 1'000'000'000, cache_);
+  EXPECT_EQ(scavenger_.released_by(ReleaseCause::kEager), eager);
+  EXPECT_GT(scavenger_.released_by(ReleaseCause::kBackground), 0U);
   scavenger_.Leave();
 }
 

@@ -105,7 +105,16 @@ class Quiet(unittest.TestCase):
         self.assertEqual(as_reported(seen, report), {key: report[key] for key in categories_of(report)})
         self.assertEqual(seen["rounding_waste_bytes"], report["rounding_waste_bytes"])
         self.assertGreater(seen["rounding_waste_bytes"], 0)
-        self.assertGreaterEqual(seen["scavenger"]["peak_bytes"], seen["scavenger"]["in_use_bytes"])
+        scavenger = seen["scavenger"]
+        self.assertGreaterEqual(scavenger["peak_bytes"], scavenger["in_use_bytes"])
+        self.assertGreaterEqual(scavenger["goal_bytes"], scavenger["peak_bytes"])
+        self.assertEqual(scavenger["thread"], "none")
+        self.assertEqual(scavenger["spent_ns"], report["scavenger_ns"])
+        for cause in ("background", "eager", "limit", "forced"):
+            key = f"released_{cause}_bytes"
+            self.assertEqual(scavenger[key], report[key])
+        by_kernel = status_bytes(self.subject.pid, "VmRSS")
+        self.assertLess(abs(report["process_resident_bytes"] - by_kernel), by_kernel / 20)
         classes = {row["block_bytes"]: row for row in seen["classes"]}
         for row in report["classes"]:
             other = classes.get(row["block_bytes"], {})

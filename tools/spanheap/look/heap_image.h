@@ -6,6 +6,7 @@
 //       ascending order.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -118,11 +119,22 @@ struct LimitImage {
 // What gives memory back unasked, as of its last tick.
 struct ScavengerImage {
   bool is_known = false;
-  uint64_t in_use = 0;    // bytes
-  uint64_t peak = 0;      // of that, of late: it decays
-  uint64_t floor = 0;     // stays backed
-  uint64_t spent_ns = 0;  // processor time, in all
-  uint64_t mib_ns = 0;    // what giving back a MiB takes, lately
+  uint64_t in_use = 0;        // bytes
+  uint64_t peak = 0;          // of that, of late: it decays
+  uint64_t floor = 0;         // stays backed
+  uint64_t spent_ns = 0;      // processor time, in all
+  uint64_t mib_ns = 0;        // what giving back a MiB takes, lately
+  bool knows_more = false;    // what follows: libraries before it did not tell
+  uint64_t swing = 0;         // bytes taken and freed again between two ticks, of late
+  int64_t credit_ns = 0;      // processor time it may use at once; below zero: it has to wait
+  uint64_t generation = 0;    // of pages by their age: it counts up
+  uint64_t released[4] = {};  // bytes: unasked, after growth, for a limit, by a call
+  uint64_t thread = 0;        // a number of kThreadStates
+
+  static constexpr const char* kThreadStates[] = {"none", "starting", "refused", "awake", "dozing"};
+  const char* thread_state() const { return thread < 5 ? kThreadStates[thread] : "unknown"; }
+  // Bytes that may stay backed.
+  uint64_t goal() const { return std::max(floor, peak + std::min(swing, peak / 10)); }
 };
 
 // Requests by threads that have ended, by class.

@@ -115,6 +115,14 @@ void HeapReader::ReadScavenger(HeapImage& image) const {
                      root_.Value("scavenge.floor"),
                      root_.Value("scavenge.spent_ns"),
                      root_.Value("scavenge.mib_ns")};
+  if (!root_.Has("scavenge.credit_ns")) return;
+  ScavengerImage& scavenger = image.scavenger;
+  scavenger.knows_more = true;
+  scavenger.swing = root_.Value("scavenge.swing");
+  scavenger.credit_ns = static_cast<int64_t>(root_.Value("scavenge.credit_ns"));
+  scavenger.generation = root_.Value("age.now");
+  scavenger.thread = root_.Value("background.state");
+  for (uint32_t i = 0; i < 4; ++i) scavenger.released[i] = root_.Value("scavenge.released", i);
 }
 
 void HeapReader::ReadRequests(HeapImage& image) const {

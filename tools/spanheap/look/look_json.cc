@@ -69,11 +69,21 @@ Json Threads(const Account& account) {
 }
 
 Json Scavenger(const ScavengerImage& scavenger) {
-  return {{"in_use_bytes", scavenger.in_use},
-          {"peak_bytes", scavenger.peak},
-          {"floor_bytes", scavenger.floor},
-          {"spent_ns", scavenger.spent_ns},
-          {"mib_ns", scavenger.mib_ns}};
+  Json all = {{"in_use_bytes", scavenger.in_use},
+              {"peak_bytes", scavenger.peak},
+              {"floor_bytes", scavenger.floor},
+              {"spent_ns", scavenger.spent_ns},
+              {"mib_ns", scavenger.mib_ns}};
+  if (!scavenger.knows_more) return all;
+  all["goal_bytes"] = scavenger.goal();
+  all["credit_ns"] = scavenger.credit_ns;
+  all["generation"] = scavenger.generation;
+  all["thread"] = scavenger.thread_state();
+  all["released_background_bytes"] = scavenger.released[0];
+  all["released_eager_bytes"] = scavenger.released[1];
+  all["released_limit_bytes"] = scavenger.released[2];
+  all["released_forced_bytes"] = scavenger.released[3];
+  return all;
 }
 
 Json Limits(const LimitImage& limits) {

@@ -100,6 +100,18 @@ void AddFragmentation(TextPage& page, const Look& look) {
   }
 }
 
+void AddScavengerState(TextPage& page, const ScavengerImage& scavenger) {
+  page.Line("    goal              {:>11}  may stay backed; generation {}",
+            FormatBytes(scavenger.goal()), scavenger.generation);
+  const bool owes = scavenger.credit_ns < 0;
+  const auto credit_ns = static_cast<uint64_t>(owes ? -scavenger.credit_ns : scavenger.credit_ns);
+  page.Line("    credit            {:>11}  of processor time{}; thread: {}",
+            tools::FormatTime(credit_ns), owes ? " owed" : "", scavenger.thread_state());
+  page.Line("    so far            {:>11}  unasked, {} after growth, {} for a limit, {} by a call",
+            FormatBytes(scavenger.released[0]), FormatBytes(scavenger.released[1]),
+            FormatBytes(scavenger.released[2]), FormatBytes(scavenger.released[3]));
+}
+
 void AddScavenger(TextPage& page, const Look& look) {
   const Account& account = look.account;
   page.Gap();
@@ -116,6 +128,7 @@ void AddScavenger(TextPage& page, const Look& look) {
     page.Line("    processor time    {:>11}  for all of it; {} for a MiB",
               tools::FormatTime(scavenger.spent_ns), tools::FormatTime(scavenger.mib_ns));
   }
+  if (scavenger.knows_more) AddScavengerState(page, scavenger);
   const LimitImage& limits = look.image.limits;
   if (limits.limit != LimitImage::kNone || limits.ceiling != LimitImage::kNone) {
     const auto text = [](uint64_t bytes) {
