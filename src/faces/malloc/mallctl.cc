@@ -63,7 +63,7 @@ bool PutNumbers(const ControlRow& row, const size_t* values, ControlCall& call) 
     if (*at == '.') ++part;
     if (*at == '#') {
       call.arena = values[part];
-      if (call.arena >= kArenaCount && call.arena != kAllArenas) return false;
+      if (call.arena > kArenaCount && call.arena != kAllArenas) return false;
     } else if (*at == '@') {
       call.index = values[part];
       if (!HasClass(row, call.index)) return false;

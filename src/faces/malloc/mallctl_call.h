@@ -54,8 +54,9 @@ struct ControlRow {
   int (*handle)(const ControlCall& call);
 };
 
-// All names, in one table. `#` stands for an arena number: there is one arena, 0, and 4096 means
-// all. `@` stands for the number of a size class: small ones in names with "bin", others elsewhere.
+// All names, in one table. `#` stands for an arena number: there is one arena, 0; 4096 means all,
+// and so does the number of arenas, as jemalloc 5 still has it (redis asks so). `@` stands for the
+// number of a size class: small ones in names with "bin", others elsewhere.
 inline constexpr size_t kAllArenas = 4096;
 inline constexpr size_t kArenaCount = 1;
 const ControlRow* ControlRows(size_t& count);
