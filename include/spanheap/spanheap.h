@@ -83,8 +83,10 @@ typedef int (*sh_limit_callback)(size_t wanted, size_t counted, size_t limit, vo
  * errno ENOMEM. */
 int sh_set_limit_callback(sh_limit_callback callback, void* context) SH_NOTHROW;
 
-/* Gives all free memory back to the kernel now: free pages, and what the calling thread's cache
- * holds. 1 if any went back, else 0. Cost: system calls, up to a millisecond for each 10 MB. */
+/* Gives all free memory back to the kernel now: free pages, pages inside spans that no block
+ * touches, what the calling thread's cache holds, and the caches of threads that sleep. 1 if any
+ * went back, else 0. Cost: system calls, about a millisecond for each 4 MB of small pages; other
+ * threads are not kept out for longer than one of these. */
 int sh_release_memory(void) SH_NOTHROW;
 
 /* Checks every structure of the heap against the others; ends the process with one line at the
@@ -94,8 +96,9 @@ uint64_t sh_verify(void) SH_NOTHROW;
 
 /* ---- Statistics ------------------------------------------------------------------------------
  *
- * Where the heap's memory is. The categories add up to what is mapped, to the byte when no other
- * thread uses the heap meanwhile. Nothing is allocated. Cost: a walk over all spans and threads.
+ * Where the heap's memory is. The categories add up to what is mapped, to the byte. Nothing is
+ * allocated. Cost: a walk over threads and size classes, during which no thread enters the heap's
+ * slow paths.
  */
 
 /* Writes a JSON object (share/spanheap-report.schema.json describes it) to `buffer`, cut to

@@ -25,7 +25,7 @@ namespace spanheap {
 class ForcedRelease {
  public:
   // What a step gives back at most. More: fewer system calls. Less: shorter waits of others.
-  static constexpr Bytes kPiece = 8_MiB;
+  static constexpr Bytes kPiece = 4_MiB;
 
   // About `at_most` bytes are to go.
   ForcedRelease(PageHeap& pages, SpanHeap& spans, os::Memory& memory, Bytes at_most)

@@ -49,7 +49,7 @@ TEST_F(GiveBackTest, OthersGetInBetweenThePieces) {
   EXPECT_GE(Report().released_forced_bytes - before, 250 * kMiB);
   over = true;
   reader.join();
-  EXPECT_GE(reports, 6U) << "of 32 pieces";
+  EXPECT_GE(reports, 6U) << "of 64 pieces";
 }
 
 TEST_F(GiveBackTest, SleepingThreadsKeepNothing) {
