@@ -17,7 +17,8 @@ struct Scene {
   void (*run)(Report&);
 };
 constexpr Scene kScenes[] = {{"sparse", Sparse}, {"spike", Spike},       {"web", Web},
-                             {"idle", Idle},     {"pipeline", Pipeline}, {"churn", Churn}};
+                             {"idle", Idle},     {"pipeline", Pipeline}, {"churn", Churn},
+                             {"trim", Trim},     {"figures", Figures}};
 
 bool IsWanted(const char* name, int count, char** names) {
   bool any = false;

@@ -94,6 +94,8 @@ void Web(Report& report);
 void Idle(Report& report);
 void Pipeline(Report& report);
 void Churn(Report& report);
+void Trim(Report& report);
+void Figures(Report& report);
 // The body of the processes that Churn starts; does not return.
 [[noreturn]] void ChurnChild();
 
