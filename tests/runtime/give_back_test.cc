@@ -60,7 +60,7 @@ TEST_F(GiveBackTest, SleepingThreadsKeepNothing) {
     for (void* p : blocks) heap::Free(p, "free");
   });
   const uint64_t before = Report().thread_cache_bytes;
-  if (before < 20 * 4000) GTEST_SKIP() << "every free goes back at once";
+  if (before < 80'000) GTEST_SKIP() << "every free goes back at once";
   TrimSleepingThreads();
   EXPECT_LE(Report().thread_cache_bytes, before / 10);
 }
