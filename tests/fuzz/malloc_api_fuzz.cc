@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// Fuzz target: byte scripts as sequences of calls of the heap, beside a plain model of what the
-// program owns.
+// Fuzz target: byte scripts as sequences of calls of the malloc face, each by one of the names that
+// mean the same, beside a plain model of what the program owns.
 //
 // Idea.  The model is a map from address to block. After each call: the block lies apart from all
 //        other live blocks, is aligned, holds as many bytes as were asked for, keeps its content
 //        until it is freed (and through realloc), and is zero where zeros were asked for. At the
 //        end everything is freed, the heap verifies itself and counts no more live blocks than
-//        before.
+//        before. A script says at which verify level it runs.
 #include <cstring>
 #include <iterator>
 #include <map>
 #include <vector>
 
+#include "face_ways.h"
 #include "runtime/heap.h"
 #include "script_bytes.h"
 
@@ -24,9 +25,10 @@ constexpr size_t kMostLive = size_t{1} << 30;  // bytes that a script may own at
 constexpr unsigned kMostBlocks = 3000;
 
 struct Block {
-  size_t size = 0;    // asked for
-  size_t usable = 0;  // what UsableSize said at first
-  uint64_t tag = 0;   // what its pattern was made of
+  size_t size = 0;       // asked for
+  size_t alignment = 0;  // asked for; 0: none
+  size_t usable = 0;     // what malloc_usable_size said at first
+  uint64_t tag = 0;      // what its pattern was made of
 };
 
 uint8_t PatternAt(uint64_t tag, size_t offset) {
@@ -50,7 +52,9 @@ void ForPlaces(size_t usable, Visit visit) {
 
 class Model {
  public:
-  explicit Model(ScriptBytes& script) : script_(script), live_before_(heap::Verify()) {}
+  explicit Model(ScriptBytes& script) : script_(script), live_before_(heap::Verify()) {
+    Require(heap::SetOption("verify", script_.Byte() % 4 == 0 ? "2" : "1"), "no option verify");
+  }
 
   void Run() {
     while (!script_.at_end()) Step();
@@ -124,23 +128,24 @@ class Model {
 
   void Allocate() {
     const size_t size = script_.Size(kMostBits);
-    if (MayTake(size)) Add(heap::Allocate(size), size, heap::kMinAlignment);
+    if (MayTake(size)) Add(Take(script_.Byte(), size), size, 0);
   }
 
   void AllocateZeroed() {
     const size_t size = script_.Size(kMostBits);
     if (!MayTake(size)) return;
-    void* start = heap::AllocateZeroed(size);
+    void* start = TakeZeroed(script_.Byte(), size);
     Require(start != nullptr, "no zeroed block");
     const auto* bytes = static_cast<const uint8_t*>(start);
     ForPlaces(size, [&](size_t i) { Require(bytes[i] == 0, "a zeroed block is not zero"); });
-    Add(start, size, heap::kMinAlignment);
+    Add(start, size, 0);
   }
 
   void AllocateAligned() {
     const size_t alignment = size_t{1} << script_.Below(24);
     const size_t size = script_.Size(kMostBits - 3);
-    if (MayTake(size + alignment)) Add(heap::AllocateAligned(alignment, size), size, alignment);
+    if (!MayTake(size + alignment)) return;
+    Add(TakeAligned(script_.Byte(), alignment, size), size, alignment);
   }
 
   void Reallocate() {
@@ -151,36 +156,36 @@ class Model {
         script_.Byte() % 2 == 0 ? script_.Size(kMostBits) + 1 : block.size + script_.Below(300) + 1;
     if (!MayTake(size)) return;
     Check(old);
-    void* moved = heap::Reallocate(reinterpret_cast<void*>(old->first), size, "realloc");
+    void* moved = Resize(script_.Byte(), reinterpret_cast<void*>(old->first), size);
     Require(moved != nullptr, "a realloc is refused");
     Forget(old);
     const auto* bytes = static_cast<const uint8_t*>(moved);
     ForPlaces(block.usable, [&](size_t i) {
       Require(i >= size || bytes[i] == PatternAt(block.tag, i), "realloc lost content");
     });
-    Add(moved, size, heap::kMinAlignment);
+    Add(moved, size, 0);
   }
 
   void Free(Blocks::iterator block) {
     Check(block);
     void* start = reinterpret_cast<void*>(block->first);
     Forget(block);
-    heap::Free(start, "free");
+    Give(script_.Byte(), start);
   }
 
   void FreeSized(Blocks::iterator block) {
     Check(block);
     void* start = reinterpret_cast<void*>(block->first);
-    const size_t size = block->second.size;
+    const Block stated = block->second;
     Forget(block);
-    heap::FreeSized(start, size, 0, "free_sized");
+    GiveSized(script_.Byte(), start, stated.size, stated.alignment);
   }
 
   // Many blocks of one size: stacks run empty, spans run full.
   void Burst() {
     const size_t size = script_.Size(13);
     for (unsigned i = script_.Byte(); i > 0 && MayTake(size); --i) {
-      Add(heap::Allocate(size), size, heap::kMinAlignment);
+      Add(face_malloc(size), size, 0);
     }
   }
 
@@ -197,11 +202,15 @@ class Model {
 
   void Ask() {
     const size_t size = script_.Size(kMostBits);
-    Require(heap::GoodSize(size) >= size, "a good size is too small");
+    Require(face_malloc_good_size(size) >= size, "a good size is too small");
+    Require(face_nallocx(size, 0) == face_malloc_good_size(size), "two sizes for the same");
     if (!Any()) return;
     const auto block = Pick();
     Check(block);
-    Require(heap::Owns(reinterpret_cast<void*>(block->first)), "a live block is disowned");
+    void* start = reinterpret_cast<void*>(block->first);
+    Require(heap::Owns(start), "a live block is disowned");
+    Require(face_sallocx(start, 0) == block->second.usable, "sallocx says something else");
+    Require(face_xallocx(start, size, 0, 0) == block->second.usable, "xallocx resizes");
     Require(heap::Owns(reinterpret_cast<void*>(block->first + block->second.usable - 1)),
             "the end of a live block is disowned");
     Require(!heap::Owns(&script_), "the stack is owned");
@@ -209,23 +218,21 @@ class Model {
 
   void AskTooMuch() {
     const size_t size = heap::kMaxBlock + 1 + script_.Half();
-    Require(heap::Allocate(size) == nullptr, "a block beyond PTRDIFF_MAX");
-    Require(heap::Allocate(SIZE_MAX - script_.Byte()) == nullptr, "a block of SIZE_MAX");
-    Require(heap::AllocateZeroed(size) == nullptr, "a zeroed block beyond PTRDIFF_MAX");
-    Require(heap::AllocateAligned(64, size) == nullptr, "an aligned block beyond PTRDIFF_MAX");
-    Require(heap::AllocateAligned(2 * heap::kMaxAlignment, 1) == nullptr, "an alignment of 2^31");
-    Require(heap::GoodSize(size) == 0, "a good size beyond PTRDIFF_MAX");
+    RefuseTooMuch(size, 3 + script_.Byte());
+    RefuseTooMuch(SIZE_MAX - script_.Byte(), 7);
     if (!Any()) return;
     const auto block = Pick();
     void* start = reinterpret_cast<void*>(block->first);
-    Require(heap::Reallocate(start, size, "realloc") == nullptr, "a realloc beyond PTRDIFF_MAX");
+    RequireRefused(ENOMEM, [&] { return face_realloc(start, size); });
+    RequireRefused(ENOMEM, [&] { return face_reallocarray(start, size, 3); });
+    RequireRefused(ENOMEM, [&] { return face_rallocx(start, size, 0); });
     Check(block);
   }
 
   void Add(void* start, size_t size, size_t alignment) {
     Require(start != nullptr, "a block is refused");
     const auto address = reinterpret_cast<uintptr_t>(start);
-    const Block block{size, heap::UsableSize(start, "test"), address * 31 + ++serial_};
+    const Block block{size, alignment, face_malloc_usable_size(start), address * 31 + ++serial_};
     Require(address % (alignment < heap::kMinAlignment ? heap::kMinAlignment : alignment) == 0,
             "a block is not aligned");
     Require(block.usable >= size && block.usable > 0, "a block is too small");
@@ -246,8 +253,8 @@ class Model {
 
   void Check(Blocks::iterator at) {
     const auto& [address, block] = *at;
-    const auto* bytes = reinterpret_cast<const uint8_t*>(address);
-    Require(heap::UsableSize(bytes, "test") == block.usable, "the usable size changed");
+    auto* bytes = reinterpret_cast<uint8_t*>(address);
+    Require(face_malloc_usable_size(bytes) == block.usable, "the usable size changed");
     ForPlaces(block.usable,
               [&](size_t i) { Require(bytes[i] == PatternAt(block.tag, i), "content changed"); });
   }
