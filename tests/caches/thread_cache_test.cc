@@ -296,6 +296,33 @@ TEST(ThreadCacheTest, HeldRunsComeBackLastInFirstOutWithinTheirBudget) {
   fixture.ExpectEmpty();
 }
 
+uint64_t AllCalls(const os::FakeMemory& memory) {
+  const os::FakeMemory::Calls& c = memory.calls();
+  return c.refusable() + c.release + c.release_lazily + c.make_inaccessible + c.advise_huge +
+         c.advise_ordinary + c.collapse + c.unreserve;
+}
+
+TEST(ThreadCacheTest, LargeBlocksThatComeAndGoMakeNoSystemCall) {
+  SpanFixture fixture;
+  CacheUser user(fixture);
+  for (const size_t mib : {1, 8, 32}) {
+    const unsigned c = MallocClassFor(mib << 20);
+    ASSERT_EQ(BlockBytes(c), mib << 20);
+    for (const unsigned at_once : {1, 2}) {
+      uint64_t calls = 0;
+      for (int round = 0; round < 100; ++round) {
+        if (round == 1) calls = AllCalls(fixture.memory());
+        void* blocks[2];
+        for (unsigned i = 0; i < at_once; ++i) ASSERT_NE(blocks[i] = user.Take(c), nullptr);
+        for (unsigned i = 0; i < at_once; ++i) user.Give(c, blocks[i]);
+      }
+      EXPECT_EQ(AllCalls(fixture.memory()), calls) << mib << " MiB, " << at_once << " at once";
+    }
+  }
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
 TEST(ThreadCacheTest, SingleBlocksAndResizedRunsAreCountedAndLeaveTheBinsAlone) {
   SpanFixture fixture;
   CacheUser user(fixture);

@@ -4,7 +4,9 @@
 // /proc/self/smaps shows as resident. What remains are slots of young spans that nobody has had
 // yet: two to six MiB in a program that uses all classes.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -82,6 +84,36 @@ TEST_F(ResidentTest, WhatCountsAsTakenIsResidentToWithinTwoHundredths) {
   ExpectAgreement("after giving back");
   Take(50 << 20);
   ExpectAgreement("after taking more");
+}
+
+using UntouchedTest = HeapFixture;
+
+size_t ResidentPages(const void* block, size_t n) {
+  const uintptr_t page = os::PageSize().value;
+  const uintptr_t start = RoundUp(reinterpret_cast<uintptr_t>(block), page);
+  std::vector<unsigned char> states(n / page);
+  EXPECT_EQ(mincore(reinterpret_cast<void*>(start), n / page * page, states.data()), 0);
+  size_t resident = 0;
+  for (const unsigned char state : states) resident += state & 1;
+  return resident;
+}
+
+// What the kernel gives zeroed, at first and again after it was given back, is not written to.
+// (Without huge pages: of those one is touched to see how long that takes.)
+TEST_F(UntouchedTest, ZeroedBlocksOfFreshPagesAreNotResident) {
+  if (os::HugePageSize().value != 0) heap::SetOption("hugepages", "off");
+  for (const size_t n : {size_t{64} << 10, size_t{1} << 20, size_t{16} << 20, size_t{100} << 20}) {
+    for (const char* when : {"fresh", "after giving back"}) {
+      heap::Trim(0);
+      void* block = heap::AllocateZeroed(n);
+      ASSERT_NE(block, nullptr);
+      EXPECT_EQ(ResidentPages(block, n), 0U) << n << " bytes, " << when;
+      EXPECT_TRUE(IsFilled(block, n, 0));
+      memset(block, 1, n);
+      heap::Free(block, "free");
+    }
+  }
+  heap::Trim(0);
 }
 
 }  // namespace
