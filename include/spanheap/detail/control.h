@@ -25,6 +25,11 @@ inline constexpr int64_t kNoMemoryLimit = INT64_MAX;
 
 // A whole cycle, begun now: what is unreachable is swept when it returns.
 inline void Collect() { sh_gc_collect(); }
+// The same, then all free memory goes back to the kernel. True: any did.
+inline bool FreeOsMemory() {
+  sh_gc_collect();
+  return sh_release_memory() != 0;
+}
 // Cleanups, finalizers and destructors queued so far have run; false: not within that time.
 inline bool RunFinalizers(std::chrono::nanoseconds timeout = std::chrono::seconds(10)) {
   return sh_gc_drain_finalizers(static_cast<uint64_t>(timeout.count())) != 0;

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
@@ -44,7 +45,16 @@ class HashMap {
   template <class EntryType, class Map>
   class Iterator {
    public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = Entry;
+    using difference_type = std::ptrdiff_t;
+    using pointer = EntryType*;
+    using reference = EntryType&;
+
+    Iterator() = default;
     Iterator(Map* map, std::size_t at) : map_(map), at_(at) { SkipEmpty(); }
+    // Of entries that may change to one of entries that may not.
+    operator Iterator<const Entry, const HashMap>() const { return {map_, at_}; }
     EntryType& operator*() const { return map_->entries_.get()[at_]; }
     EntryType* operator->() const { return &**this; }
     Iterator& operator++() {
@@ -52,14 +62,19 @@ class HashMap {
       SkipEmpty();
       return *this;
     }
+    Iterator operator++(int) {
+      const Iterator before = *this;
+      ++*this;
+      return before;
+    }
     friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
 
    private:
     void SkipEmpty() {
       while (at_ < map_->places_ && map_->hashes_.get()[at_] == 0) ++at_;
     }
-    Map* map_;
-    std::size_t at_;
+    Map* map_ = nullptr;
+    std::size_t at_ = 0;
   };
   using iterator = Iterator<Entry, HashMap>;
   using const_iterator = Iterator<const Entry, const HashMap>;

@@ -10,8 +10,10 @@
 #ifndef SPANHEAP_DETAIL_LIST_H
 #define SPANHEAP_DETAIL_LIST_H
 
+#include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
@@ -33,22 +35,54 @@ class List {
  public:
   using value_type = T;
 
-  class iterator {
+  template <class Element>
+  class Iterator {
    public:
-    iterator() = default;
-    T& operator*() const { return node_->value; }
-    T* operator->() const { return &node_->value; }
-    iterator& operator++() {
+    using iterator_category = std::bidirectional_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = Element*;
+    using reference = Element&;
+
+    Iterator() = default;
+    // Of elements that may change to one of elements that may not.
+    template <class Other>
+      requires std::same_as<const Other, Element>
+    Iterator(const Iterator<Other>& other) : list_(other.list_), node_(other.node_) {}
+
+    Element& operator*() const { return node_->value; }
+    Element* operator->() const { return &node_->value; }
+    Iterator& operator++() {
       node_ = node_->next;
       return *this;
     }
-    friend bool operator==(const iterator& a, const iterator& b) { return a.node_ == b.node_; }
+    Iterator operator++(int) {
+      const Iterator before = *this;
+      ++*this;
+      return before;
+    }
+    // Of end(): the last.
+    Iterator& operator--() {
+      node_ = node_ != nullptr ? node_->previous : list_->last_;
+      return *this;
+    }
+    Iterator operator--(int) {
+      const Iterator before = *this;
+      --*this;
+      return before;
+    }
+    friend bool operator==(const Iterator& a, const Iterator& b) { return a.node_ == b.node_; }
 
    private:
     friend class List;
-    explicit iterator(Node* node) : node_(node) {}
+    template <class Other>
+    friend class Iterator;
+    Iterator(const List* list, Node* node) : list_(list), node_(node) {}
+    const List* list_ = nullptr;
     Node* node_ = nullptr;
   };
+  using iterator = Iterator<T>;
+  using const_iterator = Iterator<const T>;
 
   List() noexcept = default;
   List(std::initializer_list<T> elements) {
@@ -73,20 +107,24 @@ class List {
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
-  iterator begin() const { return iterator(first_); }
-  iterator end() const { return iterator(); }
-  T& front() { return first_->value; }
-  T& back() { return last_->value; }
+  iterator begin() noexcept { return {this, first_}; }
+  iterator end() noexcept { return {this, nullptr}; }
+  const_iterator begin() const noexcept { return {this, first_}; }
+  const_iterator end() const noexcept { return {this, nullptr}; }
+  T& front() noexcept { return first_->value; }
+  T& back() noexcept { return last_->value; }
+  const T& front() const noexcept { return first_->value; }
+  const T& back() const noexcept { return last_->value; }
 
   void push_back(T element) { Link(last_, nullptr, std::move(element)); }
   void push_front(T element) { Link(nullptr, first_, std::move(element)); }
   // Before `where`; end(): last.
-  iterator insert(iterator where, T element) {
+  iterator insert(const_iterator where, T element) {
     Node* const after = where.node_;
     return Link(after != nullptr ? after->previous.get() : last_.get(), after, std::move(element));
   }
   // Returns what follows.
-  iterator erase(iterator where) {
+  iterator erase(const_iterator where) {
     Node* const node = where.node_;
     Node* const next = node->next;
     Node* const previous = node->previous;
@@ -95,10 +133,10 @@ class List {
     node->next = nullptr;
     node->previous = nullptr;
     --size_;
-    return iterator(next);
+    return {this, next};
   }
   void pop_front() { erase(begin()); }
-  void pop_back() { erase(iterator(last_)); }
+  void pop_back() { erase({this, last_}); }
   void clear() noexcept {
     first_ = nullptr;
     last_ = nullptr;
@@ -115,7 +153,7 @@ class List {
     (previous != nullptr ? previous->next : first_) = node;
     (next != nullptr ? next->previous : last_) = node;
     ++size_;
-    return iterator(node);
+    return {this, node};
   }
   void Take(List& other) noexcept {
     first_ = other.first_;

@@ -11,6 +11,7 @@
 #ifndef SPANHEAP_DETAIL_POINTER_H
 #define SPANHEAP_DETAIL_POINTER_H
 
+#include <atomic>
 #include <compare>
 #include <concepts>
 #include <cstddef>
@@ -82,25 +83,40 @@ class AtomicPtr {
   AtomicPtr& operator=(const AtomicPtr&) = delete;
   ~AtomicPtr() = default;
 
-  // Acquire.
-  T* load() const noexcept { return static_cast<T*>(slot_.LoadAcquire()); }
+  T* load(std::memory_order order = std::memory_order_acquire) const noexcept {
+    return static_cast<T*>(slot_.Load(order));
+  }
   operator T*() const noexcept { return load(); }
-  // Release.
-  void store(T* object) noexcept { slot_.StoreRelease(object); }
+  void store(T* object, std::memory_order order = std::memory_order_release) noexcept {
+    slot_.Store(object, order);
+  }
   AtomicPtr& operator=(T* object) noexcept {
     store(object);
     return *this;
   }
-  // Acquire and release, both.
-  T* exchange(T* object) noexcept { return static_cast<T*>(slot_.Exchange(object)); }
-  bool compare_exchange(T*& expected, T* desired) noexcept {
+  // Acquire and release, if no more is asked for; never less.
+  T* exchange(T* object, std::memory_order order = std::memory_order_acq_rel) noexcept {
+    FenceFor(order);
+    T* const before = static_cast<T*>(slot_.Exchange(object));
+    FenceFor(order);
+    return before;
+  }
+  // True: it held `expected`. Never fails without a reason.
+  bool compare_exchange(T*& expected, T* desired,
+                        std::memory_order order = std::memory_order_acq_rel) noexcept {
     void* seen = const_cast<std::remove_cv_t<T>*>(expected);
+    FenceFor(order);
     const bool done = slot_.CompareExchange(&seen, desired);
     if (!done) expected = static_cast<T*>(seen);
+    FenceFor(order);
     return done;
   }
 
  private:
+  static void FenceFor(std::memory_order order) noexcept {
+    if (order == std::memory_order_seq_cst) std::atomic_thread_fence(order);
+  }
+
   detail::Slot slot_;
 };
 

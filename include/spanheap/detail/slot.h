@@ -9,6 +9,7 @@
 #ifndef SPANHEAP_DETAIL_SLOT_H
 #define SPANHEAP_DETAIL_SLOT_H
 
+#include <atomic>
 #include <cstdint>
 #include <type_traits>
 
@@ -30,14 +31,24 @@ class Slot {
   explicit Slot(const volatile void* value) noexcept { Begin(const_cast<void*>(value)); }
 
   void* Load() const noexcept { return __atomic_load_n(&word_, __ATOMIC_RELAXED); }
-  void* LoadAcquire() const noexcept { return __atomic_load_n(&word_, __ATOMIC_ACQUIRE); }
+  void* Load(std::memory_order order) const noexcept {
+    return __atomic_load_n(&word_, static_cast<int>(order));
+  }
   void Store(const volatile void* value) noexcept {
     StorePointer(&word_, const_cast<void*>(value));
   }
-  void StoreRelease(const volatile void* value) noexcept {
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    StorePointer(&word_, const_cast<void*>(value));
+  // Relaxed, release, or sequentially consistent.
+  [[gnu::always_inline]] void Store(const volatile void* value, std::memory_order order) noexcept {
+    if (order == std::memory_order_seq_cst) {
+      std::atomic_thread_fence(order);
+      Exchange(value);
+      std::atomic_thread_fence(order);
+    } else {
+      if (order != std::memory_order_relaxed) std::atomic_thread_fence(order);
+      StorePointer(&word_, const_cast<void*>(value));
+    }
   }
+  // Acquire and release, both of these.
   void* Exchange(const volatile void* value) noexcept {
     return sh_gc_exchange(&word_, const_cast<void*>(value));
   }

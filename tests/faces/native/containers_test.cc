@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // The collected containers against those of the C++ library, and what they let go of.
+#include <algorithm>
+#include <iterator>
 #include <list>
 #include <map>
+#include <numeric>
 #include <random>
 #include <unordered_map>
 
@@ -180,6 +183,35 @@ TEST_F(Containers, ListDoesAsStdList) {
   ours.pop_front();
   ours.pop_back();
   CollectTo(ours.size() + 1);
+}
+
+TEST_F(Containers, IteratorsAreThoseOfTheLibrary) {
+  static_assert(std::bidirectional_iterator<List<int>::iterator> &&
+                std::bidirectional_iterator<List<int>::const_iterator> &&
+                std::forward_iterator<HashMap<int, int>::iterator> &&
+                std::forward_iterator<HashMap<int, int>::const_iterator>);
+  static_assert(
+      std::is_convertible_v<List<int>::iterator, List<int>::const_iterator> &&
+      !std::is_convertible_v<List<int>::const_iterator, List<int>::iterator> &&
+      std::is_convertible_v<HashMap<int, int>::iterator, HashMap<int, int>::const_iterator>);
+  List<int> list = {3, 1, 2};
+  EXPECT_EQ(*std::max_element(list.begin(), list.end()), 3);
+  EXPECT_EQ(
+      std::vector<int>(std::reverse_iterator(list.end()), std::reverse_iterator(list.begin())),
+      (std::vector<int>{2, 1, 3}));
+  const List<int>& same = list;
+  static_assert(std::is_same_v<decltype(*same.begin()), const int&>);
+  EXPECT_EQ(std::accumulate(same.begin(), same.end(), 0), 6);
+  EXPECT_EQ(same.front() * 10 + same.back(), 32);
+  auto at = list.end();
+  EXPECT_EQ(*--at, 2);
+  EXPECT_EQ(*at--, 2);
+  EXPECT_EQ(*at++, 1);
+  list.erase(--list.end());
+  EXPECT_EQ(list.back(), 1);
+  HashMap<int, int> map;
+  for (int i = 0; i < 10; ++i) map[i] = i * i;
+  EXPECT_EQ(std::count_if(map.begin(), map.end(), [](const auto& e) { return e.value > 8; }), 7);
 }
 
 TEST_F(Containers, ARemovedNodeHoldsNothing) {

@@ -115,6 +115,18 @@ TEST_F(Pointers, AtomicPointersExchangeAndCompare) {
   EXPECT_EQ(shared->head.load(), a);
 }
 
+TEST_F(Pointers, AtomicPointersTakeMemoryOrders) {
+  auto* const shared = New<Shared>();
+  Node* const a = New<Node>();
+  shared->head.store(a, std::memory_order_relaxed);
+  EXPECT_EQ(shared->head.load(std::memory_order_relaxed), a);
+  shared->head.store(nullptr, std::memory_order_seq_cst);
+  EXPECT_EQ(shared->head.exchange(a, std::memory_order_seq_cst), nullptr);
+  Node* expected = a;
+  EXPECT_TRUE(shared->head.compare_exchange(expected, nullptr, std::memory_order_release));
+  EXPECT_EQ(shared->head.load(std::memory_order_seq_cst), nullptr);
+}
+
 TEST_F(Pointers, ArraysAreScannedAsTheirElementsSay) {
   Root<Ptr<Node>> nodes = NewArray<Ptr<Node>>(100);
   Root<char> raw = NewArray<char>(8);

@@ -45,6 +45,13 @@ TEST(NativeFaceTest, WhatIsHeldElsewhereBringsCycles) {
   EXPECT_EQ(now.forced_cycles, before.forced_cycles);
 }
 
+TEST(NativeFaceTest, FreeMemoryGoesBackToTheKernel) {
+  std::thread([] {
+    for (int i = 0; i < 64; ++i) NewArray<char>(1 << 20);
+  }).join();
+  EXPECT_TRUE(FreeOsMemory());
+}
+
 TEST(NativeFaceTest, TooMuchIsNullOrAnException) {
   constexpr std::size_t kTooMany = SIZE_MAX / 64;
   EXPECT_EQ(TryNewArray<Witness>(kTooMany), nullptr);
