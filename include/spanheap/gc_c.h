@@ -125,10 +125,10 @@ int sh_gc_place(const void* address) SH_NOTHROW; /* for checks in debug builds; 
 void sh_gc_store(void** slot, void* value) SH_NOTHROW;
 /* *slot = value, release. */
 void sh_gc_store_release(void** slot, void* value) SH_NOTHROW;
-/* Sets the slot, returns what it held; acquire and release. */
+/* Sets the slot, returns what it held; sequentially consistent. */
 void* sh_gc_exchange(void** slot, void* value) SH_NOTHROW;
 /* If the slot holds *expected it becomes `value`: returns 1; else *expected becomes what it holds:
- * returns 0. Acquire and release; never fails without a reason. */
+ * returns 0. Sequentially consistent; never fails without a reason. */
 int sh_gc_compare_exchange(void** slot, void** expected, void* value) SH_NOTHROW;
 /* memmove of `count` words, pointers among them, from `values` to `slots`; null `values`: the slots
  * become 0. */

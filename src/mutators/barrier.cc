@@ -107,15 +107,14 @@ void* sh_gc_exchange(void** slot, void* value) noexcept {
   spanheap::Mutator* const self = spanheap::SelfOrAdopt();
   const StopDelay delay;
   spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
-  return spanheap::Slot(slot).exchange(value, std::memory_order_acq_rel);
+  return spanheap::Slot(slot).exchange(value, std::memory_order_seq_cst);
 }
 
 int sh_gc_compare_exchange(void** slot, void** expected, void* value) noexcept {
   spanheap::Mutator* const self = spanheap::SelfOrAdopt();
   const StopDelay delay;
   spanheap::Shade(self, *expected, value);
-  return spanheap::Slot(slot).compare_exchange_strong(*expected, value, std::memory_order_acq_rel,
-                                                      std::memory_order_acquire)
+  return spanheap::Slot(slot).compare_exchange_strong(*expected, value, std::memory_order_seq_cst)
              ? 1
              : 0;
 }

@@ -11,7 +11,7 @@
 //          So is one that a signal handler of the program has interrupted, when the stop finds it
 //          in that handler.
 // Threads. Any that is attached, or can be: the first store of a thread while the collector marks
-//          attaches it. A store is a relaxed atomic one; exchanges are acquire-release.
+//          attaches it. A store is a relaxed atomic one; exchanges are sequentially consistent.
 // Cost.    A compare with memory and a branch not taken; with the collector at work, a call.
 #ifndef SPANHEAP_DETAIL_BARRIER_H
 #define SPANHEAP_DETAIL_BARRIER_H
@@ -91,9 +91,15 @@ marking:
   sh_gc_store_slow(slot, value);
 }
 
+// Here every store is one, as long as the compiler moves nothing behind it.
+inline __attribute__((always_inline)) void StorePointerRelease(void** slot, void* value) {
+  StorePointer(slot, value);
+}
+
 #else
 
 inline void StorePointer(void** slot, void* value) { sh_gc_store_slow(slot, value); }
+inline void StorePointerRelease(void** slot, void* value) { sh_gc_store_release(slot, value); }
 
 #endif
 

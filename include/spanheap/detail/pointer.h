@@ -94,29 +94,20 @@ class AtomicPtr {
     store(object);
     return *this;
   }
-  // Acquire and release, if no more is asked for; never less.
-  T* exchange(T* object, std::memory_order order = std::memory_order_acq_rel) noexcept {
-    FenceFor(order);
-    T* const before = static_cast<T*>(slot_.Exchange(object));
-    FenceFor(order);
-    return before;
+  // Sequentially consistent, both of these: never less than what a program asks for.
+  T* exchange(T* object, std::memory_order = std::memory_order_seq_cst) noexcept {
+    return static_cast<T*>(slot_.Exchange(object));
   }
   // True: it held `expected`. Never fails without a reason.
   bool compare_exchange(T*& expected, T* desired,
-                        std::memory_order order = std::memory_order_acq_rel) noexcept {
+                        std::memory_order = std::memory_order_seq_cst) noexcept {
     void* seen = const_cast<std::remove_cv_t<T>*>(expected);
-    FenceFor(order);
     const bool done = slot_.CompareExchange(&seen, desired);
     if (!done) expected = static_cast<T*>(seen);
-    FenceFor(order);
     return done;
   }
 
  private:
-  static void FenceFor(std::memory_order order) noexcept {
-    if (order == std::memory_order_seq_cst) std::atomic_thread_fence(order);
-  }
-
   detail::Slot slot_;
 };
 

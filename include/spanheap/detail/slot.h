@@ -39,16 +39,15 @@ class Slot {
   }
   // Relaxed, release, or sequentially consistent.
   [[gnu::always_inline]] void Store(const volatile void* value, std::memory_order order) noexcept {
-    if (order == std::memory_order_seq_cst) {
-      std::atomic_thread_fence(order);
+    if (order == std::memory_order_relaxed) {
+      Store(value);
+    } else if (order == std::memory_order_seq_cst) {
       Exchange(value);
-      std::atomic_thread_fence(order);
     } else {
-      if (order != std::memory_order_relaxed) std::atomic_thread_fence(order);
-      StorePointer(&word_, const_cast<void*>(value));
+      StorePointerRelease(&word_, const_cast<void*>(value));
     }
   }
-  // Acquire and release, both of these.
+  // Sequentially consistent, both of these.
   void* Exchange(const volatile void* value) noexcept {
     return sh_gc_exchange(&word_, const_cast<void*>(value));
   }

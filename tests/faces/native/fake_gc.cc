@@ -78,7 +78,8 @@ void Mark(uintptr_t address) {
   heap().to_scan.push_back(found->first);
 }
 
-void MarkWords(uintptr_t begin, uintptr_t end) {
+// Stacks have places that sanitizers do not let one read.
+__attribute__((no_sanitize("address", "thread"))) void MarkWords(uintptr_t begin, uintptr_t end) {
   for (uintptr_t at = begin; at + 8 <= end; at += 8) Mark(*reinterpret_cast<uintptr_t*>(at));
 }
 
