@@ -13,7 +13,7 @@
 
 namespace spanheap {
 
-// Knows its own address, inverted, so that it keeps nothing: once collected, another is in its
+// Knows its own address, inverted, so that it keeps nothing: once collected, garbage is in its
 // place or nothing.
 struct Witness {
   uintptr_t self = 0;
@@ -29,9 +29,9 @@ inline bool IsWhole(const Witness* witness) {
   return witness;
 }
 
-// Garbage, which takes the slots of what died.
+// Garbage that takes the slots of what died, and is not whole.
 inline void Churn(int count) {
-  for (int i = 0; i < count; ++i) NewWitness();
+  for (int i = 0; i < count; ++i) New<Witness>();
 }
 // What frames below have left, too.
 [[gnu::noinline]] inline void Overwrite() {
