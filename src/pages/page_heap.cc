@@ -106,19 +106,23 @@ PageRun PageHeap::Allocate(Pages n, Pages alignment) {
   }
 }
 
+// What has grown may be gone before this thread gets at it: caches take 64 pages at a time. Then it
+// grows again.
 PageRun PageHeap::AllocateByGrowing(Pages n, Pages alignment) {
   MutexLock growing(growth_lock_);
-  // Whoever held this lock before may have grown enough for two.
-  if (const PageRun run = TryAllocate(n, alignment)) return run;
-  // Growing for nothing would only add tables.
-  if (!gauge_.HasRoomFor(BytesOf(n))) return {PageIndex(), Pages(0), Pages(0), false, true};
-  const ChunkRange grown = GrowFor(Count(ChunksFor(n)), BytesOf(alignment));
-  if (grown.size().value == 0) return {};
-  MutexLock lock(lock_);
-  PageRun run = AllocateLocked(n, alignment);
-  if (!run && !run.over_limit) run = TakeLocked(FirstPage(grown.begin), n);
-  if (run) ++allocations_;
-  return run;
+  for (;;) {
+    // Whoever held this lock before may have grown enough for two.
+    if (const PageRun run = TryAllocate(n, alignment)) return run;
+    // Growing for nothing would only add tables.
+    if (!gauge_.HasRoomFor(BytesOf(n))) return {PageIndex(), Pages(0), Pages(0), false, true};
+    const ChunkRange grown = GrowFor(Count(ChunksFor(n)), BytesOf(alignment));
+    if (grown.size().value == 0) return {};
+    MutexLock lock(lock_);
+    PageRun run = AllocateLocked(n, alignment);
+    if (!run && !run.over_limit) run = TakeLocked(FirstPage(grown.begin), n);
+    if (run) ++allocations_;
+    if (run || run.over_limit) return run;
+  }
 }
 
 PageRun PageHeap::AllocateFromSlow(PageCache& cache, Pages n) {

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "os/fake_memory.h"
+#include "os/futex.h"
 #include "os/memory.h"
 #include "pages/page_heap.h"
 
@@ -109,6 +111,33 @@ TEST(PageHeapThreadsTest, NoPageHasTwoHoldersUnderStrictOvercommit) {
   PageHeapOptions options;
   options.limits.strict_overcommit = true;
   Hammer(options);
+}
+
+// A new heap has room for eight caches when it has grown for the first time.
+void StartTogether(int threads) {
+  os::FakeMemory memory(os::FakeMemory::Backing::kKernel);
+  PageHeap heap;
+  PageHeapOptions options;
+  options.reserve = 256_MiB;
+  ASSERT_TRUE(heap.Init(memory, options));
+  Atomic<int> waiting(threads);
+  Atomic<int> refused;
+  std::vector<std::thread> all;
+  std::vector<PageCache> caches(static_cast<size_t>(threads));
+  for (PageCache& cache : caches) {
+    all.emplace_back([&] {
+      waiting.FetchSub(1);
+      while (waiting.LoadAcquire() != 0) os::SpinHint();
+      if (!heap.AllocateFrom(cache, Pages(1))) refused.FetchAdd(1);
+    });
+  }
+  for (std::thread& thread : all) thread.join();
+  EXPECT_EQ(refused.LoadAcquire(), 0);
+  for (PageCache& cache : caches) heap.Flush(cache);
+}
+
+TEST(PageHeapThreadsTest, WhoGrowsTheHeapGetsPagesThoughOthersTakeAllThatHasGrown) {
+  for (int round = 0; round < 60 && !HasFailure(); ++round) StartTogether(12);
 }
 
 }  // namespace
