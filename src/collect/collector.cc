@@ -64,7 +64,7 @@ void Collector::RunCycle(bool forced) {
 void Collector::ResumeMark() {
   world_->Stop();
   InSection([&] { work.ListRoots(); });
-  BeginWindow();  // the child's processor time began with the fork
+  turns_.Begin(figures_.processors);  // the child's processor time began with the fork
   world_->Start();
 }
 
@@ -87,6 +87,7 @@ void Collector::SweepHeldByAll() {
 }
 
 void Collector::ResetInChild() {
+  turns_.ResetInChild();
   pace.ResetInChild();
   work.ResetInChild();
   store.ResetInChild();
@@ -99,8 +100,8 @@ void Collector::BeginMark() {
   const uint64_t begin = os::MonotonicNow_ns();
   world_->Stop();
   InSection([&] { BeginMarkStopped(); });
+  figures_.stop1_ns = os::MonotonicNow_ns() - begin;  // this thread may lose its processor now
   world_->Start();
-  figures_.stop1_ns = os::MonotonicNow_ns() - begin;
   NoteStop(begin, figures_.stop1_ns, 1);
   events.Add(EventKind::kLive, 0, begin, 0, figures_.live_at_start);
   SPANHEAP_PROBE(mark__begin, cycles() + 1, figures_.live_at_start);
@@ -112,7 +113,7 @@ void Collector::NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which) {
   stop_times.Add(ns);
   totals.stop_ns.FetchAddRelaxed(ns);  // relaxed: statistics, one writer
   totals.stops.FetchAddRelaxed(1);
-  pace.NoteStop(ns, processors_.LoadAcquire());
+  pace.NoteStop(ns, turns_.processors());
   if (ns > totals.longest_stop_ns.LoadRelaxed()) totals.longest_stop_ns.StoreRelaxed(ns);
 }
 
@@ -136,18 +137,12 @@ void Collector::BeginMarkStopped() {
   world_->ForEach(mark_claimed, this);
   pace.Begin(figures_.live_at_start);
   is_forced_.StoreRelease(figures_.forced ? 1 : 0);
-  processors_.StoreRelease(figures_.processors);
   pace.SetProcessors(figures_.processors);
   work.Begin();
-  BeginWindow();
+  turns_.Begin(figures_.processors);
 }
 
-void Collector::BeginWindow() {
-  last_sample_ = SampleNow();
-  mark_start_ns_ = last_sample_.time_ns;
-  SetWindow(last_sample_);
-  NoteUse(last_sample_);
-}
+// ---- marking
 
 void Collector::FinishMark() {
   const uint64_t marking = os::MonotonicNow_ns();
@@ -158,7 +153,10 @@ void Collector::FinishMark() {
   for (;;) {
     MarkRootsAndDrain();
     const uint64_t passed_on = queue.passed_on();
-    world_->Handshake(flush, this);
+    {
+      const MarkTurns::Asking asking(turns_);
+      world_->Handshake(flush, this);
+    }
     if (queue.passed_on() != passed_on || work.MarkLateThreads(*marker_) || !work.IsQuiet())
       continue;
     if (!has_ended_lives) {
@@ -191,7 +189,7 @@ void Collector::MarkRootsAndDrain() {
     if (!MarkSome(*marker_, 0, run)) {
       if (!work.IsQuiet()) work.AwaitNews(news);
     } else if (!has_called && !queue.is_empty()) {
-      world_->CallHelpers(processors_.LoadAcquire() - 1);
+      world_->CallHelpers(turns_.processors() - 1);
       has_called = true;
     }
   }
@@ -200,6 +198,7 @@ void Collector::MarkRootsAndDrain() {
 void Collector::MarkAlong(Marker& marker, unsigned rank) {
   EventRun run(events, EventKind::kWorker, os::ThreadId());
   while (state.is_marking()) {
+    turns_.AwaitAnswers();
     const uint32_t news = work.news();
     if (!MarkSome(marker, rank, run)) work.AwaitNews(news);
   }
@@ -209,66 +208,17 @@ void Collector::MarkAlong(Marker& marker, unsigned rank) {
 // processors are at it.
 bool Collector::MarkSome(Marker& marker, unsigned rank, EventRun& run) {
   const bool is_forced = is_forced_.LoadAcquire() != 0;
-  if (!is_forced) Rest(rank);
+  if (!is_forced) turns_.Await(rank);
   const uint64_t begin = os::MonotonicNow_ns();
-  const uint64_t done = work.Step(marker, is_forced ? kForcedSlice : kSlice);
+  // The collector's own thread is the one who asks.
+  const auto stop = rank == 0 ? nullptr : &MarkTurns::MustGiveWay;
+  const uint64_t done = work.Step(marker, is_forced ? kForcedSlice : kSlice, stop, &turns_);
   if (done == 0) return false;
   run.Add(begin, os::MonotonicNow_ns(), done);
   pace.AddCredit(done);
   // A helper may be late from the last mark.
   if (rank == 0) InSection([&] { pace.Revise(work.heap_scanned() + work.roots_scanned()); });
   return true;
-}
-
-// The background takes a quarter of the processors, and what nobody else of the process uses.
-void Collector::Rest(unsigned rank) {
-  constexpr uint64_t kRest_ns = 100'000;
-  for (;;) {
-    const MarkSample now = SampleNow();
-    if (rank == 0) MoveWindow(now);
-    if (policy::MayMark(UseSince(now), rank) || !work.HasWork()) return;
-    os::SleepFor_ns(kRest_ns);
-  }
-}
-
-Collector::MarkSample Collector::SampleNow() const {
-  return {os::MonotonicNow_ns(), os::ProcessProcessorTime_ns(), work.step_ns()};
-}
-
-// What counts is the last while: what the program left alone before is not held against the mark
-// when the program wants it back.
-void Collector::MoveWindow(const MarkSample& now) {
-  constexpr uint64_t kWindow_ns = 10'000'000;
-  if (now.time_ns - last_sample_.time_ns < kWindow_ns) return;
-  SetWindow(last_sample_);
-  last_sample_ = now;
-  NoteUse(now);
-}
-
-void Collector::NoteUse(const MarkSample& now) {
-  // Relaxed: statistics; those of background workers are written by this thread.
-  const uint64_t collector_ns = totals.assist_ns.LoadRelaxed() + totals.background_ns.LoadRelaxed();
-  pace.NoteUse(now.process_ns, collector_ns + now.marking_ns);
-}
-
-void Collector::SetWindow(const MarkSample& sample) {
-  window_start_ns_.StoreRelease(sample.time_ns);
-  window_process_ns_.StoreRelease(sample.process_ns);
-  window_marking_ns_.StoreRelease(sample.marking_ns);
-}
-
-// The window may move meanwhile: a hint that is wrong once.
-policy::MarkUse Collector::UseSince(const MarkSample& now) const {
-  const auto since = [](uint64_t at, const Atomic<uint64_t>& start) {
-    return at - std::min(at, start.LoadAcquire());
-  };
-  policy::MarkUse use;
-  use.processors = processors_.LoadAcquire();
-  use.elapsed_ns = since(now.time_ns, window_start_ns_);
-  use.process_ns = since(now.process_ns, window_process_ns_);
-  use.marking_ns = since(now.marking_ns, window_marking_ns_);
-  use.limiting = pace.is_limiting();
-  return use;
 }
 
 void Collector::FlushBarrier(HeapThread& thread) {
@@ -292,6 +242,7 @@ template <class Function>
 bool Collector::TryStopQuiet(Function&& end) {
   const uint64_t begin = os::MonotonicNow_ns();
   bool done = false;
+  const MarkTurns::Asking asking(turns_);
   world_->Stop();
   InSection([&] {
     world_->ForEach(
@@ -299,8 +250,8 @@ bool Collector::TryStopQuiet(Function&& end) {
         this);
     done = work.IsQuiet() && end();
   });
-  world_->Start();
   const uint64_t stop = os::MonotonicNow_ns() - begin;
+  world_->Start();
   figures_.stop2_ns += stop;
   NoteStop(begin, stop, 2);
   return done;
@@ -385,7 +336,7 @@ void Collector::EndMark() {
 void Collector::EndPace() {
   policy::Pacer::Spent spent;
   spent.live = figures_.live_at_end;
-  spent.elapsed_ns = os::MonotonicNow_ns() - mark_start_ns_;
+  spent.elapsed_ns = os::MonotonicNow_ns() - turns_.begin_ns();
   spent.assist_ns = figures_.assist_ns;
   spent.processors = figures_.processors;
   spent.idle_ns =

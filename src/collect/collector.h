@@ -18,53 +18,22 @@
 #pragma once
 
 #include "collect/allocator.h"
+#include "collect/collector_figures.h"
 #include "collect/event_log.h"
 #include "collect/heap_pace.h"
 #include "collect/heap_state.h"
+#include "collect/mark_turns.h"
 #include "collect/mark_verifier.h"
 #include "collect/mark_work.h"
 #include "collect/specials.h"
 #include "collect/time_histogram.h"
 #include "collect/world.h"
-#include "policy/mark_share.h"
 
 namespace spanheap {
 struct RootRecord;
 }  // namespace spanheap
 
 namespace spanheap::collected {
-
-struct CollectorTotals {
-  Atomic<uint64_t> forced_cycles;
-  Atomic<uint64_t> stop_ns;
-  Atomic<uint64_t> longest_stop_ns;
-  Atomic<uint64_t> stops;
-  Atomic<uint64_t> assist_ns;  // processor time, in all
-  Atomic<uint64_t> background_ns;
-};
-
-struct CycleFigures {
-  uint64_t number = 0;
-  bool forced = false;
-  uint64_t start_ns = 0;  // monotonic
-  uint64_t stop1_ns = 0;  // how long
-  uint64_t mark_ns = 0;
-  uint64_t stop2_ns = 0;
-  uint64_t live_at_start = 0;  // bytes
-  uint64_t live_at_end = 0;
-  uint64_t marked = 0;
-  uint64_t held = 0;  // slots that threads had claimed and not handed out when the mark began
-  uint64_t goal = 0;
-  uint64_t assist_ns = 0;  // processor time
-  uint64_t background_ns = 0;
-  uint32_t processors = 1;
-  uint64_t heap_scanned = 0;
-  uint64_t roots_scanned = 0;
-  uint64_t marked_objects = 0;
-
-  // What HeapState::live begins with after the cycle.
-  uint64_t live() const { return marked + held; }
-};
 
 class Collector {
  public:
@@ -129,23 +98,9 @@ class Collector {
   void FinishMark();
   void MarkRootsAndDrain();
   bool MarkSome(Marker& marker, unsigned rank, EventRun& run);
-  void Rest(unsigned rank);
-
-  // Clocks at some moment of a mark phase.
-  struct MarkSample {
-    uint64_t time_ns = 0;     // monotonic
-    uint64_t process_ns = 0;  // processor time of the process
-    uint64_t marking_ns = 0;  // of the steps of this phase
-  };
-  MarkSample SampleNow() const;
-  void BeginWindow();
-  void MoveWindow(const MarkSample& now);
-  void SetWindow(const MarkSample& sample);
-  policy::MarkUse UseSince(const MarkSample& now) const;
   // `which`: 1 before marking, 2 after it.
   void NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which);
   void NoteEnd(uint64_t mark_begin_ns);
-  void NoteUse(const MarkSample& now);
   void EndPace();
   template <class Function>
   bool TryStopQuiet(Function&& end);
@@ -164,16 +119,8 @@ class Collector {
   Marker* marker_ = nullptr;  // the collector thread's
   Atomic<uint64_t> cycles_;
   Atomic<uint64_t> cycle_assist_ns_;
-  uint64_t mark_start_ns_ = 0;  // of the running phase; the collector's thread
-  MarkSample last_sample_;      // taken some 10 ms ago; the collector's thread
-  // The sample before that: since then who uses the processors is looked at. The collector's thread
-  // writes, all that mark read.
-  Atomic<uint64_t> window_start_ns_;
-  Atomic<uint64_t> window_process_ns_;
-  Atomic<uint64_t> window_marking_ns_;
-  // Written with the world stopped.
-  Atomic<uint32_t> processors_{1};
-  Atomic<uint32_t> is_forced_;
+  MarkTurns turns_{work, pace, totals};
+  Atomic<uint32_t> is_forced_;  // written with the world stopped
   uint64_t doom_attempts_ = 0;  // to find dead objects with destructors; the collector's thread
   uint64_t external_ = 0;       // what marked objects hold elsewhere; the collector thread's
   CycleFigures figures_;        // of the running cycle; the collector's thread

@@ -47,14 +47,14 @@ bool MarkWork::IsQuiet() const {
 
 // ---- threads of the collector
 
-uint64_t MarkWork::Step(Marker& marker, uint64_t budget) {
+uint64_t MarkWork::Step(Marker& marker, uint64_t budget, Marker::ShouldStop stop, void* context) {
   BeginStep();
   const uint64_t begin_ns = os::ThreadProcessorTime_ns();
   Enter();
   uint64_t done = 0;
   while (done < budget && TakeRoot(marker, done)) {}
   InSection([&] {
-    if (done < budget) done += marker.Drain(budget - done);
+    if (done < budget) done += marker.Drain(budget - done, stop, context);
     Leave(marker);
   });
   step_ns_.FetchAddRelaxed(os::ThreadProcessorTime_ns() - begin_ns);  // relaxed: a statistic

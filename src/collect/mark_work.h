@@ -41,9 +41,10 @@ class MarkWork {
   }
 
   // --- Threads of the collector, outside of sections ---
-  // Roots and grey objects until about `budget` bytes are scanned. Returns how many were; 0: there
-  // is nothing to do just now.
-  uint64_t Step(Marker& marker, uint64_t budget);
+  // Roots and grey objects until about `budget` bytes are scanned, or `stop` (if given) says so.
+  // Returns how many were; 0: there is nothing to do just now.
+  uint64_t Step(Marker& marker, uint64_t budget, Marker::ShouldStop stop = nullptr,
+                void* context = nullptr);
   // Threads that came while the roots were scanned. True: there were any.
   bool MarkLateThreads(Marker& marker);
   // What the doomed reach becomes grey; see Specials.

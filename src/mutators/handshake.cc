@@ -39,9 +39,13 @@ bool AnswerAs(Mutator& self, MutatorState held, MutatorState otherwise) {
 
 }  // namespace
 
-void Handshake::Reserve(Mutator& target) {
+bool Handshake::TryReserve(Mutator& target) {
   uint32_t expected = 0;
-  if (target.hold.CompareExchangeStrong(expected, 1)) return;
+  return target.hold.CompareExchangeStrong(expected, 1);
+}
+
+void Handshake::Reserve(Mutator& target) {
+  if (TryReserve(target)) return;
   while (target.hold.Exchange(2) != 0) os::FutexWait(target.hold, 2);
 }
 
@@ -75,31 +79,26 @@ void Handshake::CountDown() {
   if (missing_.FetchSub(1) == 1 || wakes_each) os::FutexWakeAll(missing_);
 }
 
-void Handshake::AwaitAll(Mutator* first, bool many) {
-  while (missing() != 0) AwaitSome(first, many);
-}
-
-void Handshake::AwaitSome(Mutator* first, bool many) {
+bool Handshake::AwaitChange(uint64_t longest_ns) {
   const uint32_t before = missing();
-  if (before == 0) return;
   for (int i = 0; i < kSpins; ++i) {
-    if (missing() != before) return;
+    if (missing() != before) return true;
     os::SpinHint();
   }
-  os::FutexWaitFor_ns(missing_, before, patience_ns_);
-  if (missing() == before) Nudge(first, many);
+  os::FutexWaitFor_ns(missing_, before, longest_ns);
+  return missing() != before;
 }
 
-void Handshake::Nudge(Mutator* first, bool many) {
+void Handshake::LosePatience() {
   if (patience_ns_ < kMostPatience_ns) patience_ns_ *= 2;
-  const uint64_t now = os::MonotonicNow_ns();
-  const bool complain = !has_complained_ && now - asked_ns_ > kComplain_ns;
-  for (Mutator* m = first; m != nullptr; m = many ? m->next : nullptr) {
-    if (m->request.LoadAcquire() != this || IsHeld(*m) || TryClaim(*m)) continue;
-    if (complain) Complain(*m);
-    if (m->registry->Signal(*m) == os::Sent::kNoSuchThread) m->registry->NoteDead(*m);
-  }
-  has_complained_ = has_complained_ || complain;
+  complains_ = !has_complained_ && os::MonotonicNow_ns() - asked_ns_ > kComplain_ns;
+  has_complained_ = has_complained_ || complains_;
+}
+
+void Handshake::Remind(Mutator& target) {
+  if (target.request.LoadAcquire() != this || IsHeld(target) || TryClaim(target)) return;
+  if (complains_) Complain(target);
+  if (target.registry->Signal(target) == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
 }
 
 void Handshake::Complain(const Mutator& target) {

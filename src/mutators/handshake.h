@@ -30,11 +30,22 @@ class Handshake {
   void Ask(Mutator& target);
   // True once `target`, which was asked, is held.
   static bool IsHeld(const Mutator& target);
-  // Returns once every thread asked is held. `first` begins the list of them, linked by `next` if
-  // `many`.
-  void AwaitAll(Mutator* first, bool many);
+  // The same as Reserve, but false if somebody else holds it.
+  static bool TryReserve(Mutator& target);
+  // Returns once every thread asked is held. `for_each(f)` calls f for each of them.
+  template <class ForEach>
+  void AwaitAll(const ForEach& for_each) {
+    while (missing() != 0) AwaitSome(for_each);
+  }
   // Sleeps until another thread has stopped, for a while at most, and repeats lost signals.
-  void AwaitSome(Mutator* first, bool many);
+  template <class ForEach>
+  void AwaitSome(const ForEach& for_each) {
+    if (missing() == 0 || AwaitChange(patience_ns_)) return;
+    LosePatience();
+    for_each([this](Mutator& target) { Remind(target); });
+  }
+  // Sleeps until another thread has stopped, so long at most. False: none has.
+  bool AwaitChange(uint64_t longest_ns);
   // The thread may go on; it is woken by WakeReleased only.
   static void Release(Mutator& target);
   static void WakeReleased();
@@ -46,7 +57,8 @@ class Handshake {
 
  private:
   static bool TryClaim(Mutator& target);
-  void Nudge(Mutator* first, bool many);
+  void LosePatience();
+  void Remind(Mutator& target);
   void Complain(const Mutator& target);
 
   const bool wakes_each_;
@@ -55,6 +67,7 @@ class Handshake {
   // A stop takes microseconds. If nobody stops for so long, signals are sent again; then after
   // twice as long, and so on: on a busy machine they were only late.
   uint64_t patience_ns_ = 100'000;
+  bool complains_ = false;  // those that are missing now are named
   bool has_complained_ = false;
 };
 

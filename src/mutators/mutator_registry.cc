@@ -9,6 +9,7 @@
 #include "mutators/stop_signal.h"
 #include "mutators/stop_the_world.h"
 #include "mutators/store_ranges.h"
+#include "mutators/thread_scan.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/service_thread.h"
@@ -17,6 +18,15 @@
 #include "sync/stop_delay.h"
 
 namespace spanheap {
+namespace {
+
+auto EachFrom(Mutator* first) {
+  return [first](const auto& function) {
+    for (Mutator* m = first; m != nullptr; m = m->next) function(*m);
+  };
+}
+
+}  // namespace
 
 bool MutatorRegistry::Start(const MutatorHooks& hooks, int signal) {
   hooks_ = hooks;
@@ -81,15 +91,16 @@ void MutatorRegistry::UnlinkLocked(Mutator& record) {
   count_.AddOwned(-1U);
 }
 
-Mutator* MutatorRegistry::TakeUnscanned(uint64_t epoch) {
+uint32_t MutatorRegistry::TakeUnscanned(uint64_t epoch, Mutator** taken, uint32_t most) {
   MutexLock lock(mutex_);
-  for (Mutator* m = first_; m != nullptr; m = m->next) {
+  uint32_t count = 0;
+  for (Mutator* m = first_; m != nullptr && count < most; m = m->next) {
     if (m->taken_epoch == epoch || m->is_dead.LoadAcquire()) continue;
     m->taken_epoch = epoch;
     m->pins.FetchAdd(1);
-    return m;
+    taken[count++] = m;
   }
-  return nullptr;
+  return count;
 }
 
 void MutatorRegistry::Unpin(Mutator& mutator) {
@@ -102,20 +113,8 @@ void MutatorRegistry::BeginEpoch(uint64_t epoch) {
 }
 
 bool MutatorRegistry::ScanNext(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes) {
-  Mutator* const mutator = TakeUnscanned(epoch);
-  if (mutator == nullptr) {
-    return stacks_.ScanNext(shade, argument, bytes) || ranges_.ScanNext(shade, argument, bytes);
-  }
-  {
-    const StoppedThread stopped(*mutator);
-    const StopDelay delay;
-    const WordRanges words = mutator->Words();
-    shade(words, argument);
-    bytes += words.total_words() * sizeof(uintptr_t);
-    mutator->scanned_epoch = epoch;
-  }
-  Unpin(*mutator);
-  return true;
+  return ThreadScan(*this, epoch, shade, argument).Run(bytes) ||
+         stacks_.ScanNext(shade, argument, bytes) || ranges_.ScanNext(shade, argument, bytes);
 }
 
 void MutatorRegistry::ReserveOthersLocked(Mutator* self) {
@@ -138,7 +137,7 @@ void MutatorRegistry::StopWorld(const void* frame) NO_THREAD_SAFETY_ANALYSIS {
   for (Mutator* m = first_; m != nullptr; m = m->next) {
     if (m != self) handshake.Ask(*m);
   }
-  handshake.AwaitAll(first_, true);
+  handshake.AwaitAll(EachFrom(first_));
   stop_ns_ = os::MonotonicNow_ns() - start_ns;
 }
 
@@ -203,7 +202,7 @@ void MutatorRegistry::RaggedBarrier(void (*visit)(Mutator& mutator, void* argume
   // A thread may still be counting down after it was seen held: wait for the count, too.
   do {
     VisitHeldLocked(handshake, visit, argument);
-    handshake.AwaitSome(first_, true);
+    handshake.AwaitSome(EachFrom(first_));
   } while (handshake.missing() != 0);
   VisitHeldLocked(handshake, visit, argument);
   if (self != nullptr) visit(*self, argument);

@@ -57,15 +57,15 @@ class MutatorRegistry {
   // The calling thread is none of ours any more. Waits while somebody looks at it.
   void Detach(Mutator& record);
 
-  // A mutator that was not given out in this epoch yet, pinned, or null: there is none. It cannot
-  // detach until Unpin.
-  Mutator* TakeUnscanned(uint64_t epoch);
+  // Up to `most` mutators that were not given out in this epoch yet, pinned: they cannot detach
+  // until Unpin. Returns how many.
+  uint32_t TakeUnscanned(uint64_t epoch, Mutator** taken, uint32_t most);
   static void Unpin(Mutator& mutator);
   // World stopped: from here on what this room knows and the barrier does not see is to be
   // scanned, until EndEpoch. Epochs rise.
   void BeginEpoch(uint64_t epoch);
   void EndEpoch() { stacks_.EndEpoch(); }
-  // Shades the words of a thread that was not yet taken in this epoch, while it alone is held, or
+  // Shades the words of threads that were not yet taken in this epoch (mutators/thread_scan.h), or
   // of a fiber's stack, or a slice of a range; adds up the bytes. False: all are done. Threads
   // come and fibers are left meanwhile: the mark is complete when this says so after all else is
   // done.

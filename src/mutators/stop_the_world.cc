@@ -11,15 +11,4 @@ StopTheWorld::StopTheWorld(MutatorRegistry& registry) : registry_(registry) {
 
 StopTheWorld::~StopTheWorld() { registry_.StartWorld(); }
 
-StoppedThread::StoppedThread(Mutator& target) : target_(target) {
-  Handshake::Reserve(target);
-  handshake_.Ask(target);
-  handshake_.AwaitAll(&target, false);
-}
-
-StoppedThread::~StoppedThread() {
-  Handshake::Release(target_);
-  Handshake::WakeReleased();
-}
-
 }  // namespace spanheap

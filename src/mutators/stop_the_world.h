@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// StopTheWorld: a scope in which no mutator runs; StoppedThread: one in which a certain one does
-// not.
+// StopTheWorld: a scope in which no mutator runs.
 //
 // Threads. Any, outside of core sections. A mutator that stops others is parked meanwhile: others
 //          may hold it, and two that stop each other do not wait for each other.
@@ -12,7 +11,6 @@
 // Cost.    One signal for each running thread, one wake-up for all.
 #pragma once
 
-#include "mutators/handshake.h"
 #include "mutators/mutator_registry.h"
 
 namespace spanheap {
@@ -26,20 +24,6 @@ class SCOPED_CAPABILITY StopTheWorld {
 
  private:
   MutatorRegistry& registry_;
-};
-
-// The mutator is pinned (MutatorRegistry::TakeUnscanned), and not the caller's own unless it is
-// parked. The caller is parked, or no mutator.
-class StoppedThread {
- public:
-  explicit StoppedThread(Mutator& target);
-  ~StoppedThread();
-  StoppedThread(const StoppedThread&) = delete;
-  StoppedThread& operator=(const StoppedThread&) = delete;
-
- private:
-  Mutator& target_;
-  Handshake handshake_;
 };
 
 }  // namespace spanheap

@@ -15,6 +15,7 @@
 
 #include "mutators/attached.h"
 #include "mutators/blocking_region.h"
+#include "mutators/runner.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "spanheap/detail/barrier.h"
@@ -22,30 +23,6 @@
 
 namespace spanheap {
 namespace {
-
-// A thread that is attached and runs `body` until told to stop.
-class Runner {
- public:
-  template <class Body>
-  explicit Runner(Body body)
-      : thread_([this, body] {
-          Attached attached;
-          record_.StoreRelease(&attached.record());
-          while (!stop_.LoadAcquire()) body();
-        }) {
-    while (record_.LoadAcquire() == nullptr) os::YieldThread();
-  }
-  ~Runner() {
-    stop_.StoreRelease(true);
-    thread_.join();
-  }
-  Mutator& record() { return *record_.LoadAcquire(); }
-
- private:
-  Atomic<bool> stop_;
-  Atomic<Mutator*> record_;
-  std::thread thread_;
-};
 
 struct Visits {
   std::vector<Mutator*> seen;
