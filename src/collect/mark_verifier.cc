@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "collect/mark_verifier.h"
 
-#include "base/check.h"
 #include "base/fatal.h"
 #include "base/line_writer.h"
 #include "collect/marker.h"
@@ -23,6 +22,7 @@ bool MarkVerifier::Begin() {
   stack_ready_.Init(stack_start_, kStackBytes);
   depth_ = 0;
   missed_ = 0;
+  is_out_of_memory_ = false;
   from_ = 0;
   return true;
 }
@@ -33,25 +33,47 @@ void MarkVerifier::End() {
 }
 
 uint64_t MarkVerifier::Run(World& world) {
-  if (!Begin()) {
-    WarnLine("no memory to verify marks");
-    End();
-    return 0;
-  }
-  world.VisitRoots(
-      [](void* self, uintptr_t word) { static_cast<MarkVerifier*>(self)->Reach(word); }, this);
+  const uint64_t missed = Begin() ? Compare(world) : kNotCompared;
+  if (missed == kNotCompared) WarnLine("no memory to verify marks");
+  End();
+  return missed;
+}
+
+uint64_t MarkVerifier::Compare(World& world) {
+  const auto visit = [](void* self, uintptr_t word, World::RootWord kind) {
+    auto& verifier = *static_cast<MarkVerifier*>(self);
+    if (kind == World::RootWord::kOnStack) {
+      verifier.ReachFromStack(word);
+    } else {
+      verifier.Reach(word);
+    }
+  };
+  world.VisitRoots(visit, this);
   specials_->ForEachRoot(
       [&](uintptr_t word) { Reach(word); },
       [&](uintptr_t object) { ReachContents(ObjectFinder(*store_).Find(object)); });
   Drain();
-  End();
-  return missed_;
+  return missed_ == 0 && is_out_of_memory_ ? kNotCompared : missed_;
 }
 
 void MarkVerifier::Push(uintptr_t base) {
   const Bytes at(depth_ * sizeof(uintptr_t));
-  SPANHEAP_CHECK(stack_ready_.Cover(*memory_, at, at + Bytes(sizeof(uintptr_t))));
+  if (!stack_ready_.Cover(*memory_, at, at + Bytes(sizeof(uintptr_t)))) {
+    is_out_of_memory_ = true;
+    return;
+  }
   PointerTo<uintptr_t>(stack_start_)[depth_++] = base;
+}
+
+bool MarkVerifier::IsMarked(ObjectRef object) const {
+  const uint64_t marks = store_->tables().marks(object.page)[object.slot / 64].LoadAcquire();
+  return (marks & object.bit()) != 0;
+}
+
+// A frame entered since its thread was scanned may show an old word: no loss can be told.
+void MarkVerifier::ReachFromStack(uintptr_t word) {
+  const ObjectRef object = ObjectFinder(*store_).Find(word);
+  if (object && IsMarked(object)) Reach(word);
 }
 
 void MarkVerifier::Reach(uintptr_t word) {
@@ -59,15 +81,13 @@ void MarkVerifier::Reach(uintptr_t word) {
   const ObjectRef object = finder.Find(word);
   if (!object) return;
   const Bytes at(size_t{object.page} * sizeof(MarkBlock));
-  SPANHEAP_CHECK(bits_.Cover(*memory_, at, at + Bytes(sizeof(MarkBlock))));
+  if (!bits_.Cover(*memory_, at, at + Bytes(sizeof(MarkBlock)))) {
+    is_out_of_memory_ = true;
+    return;
+  }
   Atomic<uint64_t>& seen = bits_.As<MarkBlock>()[object.page].words[object.slot / 64];
   if ((seen.FetchOr(object.bit()) & object.bit()) != 0) return;
-  const uint64_t marks = store_->tables().marks(object.page)[object.slot / 64].LoadAcquire();
-  if ((marks & object.bit()) == 0) {
-    // A frame entered since its thread was scanned may show an old word: no loss can be told.
-    if (from_ == 0) return;
-    Report(object);
-  }
+  if (!IsMarked(object)) Report(object);
   if (object.shape().domain != Domain::kNoScan) Push(finder.BaseOf(object).value);
 }
 

@@ -5,10 +5,10 @@
 // Idea.       One thread, a stack of objects, bits of its own; no queues, no slices, no black
 //             allocation. At the end of a concurrent mark everything that is reachable now must be
 //             marked: what is not was lost by the barrier or by the marker.
-// Limits.     An unmarked object that only a root word leads to is passed over: on a stack it may
-//             be a stale word that came to light after the scan.
+// Limits.     An unmarked object that only a word on a stack leads to is passed over: it may be a
+//             stale word that came to light after the scan.
 // Threads.    The collector's, while the world is stopped and marking is about to end.
-// Fails.      Without memory it says so and compares nothing.
+// Fails.      Without memory it says so, also in what it returns.
 // Go.         mgc.go, mgcmark.go: checkmark mode.
 // Tests.      tests/collect/collector_test.cc, tests/runtime/collected_storm_test.cc.
 #pragma once
@@ -32,6 +32,9 @@ class MarkVerifier {
     specials_ = &specials;
   }
 
+  // Not all could be compared, and what was is marked.
+  static constexpr uint64_t kNotCompared = UINT64_MAX;
+
   // Returns how many reachable objects are not marked; names the first of them on stderr.
   uint64_t Run(World& world);
 
@@ -42,6 +45,9 @@ class MarkVerifier {
   static constexpr Bytes kStackBytes = 1_GiB;  // of address space; as deep as it gets
 
   bool Begin();
+  uint64_t Compare(World& world);
+  void ReachFromStack(uintptr_t word);
+  bool IsMarked(ObjectRef object) const;
   void End();
   void Push(uintptr_t base);
   void Drain();
@@ -62,6 +68,7 @@ class MarkVerifier {
   size_t depth_ = 0;
   uintptr_t from_ = 0;  // the object that is looked through; 0: roots
   uint64_t missed_ = 0;
+  bool is_out_of_memory_ = false;
 };
 
 }  // namespace spanheap::collected

@@ -53,7 +53,11 @@ class World {
   // Scans a thread that is not in the list and has not been scanned in this cycle; false: none.
   virtual bool MarkLateThread(Marker& marker) = 0;
   // Calls `visit` for each word that is a root or may be one, exact or not. The world is stopped.
-  using VisitWord = void (*)(void* context, uintptr_t word);
+  enum class RootWord : uint8_t {
+    kStored,   // written through the barrier only
+    kOnStack,  // or in a register: it may have come to light after its thread was scanned
+  };
+  using VisitWord = void (*)(void* context, uintptr_t word, RootWord kind);
   virtual void VisitRoots(VisitWord visit, void* context) = 0;
 
  protected:

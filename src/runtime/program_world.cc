@@ -106,23 +106,25 @@ void ProgramWorld::VisitRoots(VisitWord visit, void* context) NO_THREAD_SAFETY_A
   struct Call {
     VisitWord visit;
     void* context;
+    RootWord kind;
     static void Words(const WordRanges& ranges, void* self) SPANHEAP_NO_SANITIZE {
       const auto& call = *static_cast<Call*>(self);
       for (const os::WordSpan& words : ranges) {
         for (const uintptr_t* at = words.begin; at != words.end; ++at)
-          call.visit(call.context, *at);
+          call.visit(call.context, *at, call.kind);
       }
     }
-  } call{visit, context};
+  } call{visit, context, RootWord::kOnStack};
   mutators_.ForEach([&](Mutator& mutator) { Call::Words(mutator.Words(), &call); });
   slabs_.ForEachPage([&](const RootPage& page) {
     for (const Atomic<void*>& slot : page.slots)
-      visit(context, AddressOf(slot.LoadAcquire()).value);
+      visit(context, AddressOf(slot.LoadAcquire()).value, RootWord::kStored);
   });
   mutators_.BeginEpoch(++epoch_);
   uint64_t bytes = 0;
-  while (mutators_.stacks().ScanNext(&Call::Words, &call, bytes) ||
-         mutators_.ranges().ScanNext(&Call::Words, &call, bytes)) {}
+  while (mutators_.stacks().ScanNext(&Call::Words, &call, bytes)) {}
+  call.kind = RootWord::kStored;
+  while (mutators_.ranges().ScanNext(&Call::Words, &call, bytes)) {}
   mutators_.EndEpoch();
 }
 

@@ -203,6 +203,43 @@ class RandomGraph {
   ModelWorld world_{16_GiB};
 };
 
+// Roots that appear unseen while marking, as no barrier would let them.
+TEST(CollectorTest, TheVerifierReportsWhatARootLostAndPassesOverWhatIsOnStacks) {
+  for (const bool on_stack : {false, true}) {
+    static ModelWorld* world;
+    static void** unseen;
+    ModelWorld here;
+    world = &here;
+    sh_layout node = PreciseLayout(2, &kFirstWord);
+    here.roots.push_back(here.New(node));
+    unseen = static_cast<void**>(here.New(node));
+    unseen[0] = here.New(node);
+    here.on_root = [](uint32_t) { world->late_on_stack.push_back(unseen); };
+    if (!on_stack) here.on_root = [](uint32_t) { world->roots.push_back(unseen); };
+    here.heap.RequestVerify();
+    testing::internal::CaptureStderr();
+    here.heap.RunCycle(true);
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(here.heap.missed(), on_stack ? 0U : 2U) << said;
+    EXPECT_EQ(said.find("reached from a root") != std::string::npos, !on_stack) << said;
+  }
+}
+
+TEST(CollectorTest, TheVerifierSaysWhenItHadNoMemory) {
+  ModelWorld world;
+  sh_layout node = PreciseLayout(2, &kFirstWord);
+  world.roots.push_back(world.New(node));
+  for (uint64_t granted = 0; granted < 4; ++granted) {
+    world.heap.RequestVerify();
+    world.memory().RefuseFrom(granted + 1);
+    world.heap.RunCycle(true);
+    world.memory().RefuseFrom(0);
+    EXPECT_EQ(world.heap.missed(), MarkVerifier::kNotCompared) << granted;
+    while (world.heap.SweepSome()) {}
+  }
+  world.Collect();
+}
+
 TEST(CollectorTest, RandomGraphsKeepExactlyWhatIsReachable) {
   for (unsigned seed = 1; seed <= 4; ++seed) {
     RandomGraph graph(seed);

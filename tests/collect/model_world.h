@@ -87,6 +87,12 @@ class ModelWorld final : public World {
     }
     return n;
   }
+  // From here on nobody gets memory, not even for records, until memory().RefuseFrom(0).
+  void RefuseAll() {
+    memory_.RefuseFrom(1);
+    while (metadata_.Allocate(Bytes(1024), Bytes(kCacheLine)) != nullptr) {}
+  }
+  os::FakeMemory& memory() { return memory_; }
   // What threads have claimed and not handed out goes back.
   void ReleaseCaches() {
     for (auto& mine : threads_) heap.allocator.Release(mine->cache);
@@ -115,7 +121,12 @@ class ModelWorld final : public World {
   void InSection(void (*work)(void*), void* context) override { work(context); }
   bool MarkLateThread(Marker&) override { return false; }
   void VisitRoots(VisitWord visit, void* context) override {
-    for (void* root : roots) visit(context, reinterpret_cast<uintptr_t>(root));
+    for (void* root : roots) {
+      visit(context, reinterpret_cast<uintptr_t>(root), RootWord::kStored);
+    }
+    for (void* word : late_on_stack) {
+      visit(context, reinterpret_cast<uintptr_t>(word), RootWord::kOnStack);
+    }
   }
   uint32_t ListRoots() override { return static_cast<uint32_t>(roots.size()); }
   uint64_t MarkRoots(uint32_t job, Marker& marker) override {
@@ -125,6 +136,7 @@ class ModelWorld final : public World {
   }
 
   std::deque<void*> roots;
+  std::vector<void*> late_on_stack;         // words that no scan has seen
   void (*on_root)(uint32_t job) = nullptr;  // called while marking
   std::function<void(ModelWorld&, unsigned)> on_call;
 
