@@ -6,7 +6,9 @@
 // Idea.   The function and its arguments are kept in a collected object of their own, every word of
 //         which may be a pointer; the collector holds it until it has run.
 // Threads. They run on the finalizer thread, one after the other; long ones hold up the rest.
-// Fails.   Throws std::bad_alloc. An exception that leaves a cleanup or finalizer ends the process.
+// Fails.   Throws std::bad_alloc; std::invalid_argument for a cleanup one of whose arguments points
+//          into its object, which would never die. An exception that leaves a cleanup or finalizer
+//          ends the process.
 // Limits.  No order among them, nothing at the end of the process, and a stale word on a stack puts
 //          them off: for releasing what was forgotten, not for what must happen now.
 #ifndef SPANHEAP_DETAIL_DEATH_H
@@ -14,11 +16,13 @@
 
 #include <functional>
 #include <new>
+#include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "spanheap/detail/create.h"
+#include "spanheap/detail/root.h"
 
 namespace spanheap {
 
@@ -68,6 +72,39 @@ void* NewCall(Parts&&... parts) {
   return ::new (memory) Conservative<Call>{Call{std::forward<Parts>(parts)...}};
 }
 
+// The object that an argument keeps alive by itself, if it does.
+template <class T>
+const void* KeptBy(const T&) {
+  return nullptr;
+}
+template <class T>
+const void* KeptBy(T* pointer) {
+  if constexpr (std::is_function_v<T>) {
+    return nullptr;
+  } else {
+    return Untyped(pointer);
+  }
+}
+template <class T>
+const void* KeptBy(const Ptr<T>& pointer) {
+  return Untyped(pointer.get());
+}
+template <class T>
+const void* KeptBy(const Root<T>& root) {
+  return Untyped(root.get());
+}
+
+template <class... Args>
+void RefuseToKeep(const void* object, const Args&... args) {
+  const void* const base = sh_gc_base(object);
+  [[maybe_unused]] const auto is_in = [base](const void* kept) {
+    return kept != nullptr && base != nullptr && sh_gc_base(kept) == base;
+  };
+  if ((is_in(KeptBy(args)) || ...)) {
+    throw std::invalid_argument("a cleanup's argument keeps its object alive");
+  }
+}
+
 }  // namespace detail
 
 // Once the object is gone, function(args...) is called. The arguments are copied; raw pointers and
@@ -76,6 +113,7 @@ template <class Holder, class Function, class... Args>
 Cleanup AddCleanup(const Holder& holder, Function function, Args... args) {
   using Call = detail::Call<Function, Args...>;
   void* const object = detail::Untyped(detail::AddressIn(holder));
+  detail::RefuseToKeep(object, args...);
   void* const closure =
       detail::NewCall<Call>(std::move(function), std::tuple<Args...>(std::move(args)...));
   const sh_gc_cleanup added = sh_gc_add_cleanup(object, &Call::Run, closure);

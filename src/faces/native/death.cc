@@ -31,7 +31,13 @@ SPANHEAP_EXPORT void* sh_gc_weak_get(const void* handle) noexcept {
 SPANHEAP_EXPORT sh_gc_cleanup sh_gc_add_cleanup(void* object, void (*run)(void*),
                                                 void* closure) noexcept {
   CollectedHeap* const heap = CollectedHeap::GetIfStarted();
-  const uint64_t id = heap == nullptr ? 0 : heap->AddCleanup(object, run, closure);
+  void* const base = heap == nullptr ? nullptr : heap->BaseOf(object);
+  if (base == nullptr || base == heap->BaseOf(closure)) {
+    errno = EINVAL;
+    return {0, 0};
+  }
+  const uint64_t id = heap->AddCleanup(object, run, closure);
+  if (id == 0) errno = ENOMEM;
   return {~reinterpret_cast<uintptr_t>(object), id};
 }
 
