@@ -145,7 +145,7 @@ int ForkOnce() {
     alarm(60);
     std::mt19937 random(1);
     for (int i = 0; i < 2000; ++i) ChangeSomething(random);
-    if (kChildCanStartThreads) CollectedHeap::Get()->Collect();
+    if (kChildCanStartThreads && CollectedHeap::Get()->Verify() != 0) _exit(2);
     for (int i = 0; i < 2000; ++i) Walk(random, 20);
     _exit(shared.lost.LoadAcquire() == 0 ? 0 : 1);
   }
@@ -165,7 +165,7 @@ TEST(CollectedThreadsTest, NoNodeIsLostByThreadsThatComeGoBlockAreDisturbedAndFo
   keepers.emplace_back(DisturbOften);
   const uint64_t until = os::MonotonicNow_ns() + 1'000'000'000;
   for (int i = 0; os::MonotonicNow_ns() < until; ++i) {
-    heap.Collect();
+    EXPECT_EQ(heap.Verify(), 0U);
     if (i % 8 != 0) continue;
     ASSERT_EQ(ForkOnce(), 0);
   }

@@ -44,7 +44,8 @@ size_t ResidentBytes() {
   return static_cast<size_t>(resident) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-// Threads of this process with the name of the heap's own.
+// Threads of this process that the heap has started: its own, and, were it not for the fact that
+// this program makes no collected object, those of the collector.
 int HeapThreads() {
   int found = 0;
   DIR* tasks = opendir("/proc/self/task");
@@ -55,7 +56,7 @@ int HeapThreads() {
     char name[32] = {};
     FILE* file = fopen(path.c_str(), "r");
     if (file == nullptr) continue;
-    if (fgets(name, sizeof name, file) != nullptr && strcmp(name, "spanheap\n") == 0) ++found;
+    if (fgets(name, sizeof name, file) != nullptr && strncmp(name, "spanheap", 8) == 0) ++found;
     fclose(file);
   }
   closedir(tasks);
