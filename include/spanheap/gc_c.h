@@ -44,7 +44,9 @@ enum {
   SH_FINALIZE_LATER = 1,    /* destroy() runs on the finalizer thread; may touch anything: what
                                the object reaches is there, though it may have been destroyed */
   SH_FINALIZE_AT_SWEEP = 2, /* destroy() runs during sweep, on any thread: it must neither touch
-                               another object of the heap nor call a function of this header */
+                               another object of the heap nor call a function of this header, nor
+                               wait for a lock under which somebody allocates. free() is allowed;
+                               malloc() has a small reserve only */
   SH_AMBIGUOUS_WORDS = 4    /* words of pointer_bits may hold what is no pointer (unions) */
 };
 
@@ -84,8 +86,9 @@ void* sh_gc_new(sh_layout* layout, size_t count) SH_NOTHROW;
 /* Hint: nobody uses the object any more. A destructor that was set runs now, on this thread; weak
  * handles become null; cleanups are queued; the memory is reused at once, or, of objects that are
  * deleted while the collector marks, and of those of 16 bytes and less without pointers, after it.
- * Null is allowed. Any use of the object afterwards is the caller's mistake. A block of malloc ends
- * the process with one line, as a collected object does in free. */
+ * Of an object that was found dead before, what is queued runs once, when its turn comes, and the
+ * memory stays until then. Null is allowed. Any use of the object afterwards is the caller's
+ * mistake. A block of malloc ends the process with one line, as a collected object does in free. */
 void sh_gc_delete(void* object) SH_NOTHROW;
 
 /* The start of the live object at or around `address`; null if there is none. Cost: about that of
@@ -178,8 +181,8 @@ typedef struct sh_gc_cleanup {
 
 /* run(closure) is called once the object is gone; on the finalizer thread, without the object.
  * `closure` may be anything; if it points into the heap, that object is kept until then. It must
- * not lead to `object`, or that never dies. Any number per object, in no order. An `id` of 0: no
- * memory, or no such object. */
+ * not lead to `object`, or that never dies; into `object` itself is refused. Any number per object,
+ * in no order. An `id` of 0: errno says ENOMEM, or EINVAL: no such object, or a closure in it. */
 sh_gc_cleanup sh_gc_add_cleanup(void* object, void (*run)(void* closure), void* closure) SH_NOTHROW;
 /* It will not run. Returns 1, or 0: it has run, is queued, or was stopped before. */
 int sh_gc_stop_cleanup(sh_gc_cleanup cleanup) SH_NOTHROW;
@@ -293,7 +296,7 @@ size_t sh_gc_read_stops(uint64_t* stop_ns, size_t capacity) SH_NOTHROW;
 
 /* Runs a cycle, then marks again with the world stopped and compares. Returns how many objects the
  * concurrent mark had missed: 0, or there is a bug in a barrier or in the collector, and a line on
- * stderr for each of the first of them. */
+ * stderr for each of the first of them. UINT64_MAX: there was no memory to compare. */
 uint64_t sh_gc_verify(void) SH_NOTHROW;
 
 #ifdef __cplusplus

@@ -93,7 +93,7 @@ void Collector::ResetInChild() {
   store.ResetInChild();
   layouts.ResetInChild();
   queue.ResetInChild();
-  specials.ResetInChild();
+  specials.ResetInChild(this_mutator);
 }
 
 void Collector::BeginMark() {

@@ -164,7 +164,6 @@ uint32_t SpanStore::LiveSlots(const CollectedSpan& span) const {
 
 CollectedSpan* SpanStore::TakeLarge(Bytes bytes, Domain domain, bool& zeroed) {
   const Pages n = PagesFor(bytes);
-  if (unswept() != 0) Reclaim(n);
   CollectedSpan* span = records_.Allocate();
   if (span == nullptr) return nullptr;
   const PageRun run = pages_.Allocate(n);
@@ -299,6 +298,7 @@ void SpanStore::FreePages(CollectedSpan* span) {
   }
   if (span->type_ids != nullptr) records_.FreeIds(span->type_ids, shape.slots);
   span->type_ids = nullptr;
+  SPANHEAP_DCHECK(span->waiting.LoadAcquire() == 0);
   if (IsLargeKind(span->kind)) large_pages_.FetchSubRelaxed(n.value);  // relaxed: statistics
   span_count_.FetchSubRelaxed(1);
   pages_in_use_.FetchSubRelaxed(n.value);
@@ -339,9 +339,15 @@ Pages SpanStore::SweepOne() {
   return Pages(0);
 }
 
-void SpanStore::Reclaim(Pages n) {
-  const uint64_t before = pages_in_use();
-  while (pages_in_use() + n.value > before && SweepOne() != Pages(0)) {}
+bool SpanStore::ReclaimSome(uint64_t before, Pages n) {
+  Pages swept(0);
+  while (pages_in_use() + n.value > before) {
+    const Pages more = SweepOne();
+    if (more == Pages(0)) return false;
+    swept += more;
+    if (swept >= kReclaimStep) return true;
+  }
+  return false;
 }
 
 void SpanStore::EnsureSwept(CollectedSpan* span) {

@@ -5,7 +5,8 @@
 // Idea.       Three lists per kind: partial (swept, with free slots), full (swept), unswept. The
 //             end of a mark raises the generation by 2 and moves all of a kind's spans to unswept
 //             by joining lists. Whoever wins the compare-exchange of a span's generation sweeps it:
-//             a thread that needs a slot of that kind, the background, a large request.
+//             a thread that needs a slot of that kind, the background, who is to make a large
+//             object.
 //             Sweeping makes the mark bits the allocated bits. A held span is swept where it is;
 //             its holder's claimed words were marked when marking began (allocation_cache.h).
 // Invariants. As of collected_span.h. Allocated bits past the last slot are set for ever.
@@ -65,8 +66,10 @@ class SpanStore {
   void BeginSweep();
   // Sweeps one span that nobody holds; returns its pages, 0: none is left in the lists.
   Pages SweepOne();
-  // Sweeps until about n pages have become free, large objects first.
-  void Reclaim(Pages n);
+  // Sweeps at least kReclaimStep pages, large objects first. False: about n pages have become free
+  // since `before` were in use, or nothing is left to sweep.
+  bool ReclaimSome(uint64_t before, Pages n);
+  static constexpr Pages kReclaimStep{256};  // others wait for the section that this is in
   // On return the span is swept, by this thread or another.
   void EnsureSwept(CollectedSpan* span);
   // Spans not swept yet, held ones included.

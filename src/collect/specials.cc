@@ -160,6 +160,7 @@ void Specials::ShadeFor(const Special& special, Marker& marker) const {
       return;
     case SpecialKind::kQueued:
     case SpecialKind::kRunning:
+    case SpecialKind::kGivenUp:
       if (special.was != SpecialKind::kCleanup) marker.Shade(special.object);
       if (special.was == SpecialKind::kFinalizer || special.was == SpecialKind::kCleanup) {
         marker.Shade(special.closure.LoadAcquire());
@@ -179,19 +180,50 @@ bool Specials::MarkBlock(uint32_t block, Marker& marker) {
 
 // ---- running
 
-Special* Specials::TakeQueued() {
+Special* Specials::TakeQueued(const Mutator* runner) {
   MutexLock lock(mutex_);
   Special* special = first_queued_;
   if (special == nullptr) return nullptr;
   first_queued_ = special->next;
-  special->kind.StoreRelease(SpecialKind::kRunning);
+  BeginRunning(*special, SpecialKind::kRunning, runner);
   return special;
+}
+
+void Specials::BeginRunning(Special& special, SpecialKind kind, const Mutator* runner) {
+  special.id = reinterpret_cast<uintptr_t>(runner);
+  special.kind.StoreRelease(kind);
 }
 
 void Specials::Finish(Special* special) {
   MutexLock lock(mutex_);
-  (special->was == SpecialKind::kCleanup ? cleanups_run_ : run_).FetchAdd(1);
+  FinishLocked(special);
+}
+
+// Objects of cleanups are gone; the others stay until they have run.
+void Specials::AddWaitingLocked(const Special& special, int32_t change) {
+  if (special.was == SpecialKind::kCleanup) return;
+  const uint32_t page = ObjectFinder(*store_).PageOf(special.object);
+  store_->SpanOfPage(PageIndex(page)).waiting.FetchAdd(static_cast<uint32_t>(change));
+}
+
+void Specials::FinishLocked(Special* special) {
+  if (special->kind.LoadAcquire() == SpecialKind::kRunning) {
+    (special->was == SpecialKind::kCleanup ? cleanups_run_ : run_).FetchAdd(1);
+  }
+  AddWaitingLocked(*special, -1);
   FreeLocked(special);
+}
+
+void Specials::ResetInChild(const Mutator* survivor) {
+  mutex_.ResetInChild();
+  for (uint32_t b = 0; b < block_count(); ++b) {
+    for (Special& special : blocks_[b]->records) {
+      const SpecialKind kind = special.kind.LoadAcquire();
+      const bool runs = kind == SpecialKind::kRunning || kind == SpecialKind::kGivenUp;
+      const bool is_lost = runs && special.id != reinterpret_cast<uintptr_t>(survivor);
+      if (is_lost) FinishLocked(&special);
+    }
+  }
 }
 
 }  // namespace spanheap::collected

@@ -13,7 +13,7 @@
 //             Records lie in blocks that marking walks: what a finalizer's object holds, closures
 //             and handles are roots; so are queued objects.
 // Invariants. At most one finalizer per object, one weak handle per address. A record that is
-//             queued is in no span's list.
+//             queued is in no span's list; its object's span counts it until it has run.
 // Threads.    Any, inside a section, after the object's span was swept. One lock.
 // Fails.      Null or false without memory for a record.
 // Go.         mheap.go (specials), mfinal.go, mcleanup.go.
@@ -23,6 +23,7 @@
 #include "base/annotations.h"
 #include "collect/collected_span.h"
 #include "collect/marker.h"
+#include "mutators/mutator.h"
 #include "spans/metadata_arena.h"
 #include "sync/mutex.h"
 
@@ -40,8 +41,9 @@ enum class SpecialKind : uint32_t {
   kDestructAtSweep,
   kCleanup,
   kExternal,
-  kQueued,  // of these three below, waiting to be run; `was` says which
-  kRunning,
+  kQueued,   // of the kinds above, waiting to be run; `was` says which
+  kRunning,  // was queued
+  kGivenUp,  // of an object given up by hand, running or about to
 };
 
 struct Special {
@@ -49,7 +51,8 @@ struct Special {
   SpecialKind was = SpecialKind::kFree;
   Special* next = nullptr;    // of the span, the queue, or the free records
   uintptr_t object = 0;       // the object's start; kWeak: the address asked for
-  uint64_t id = 0;            // kCleanup; kDestructLater: the attempt that found it dead
+  uint64_t id = 0;            // kCleanup; kDestructLater: the attempt that found it dead;
+                              // kRunning, kGivenUp: the thread that runs it
   void* function = nullptr;   // what to call; kDestruct...: the layout
   Atomic<uintptr_t> closure;  // kWeak: the handle; kExternal: bytes; kDestruct...: elements
 };
@@ -92,7 +95,11 @@ class Specials {
   bool has_destructors() const { return has_destructors_.LoadAcquire() != 0; }  // or had
   // The object is given up by the program: its finalizer is forgotten, all else takes effect now.
   // Returns its destructors, to be run by RunDestructor and given to Finish, linked by `next`.
-  Special* GiveUp(ObjectRef object);
+  Special* GiveUp(ObjectRef object, const Mutator* runner);
+  // A destructor or finalizer of an object of its span waits or runs: it comes upon the object yet.
+  bool IsAwaited(ObjectRef object) const {
+    return ObjectFinder(*store_).SpanOf(object).waiting.LoadAcquire() != 0;
+  }
   static void RunDestructor(const Special& special);
   // Blocks of records are jobs; shades what they hold, returns false when there is no such block.
   bool MarkBlock(uint32_t block, Marker& marker);
@@ -108,7 +115,7 @@ class Specials {
 
   // --- Running ---
   // The next thing to run, or null. It is a root until Finish.
-  Special* TakeQueued();
+  Special* TakeQueued(const Mutator* runner);
   void Finish(Special* special);
   // Called when something was queued, inside a section.
   void SetWakeUp(void (*wake)(void*), void* argument) {
@@ -119,7 +126,8 @@ class Specials {
   uint64_t run() const { return run_.LoadAcquire(); }
   uint64_t cleanups_queued() const { return cleanups_queued_.LoadAcquire(); }
   uint64_t cleanups_run() const { return cleanups_run_.LoadAcquire(); }
-  void ResetInChild() { mutex_.ResetInChild(); }
+  // What ran on threads that the child does not have counts as run: half of it may have been.
+  void ResetInChild(const Mutator* survivor) NO_THREAD_SAFETY_ANALYSIS;
 
  private:
   friend struct spanheap::RootRecord;  // its layout is described to tools
@@ -138,6 +146,9 @@ class Specials {
       REQUIRES(mutex_);
   void UnlinkLocked(CollectedSpan& span, const Special* special) REQUIRES(mutex_);
   void QueueLocked(Special* special) REQUIRES(mutex_);
+  void AddWaitingLocked(const Special& special, int32_t change) REQUIRES(mutex_);
+  static void BeginRunning(Special& special, SpecialKind kind, const Mutator* runner);
+  void FinishLocked(Special* special) REQUIRES(mutex_);
   template <class Wanted, class Act>
   void TakeOutLocked(CollectedSpan& span, Wanted&& wanted, Act&& act) REQUIRES(mutex_);
   bool IsMarked(ObjectRef object) const;
@@ -145,11 +156,12 @@ class Specials {
   bool IsDoomedLocked(const Special& special) const REQUIRES(mutex_);
   void EndDoomedOfLocked(CollectedSpan& span, Marker& marker) REQUIRES(mutex_);
   void TakeEffectLocked(Special* special) REQUIRES(mutex_);
+  Special* TakeDead(CollectedSpan& span);
   void ShadeFor(const Special& special, Marker& marker) const;
   template <class Root, class Contents>
   static void VisitOne(const Special& special, Root&& root, Contents&& contents) {
     const SpecialKind kind = special.kind.LoadAcquire();
-    const bool waits = kind == SpecialKind::kQueued || kind == SpecialKind::kRunning;
+    const bool waits = kind >= SpecialKind::kQueued;
     const SpecialKind what = waits ? special.was : kind;
     const bool has_closure = what == SpecialKind::kWeak || what == SpecialKind::kCleanup ||
                              what == SpecialKind::kFinalizer;

@@ -48,6 +48,7 @@ void Specials::QueueLocked(Special* special) {
   (first_queued_ == nullptr ? first_queued_ : last_queued_->next) = special;
   last_queued_ = special;
   (special->was == SpecialKind::kCleanup ? cleanups_queued_ : queued_).FetchAdd(1);
+  AddWaitingLocked(*special, 1);
   if (wake_ != nullptr) wake_(wake_argument_);
 }
 
@@ -61,8 +62,7 @@ void Specials::TakeEffectLocked(Special* special) {
       external_.FetchSubRelaxed(static_cast<int64_t>(special->closure.LoadAcquire()));
       break;
     case SpecialKind::kDestructAtSweep:
-      RunDestructor(*special);
-      break;
+      break;  // it has run
     default:
       QueueLocked(special);
       return;
@@ -72,7 +72,24 @@ void Specials::TakeEffectLocked(Special* special) {
 
 // ---- at sweep
 
+// Destructors are the program's: they run without the lock, after weak handles have ended and
+// before cleanups are queued. Nobody else gets at the facts meanwhile, for the span is claimed.
 void Specials::Sweep(CollectedSpan& span) {
+  Special* const rest = TakeDead(span);
+  if (rest == nullptr) return;
+  for (const Special* at = rest; at != nullptr; at = at->next) {
+    if (at->kind.LoadAcquire() == SpecialKind::kDestructAtSweep) RunDestructor(*at);
+  }
+  MutexLock lock(mutex_);
+  for (Special* at = rest; at != nullptr;) {
+    Special* const special = at;
+    at = at->next;
+    TakeEffectLocked(special);
+  }
+}
+
+// What is to happen when weak handles have ended and finalizers are queued.
+Special* Specials::TakeDead(CollectedSpan& span) {
   MutexLock lock(mutex_);
   Slots finalized;
   Slots destroyed;
@@ -92,14 +109,23 @@ void Specials::Sweep(CollectedSpan& span) {
     if (finalized.Has(object)) return kind == SpecialKind::kFinalizer;
     return !destroyed.Has(object) || kind == SpecialKind::kDestructLater;
   };
-  TakeOutLocked(span, acts,
-                [this](Special* special) NO_THREAD_SAFETY_ANALYSIS { TakeEffectLocked(special); });
+  Special* rest = nullptr;
+  TakeOutLocked(span, acts, [&](Special* special) NO_THREAD_SAFETY_ANALYSIS {
+    const SpecialKind kind = special->kind.LoadAcquire();
+    if (kind == SpecialKind::kWeak || kind == SpecialKind::kFinalizer) {
+      TakeEffectLocked(special);
+      return;
+    }
+    special->next = rest;
+    rest = special;
+  });
   // What they hold was marked with the roots; the objects themselves live once more.
   Atomic<uint64_t>* marks = store_->tables().marks(span.first.value);
   for (unsigned w = 0; w < kSpanKinds[span.kind].words; ++w) {
     const uint64_t revived = finalized.word(w) | destroyed.word(w);
     if (revived != 0) marks[w].FetchOr(revived);
   }
+  return rest;
 }
 
 // ---- at the end of a mark
@@ -174,7 +200,7 @@ int64_t Specials::ExternalOfMarked(uint32_t block) {
 
 // ---- by hand
 
-Special* Specials::GiveUp(ObjectRef object) {
+Special* Specials::GiveUp(ObjectRef object, const Mutator* runner) {
   const ObjectFinder finder(*store_);
   CollectedSpan& span = finder.SpanOf(object);
   const uintptr_t low = finder.BaseOf(object).value;
@@ -190,7 +216,8 @@ Special* Specials::GiveUp(ObjectRef object) {
       FreeLocked(special);
     } else if (kind == SpecialKind::kDestructLater || kind == SpecialKind::kDestructAtSweep) {
       special->was = kind;
-      special->kind.StoreRelease(SpecialKind::kRunning);
+      BeginRunning(*special, SpecialKind::kGivenUp, runner);
+      AddWaitingLocked(*special, 1);
       special->next = destructors;
       destructors = special;
     } else {

@@ -83,21 +83,23 @@ static bool MayBeShared(ObjectRef object) {
   return object.kind == collected::KindFor(2, collected::Domain::kNoScan);
 }
 
-// Destructors run outside of the section; then what they have added is given up as well. While
-// marking, the memory is left to the cycle.
+// Destructors run outside of the section; then what they have added is given up as well. The memory
+// is left to a cycle while marking, and while something that is queued may come upon the object.
 bool CollectedHeap::Delete(void* object) {
   collected::Special* destructors = nullptr;
   bool is_object = false;
   do {
     destructors = nullptr;
     is_object |= WithObject(object, [&](ObjectRef ref, Marker* marking) {
-      destructors = collector.specials.GiveUp(ref);
-      if (destructors != nullptr || marking != nullptr || MayBeShared(ref)) return true;
+      destructors = collector.specials.GiveUp(ref, this_mutator);
+      const bool is_in_use = destructors != nullptr || collector.specials.IsAwaited(ref);
+      if (is_in_use || marking != nullptr || MayBeShared(ref)) return true;
       collector.NoteFreed(collector.store.Free(ref));
       return true;
     });
     RunDestructors(destructors);
   } while (destructors != nullptr);
+  finalizers_.EnsureRunningIfQueued();  // of cleanups in a forked child
   return is_object;
 }
 

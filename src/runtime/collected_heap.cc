@@ -5,10 +5,12 @@
 #include <new>
 
 #include "base/fatal.h"
+#include "layout/geometry.h"
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "runtime/heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/occupied.h"
 #include "runtime/options.h"
@@ -250,7 +252,19 @@ bool CollectedHeap::Refill(HeapThread& thread, uint8_t kind) {
   return bytes != 0;
 }
 
+// As many pages are to become free as will be taken: a section for each piece of the sweep.
+void CollectedHeap::ReclaimFor(size_t bytes) {
+  collected::SpanStore& store = collector.store;
+  if (store.unswept() == 0) return;
+  const uint64_t before = store.pages_in_use();
+  for (bool more = true; more;) {
+    const HeapSection section;
+    more = section.is_open() && store.ReclaimSome(before, PagesFor(Bytes(bytes)));
+  }
+}
+
 void* CollectedHeap::NewLarge(const Request& request) {
+  ReclaimFor(request.bytes);
   char* at = nullptr;
   bool zeroed = false;
   {
@@ -268,6 +282,7 @@ void* CollectedHeap::NewLarge(const Request& request) {
 }
 
 void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
+  heap::FreeDeferred();
   runtime.limits.AfterAllocation(bytes);
   const collected::HeapState& state = collector.state;
   thread.assist_balance -= static_cast<int64_t>(bytes);

@@ -77,6 +77,8 @@ class CollectedHeap {
   void* WeakHandle(const void* address);
   void* WeakGet(const void* handle);
   bool DrainFinalizers(uint64_t timeout_ns) { return finalizers_.Drain(timeout_ns); }
+  // By the collector's thread, when all is swept: somebody is there to run what was queued.
+  void RunQueued() { finalizers_.EnsureRunningIfQueued(); }
 
   // --- Threads ---
   // The calling thread's record; attached if need be. Null: it cannot be.
@@ -149,6 +151,7 @@ class CollectedHeap {
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);
   void* NewTiny(collected::HeapThread& thread, const collected::Request& request);
   void* NewLarge(const collected::Request& request);
+  void ReclaimFor(size_t bytes);
   // The kind's next slots, and what goes with them: help with marking, the next cycle.
   bool Refill(collected::HeapThread& thread, uint8_t kind);
   void NoteAllocated(collected::HeapThread& thread, size_t bytes);

@@ -32,14 +32,21 @@ void FinalizerThread::WakeUp() {
 
 bool FinalizerThread::EnsureRunning() {
   MutexLock lock(start_mutex_);
-  if (!is_running_) is_running_ = os::StartThread(Main, this, "spanheap-final");
-  return is_running_;
+  if (is_running()) return true;
+  const bool started = os::StartThread(Main, this, "spanheap-final");
+  is_running_.StoreRelease(started ? 1 : 0);
+  return started;
+}
+
+bool FinalizerThread::EnsureRunningIfQueued() {
+  const bool waits = specials_.run() != specials_.queued() ||
+                     specials_.cleanups_run() != specials_.cleanups_queued();
+  return !waits || is_running() || EnsureRunning();
 }
 
 void FinalizerThread::Main(void* self) {
   auto& mine = *static_cast<FinalizerThread*>(self);
-  mine.thread_id_.StoreRelease(os::ThreadId());
-  CollectedHeap::Get()->Thread();
+  mine.mutator_.StoreRelease(CollectedHeap::Get()->Thread());
   for (;;) {
     const uint32_t wanted = mine.wanted_.LoadAcquire();
     mine.RunAll();
@@ -54,7 +61,7 @@ void FinalizerThread::RunAll() {
     Special* special = nullptr;
     {
       const HeapSection section;
-      special = specials_.TakeQueued();
+      special = specials_.TakeQueued(this_mutator);
     }
     if (special == nullptr) return;
     Run(*special);
@@ -81,7 +88,7 @@ void FinalizerThread::Run(const Special& special) {
 }
 
 bool FinalizerThread::Drain(uint64_t timeout_ns) {
-  if (os::ThreadId() == thread_id_.LoadAcquire()) return false;
+  if (IsThis() || !EnsureRunningIfQueued()) return false;
   const uint64_t finalizers = specials_.queued();
   const uint64_t cleanups = specials_.cleanups_queued();
   const uint64_t begin = os::MonotonicNow_ns();
@@ -96,9 +103,16 @@ bool FinalizerThread::Drain(uint64_t timeout_ns) {
   }
 }
 
+// What it runs may fork: then it is the thread that the child has.
 void FinalizerThread::ResetInChild() {
   start_mutex_.ResetInChild();
-  is_running_ = false;
+  if (IsThis()) return;
+  is_running_.StoreRelease(0);
+  mutator_.StoreRelease(nullptr);
+}
+
+bool FinalizerThread::IsThis() const {
+  return this_mutator != nullptr && this_mutator == mutator_.LoadAcquire();
 }
 
 }  // namespace spanheap

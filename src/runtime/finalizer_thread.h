@@ -3,16 +3,18 @@
 // FinalizerThread: runs finalizers, destructors that run later, and cleanups, one after the other.
 //
 // Idea.    A thread of the heap's own that is a mutator like any other: what it runs may allocate,
-//          store and read. It sleeps parked while nothing is queued.
-// Threads. WakeUp: any, inside a section too; it only sets a word. EnsureRunning: outside of
+//          store and read. It sleeps parked while nothing is queued. A forked child has none until
+//          something is queued there, or was in the parent; what ran there counts as run.
+// Threads. WakeUp: any, inside a section too; it only sets a word. EnsureRunning...: outside of
 //          sections. Drain: any but its own.
 // Go.      mfinal.go runfinq.
-// Tests.   tests/runtime/collected_death_test.cc.
+// Tests.   tests/runtime/collected_death_test.cc, finalizer_fork_test.cc.
 #pragma once
 
 #include "base/annotations.h"
 #include "base/atomic.h"
 #include "collect/specials.h"
+#include "mutators/mutator.h"
 #include "sync/mutex.h"
 
 namespace spanheap {
@@ -25,7 +27,9 @@ class FinalizerThread {
   void WakeUp();
   // Somebody has asked for finalizers: the thread is there from now on.
   bool EnsureRunning();
-  // Waits until what is queued now has run; false: not within the time.
+  // As it is if something is queued. False: nobody runs what is.
+  bool EnsureRunningIfQueued();
+  // Waits until what is queued now has run; false: not within the time, or there is no thread.
   bool Drain(uint64_t timeout_ns);
   void ResetInChild() NO_THREAD_SAFETY_ANALYSIS;
 
@@ -33,13 +37,16 @@ class FinalizerThread {
   static void Main(void* self);
   void RunAll();
   static void Run(const collected::Special& special);
+  bool is_running() const { return is_running_.LoadAcquire() != 0; }
+  // Called by the thread itself.
+  bool IsThis() const;
 
   collected::Specials& specials_;
   Mutex start_mutex_{LockRank::kStartUp};
-  bool is_running_ GUARDED_BY(start_mutex_) = false;
-  Atomic<uint32_t> wanted_;    // a futex word: changes when something was queued
-  Atomic<uint32_t> finished_;  // a futex word: changes when something has run
-  Atomic<uint32_t> thread_id_;
+  Atomic<uint32_t> is_running_;     // written under start_mutex_
+  Atomic<uint32_t> wanted_;         // a futex word: changes when something was queued
+  Atomic<uint32_t> finished_;       // a futex word: changes when something has run
+  Atomic<const Mutator*> mutator_;  // the thread's own
 };
 
 }  // namespace spanheap

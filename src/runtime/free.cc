@@ -29,8 +29,9 @@ void FreeClassedInSection(const HeapSection& section, unsigned c, void* p, const
   block.bins.tops[c].StoreRelease(top + 1);
 }
 
-// A signal handler frees a block while its thread is in a slow path. The block is kept until the
-// thread's next slow path; the link is in the block itself: there is no other memory to use here.
+// A signal handler, or a destructor that runs while its collected object is swept, frees a block
+// while its thread is in a slow path. The block is kept until the thread's next slow path; the link
+// is in the block itself: there is no other memory to use here.
 void DeferFree(ThreadBlock& block, void* p) {
   void* before = block.deferred_frees.LoadAcquire();
   do {
@@ -148,6 +149,13 @@ void Free(void* p, const char* call) {
   if (p == nullptr || TryKeepRun(p, call)) return;
   FreeSlow(p, call);
   if (this_thread.occupied == 0) runtime.background.Notice();
+}
+
+void FreeDeferred() {
+  const ThreadBlock* const block = this_thread.block;
+  if (block == nullptr || block->deferred_frees.LoadAcquire() == nullptr) return;
+  const HeapSection section;
+  if (section.is_open()) FreeAllDeferred(section);
 }
 
 void FreeSized(void* p, size_t n, size_t alignment, const char* call) {

@@ -60,6 +60,10 @@ bool Owns(const void* p);
 // called, outside of everything: may start the thread that gives memory back.
 void AfterAllocation(const void* caller);
 
+// Frees what was freed on this thread while it was in a slow path, as by destructors that run while
+// collected objects are swept. Cost: two loads if there is nothing.
+void FreeDeferred();
+
 // Gives all free memory beyond `keep` bytes back to the OS; true if any went back.
 bool Trim(size_t keep);
 

@@ -41,6 +41,26 @@ TEST_F(SpanStoreTest, ASweepFreesWhatIsNotMarkedAndGivesEmptySpansBack) {
   EXPECT_EQ(store().ReadStats().freed_objects, uint64_t{kObjects - kObjects / 10});
 }
 
+TEST_F(SpanStoreTest, PagesForALargeObjectAreReclaimedPieceByPiece) {
+  constexpr Pages kWanted{1500};
+  for (int i = 0; i < 400'000; ++i) world_.New(i % 16 == 0 ? typed_ : node_);
+  world_.ReleaseCaches();
+  world_.heap.RunCycle(true);
+  const uint64_t before = store().pages_in_use();
+  ASSERT_GT(before, 2 * kWanted.value);
+  int pieces = 1;
+  for (uint64_t swept = store().swept_pages(); store().ReclaimSome(before, kWanted); ++pieces) {
+    EXPECT_GE(store().swept_pages(), swept + SpanStore::kReclaimStep.value);
+    EXPECT_LE(store().swept_pages(), swept + SpanStore::kReclaimStep.value + 16);
+    swept = store().swept_pages();
+  }
+  EXPECT_GE(pieces, 5);
+  EXPECT_LE(store().pages_in_use() + kWanted.value, before);
+  EXPECT_NE(store().unswept(), 0U);
+  while (store().ReclaimSome(before, Pages(1 << 20))) {}
+  EXPECT_EQ(store().unswept(), 0U);
+}
+
 TEST_F(SpanStoreTest, FreedSlotsComeAgainAsZeros) {
   for (sh_layout* layout : {&node_, &typed_}) {
     std::vector<void*> objects;

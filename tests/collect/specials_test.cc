@@ -29,7 +29,7 @@ class SpecialsTest : public testing::Test {
   // The kinds of what is queued, in order: d, f, c.
   std::string RunQueued() {
     std::string kinds;
-    while (Special* const special = specials().TakeQueued()) {
+    while (Special* const special = specials().TakeQueued(nullptr)) {
       if (special->was == SpecialKind::kDestructLater) Specials::RunDestructor(*special);
       kinds += special->was == SpecialKind::kDestructLater ? 'd'
                : special->was == SpecialKind::kFinalizer   ? 'f'

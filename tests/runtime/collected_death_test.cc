@@ -7,7 +7,10 @@
 #include <cstring>
 #include <thread>
 
+#include "mutators/blocking_region.h"
+#include "os/clock.h"
 #include "runtime/collected_heap.h"
+#include "runtime/heap.h"
 #include "spanheap/detail/barrier.h"
 
 namespace spanheap {
@@ -222,6 +225,120 @@ TEST(CollectedDeathTest, DeleteRunsDestructorsAtOnceAndClearsWeakHandles) {
   Heap().Delete(object);
   EXPECT_EQ(destroyed, 3);
   EXPECT_EQ(Heap().WeakGet(handle), nullptr);
+}
+
+std::atomic<bool> may_go_on{false};
+std::atomic<void*> waits_in{nullptr};
+sh_layout waits_in_destructor = {16,
+                                 SH_SCAN_PRECISE,
+                                 SH_FINALIZE_LATER,
+                                 &kTwoWords,
+                                 nullptr,
+                                 [](void* object) {
+                                   waits_in = object;
+                                   const BlockingRegion waiting;
+                                   while (!may_go_on) std::this_thread::yield();
+                                   ++destroyed;
+                                 },
+                                 "waits in its destructor",
+                                 0};
+constexpr uintptr_t kWritten = 0x1234567;
+sh_layout looks_at_itself = {
+    16,
+    SH_SCAN_PRECISE,
+    SH_FINALIZE_LATER,
+    &kTwoWords,
+    nullptr,
+    [](void* object) { destroyed += static_cast<uintptr_t*>(object)[1] == kWritten ? 1 : 100; },
+    "looks at itself",
+    0};
+
+// One destructor runs and others wait behind it while all their objects are deleted.
+TEST(CollectedDeathTest, DeletedObjectsWhoseDestructorsAreQueuedAreDestroyedOnce) {
+  destroyed = 0;
+  may_go_on = false;
+  waits_in = nullptr;
+  static std::atomic<uintptr_t> hidden[kMany];
+  Elsewhere([] {
+    void* const first = Heap().New(waits_in_destructor, 1);
+    ASSERT_TRUE(Heap().SetDestructor(first, waits_in_destructor, 1));
+  });
+  Heap().Collect();
+  while (waits_in == nullptr) std::this_thread::yield();
+  Elsewhere([] {
+    for (auto& address : hidden) {
+      auto* const object = static_cast<uintptr_t*>(Heap().New(looks_at_itself, 1));
+      ASSERT_TRUE(Heap().SetDestructor(object, looks_at_itself, 1));
+      object[1] = kWritten;
+      address = ~reinterpret_cast<uintptr_t>(object);
+    }
+  });
+  Heap().Collect();
+  Elsewhere([] {
+    for (const auto& address : hidden) Heap().Delete(reinterpret_cast<void*>(~address.load()));
+    Heap().Delete(waits_in);
+    for (int i = 0; i < 4 * kMany; ++i) Heap().New(looks_at_itself, 1);
+  });
+  EXPECT_EQ(destroyed, 0);
+  may_go_on = true;
+  CollectAndDrain();
+  EXPECT_EQ(destroyed, kMany + 1);
+  Heap().Collect();
+  Heap().collector.store.Verify();
+}
+
+std::atomic<bool> was_waited_for{false};
+sh_layout slow_at_sweep = {16,
+                           SH_SCAN_PRECISE,
+                           SH_FINALIZE_AT_SWEEP,
+                           &kTwoWords,
+                           nullptr,
+                           [](void* object) {
+                             waits_in = object;
+                             const uint64_t end = os::MonotonicNow_ns() + 10'000'000'000;
+                             while (!may_go_on && os::MonotonicNow_ns() < end) {}
+                             was_waited_for = !may_go_on;
+                           },
+                           "slow at sweep",
+                           0};
+
+TEST(CollectedDeathTest, ASlowDestructorAtSweepKeepsNobodyFromTheFactsOfOtherObjects) {
+  may_go_on = false;
+  waits_in = nullptr;
+  Elsewhere(
+      [] { ASSERT_TRUE(Heap().SetDestructor(Heap().New(slow_at_sweep, 1), slow_at_sweep, 1)); });
+  std::thread collects([] { Heap().Collect(); });
+  while (waits_in == nullptr) std::this_thread::yield();
+  void* const other = Heap().New(plain, 100);  // in a span of its own
+  EXPECT_NE(Heap().WeakHandle(other), nullptr);
+  may_go_on = true;
+  const BlockingRegion waiting;
+  collects.join();
+  EXPECT_FALSE(was_waited_for);
+}
+
+sh_layout owns_a_block = {16,
+                          SH_SCAN_NONE,
+                          SH_FINALIZE_AT_SWEEP,
+                          nullptr,
+                          nullptr,
+                          [](void* object) { heap::Free(*static_cast<void**>(object), "test"); },
+                          "owns a block",
+                          0};
+
+TEST(CollectedDeathTest, WhatDestructorsFreeAtSweepIsFreeWhenAllIsSwept) {
+  CollectAndDrain();
+  const uint64_t before = heap::Verify();
+  Elsewhere([] {
+    for (int i = 0; i < kMany; ++i) {
+      auto** const object = static_cast<void**>(Heap().New(owns_a_block, 1));
+      ASSERT_TRUE(Heap().SetDestructor(object, owns_a_block, 1));
+      *object = heap::Allocate(100);
+    }
+  });
+  EXPECT_EQ(heap::Verify(), before + kMany);
+  CollectAndDrain();
+  EXPECT_EQ(heap::Verify(), before);
 }
 
 // Pairs of New and Delete go on in the same memory, without a cycle: that would end the deleting.
