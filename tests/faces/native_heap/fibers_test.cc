@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <ucontext.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -129,10 +130,12 @@ TEST(NativeFibersTest, MayGoOnOnAnotherThread) {
   Queue queue;
   for (auto& fiber : fibers) queue.Put((fiber = std::make_unique<Fiber>()).get());
   const Cycles cycles;
+  std::atomic<size_t> taken{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&] {
-      while (cycles.done() < 20) {
+      while (cycles.done() < 20 || taken < 10 * fibers.size()) {
+        ++taken;
         Fiber* const fiber = queue.Take();
         if (!fiber->ended()) fiber->Resume();
         ASSERT_TRUE(fiber->whole());
