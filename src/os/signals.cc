@@ -88,6 +88,13 @@ void ForwardSignal(const SignalAction& previous, int signal, siginfo_t* info, vo
   if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) previous.sa_handler(signal);
 }
 
+void UnblockSignal(int signal) {
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+}
+
 bool BlocksSignal(uint32_t thread_id, int signal) {
   LineWriter path;
   path.Text("/proc/self/task/").Decimal(thread_id).Text("/status").Char('\0');

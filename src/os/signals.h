@@ -33,6 +33,8 @@ bool HasMark(const siginfo_t& info, const void* mark);
 // Hands a signal on to whoever handled it before.
 void ForwardSignal(const SignalAction& previous, int signal, siginfo_t* info, void* context);
 
+// The calling thread lets the signal through from here on.
+void UnblockSignal(int signal);
 // True if the thread blocks the signal, by /proc.
 bool BlocksSignal(uint32_t thread_id, int signal);
 

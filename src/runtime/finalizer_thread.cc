@@ -6,6 +6,7 @@
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/signals.h"
 #include "os/thread.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap_section.h"
@@ -46,7 +47,9 @@ bool FinalizerThread::EnsureRunningIfQueued() {
 
 void FinalizerThread::Main(void* self) {
   auto& mine = *static_cast<FinalizerThread*>(self);
-  mine.mutator_.StoreRelease(CollectedHeap::Get()->Thread());
+  CollectedHeap& heap = *CollectedHeap::Get();
+  mine.mutator_.StoreRelease(heap.Thread());
+  os::UnblockSignal(heap.mutators.signal());  // what it runs may take long, and is the program's
   for (;;) {
     const uint32_t wanted = mine.wanted_.LoadAcquire();
     mine.RunAll();

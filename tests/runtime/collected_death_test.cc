@@ -428,5 +428,25 @@ TEST(CollectedDeathTest, BytesHeldElsewhereCountUntilTheObjectDies) {
   EXPECT_EQ(Heap().collector.specials.external_bytes(), before);
 }
 
+#if !defined(__SANITIZE_THREAD__)    // who spins never stops there
+std::atomic<int> long_finalizer{0};  // 1: it runs, 2: it may end
+
+TEST(CollectedDeathTest, AFinalizerThatRunsOnKeepsNobodyFromCollecting) {
+  Elsewhere([] {
+    ASSERT_TRUE(Heap().SetFinalizer(
+        Heap().New(plain, 1),
+        [](void*, void*) {
+          long_finalizer = 1;
+          while (long_finalizer != 2) {}
+        },
+        nullptr));
+  });
+  while (long_finalizer != 1) Heap().Collect();
+  Heap().Collect();  // or else this waits until the test is ended
+  long_finalizer = 2;
+  EXPECT_TRUE(Heap().DrainFinalizers(10'000'000'000));
+}
+#endif
+
 }  // namespace
 }  // namespace spanheap
