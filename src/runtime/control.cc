@@ -11,6 +11,7 @@
 #include "runtime/epoch_report.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
+#include "runtime/occupied.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
 #include "sync/stop_delay.h"
@@ -49,23 +50,24 @@ void ObeyOptions() {
 
 // A signal handler may fork that interrupted this thread inside the heap. It could wait for a lock
 // that its own thread holds, or for another fork, which waits for this thread to come out. So
-// nothing is locked then: the parent goes on as if there had been no fork, the child finds the heap
-// in the state of an interrupted slow path, in which the bootstrap arena serves it until it ends or
-// runs a program.
+// nothing is locked then: the parent goes on as if there had been no fork, and the child, where
+// threads that are gone may hold any lock and have closed the gate, is in a slow path for good: the
+// bootstrap arena serves it until it ends or runs a program.
 class ForkTurn {
  public:
   // False: this thread is interrupted, or in the middle of another fork.
   bool Begin() {
-    if (forking_thread_.LoadAcquire() == &this_thread) {
+    if (IsOfThisThread()) {
       ++nested_;
       return false;
     }
     return !StopDelay::is_open();
   }
+  bool IsOfThisThread() const { return forking_thread_.LoadAcquire() == &this_thread; }
   void NoteLocked() { forking_thread_.StoreRelease(&this_thread); }
   // True if Begin was.
   bool End() {
-    if (forking_thread_.LoadAcquire() != &this_thread) return false;
+    if (!IsOfThisThread()) return false;
     if (nested_ > 0) {
       --nested_;
       return false;
@@ -132,6 +134,7 @@ void AfterForkInParent() {
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInParent();
 }
 void AfterForkInChild() {
+  if (!fork_turn.IsOfThisThread()) return Occupied::Begin();
   if (!fork_turn.End()) return;
   runtime.pages.ResetInChild();
   runtime.metadata.ResetInChild();
