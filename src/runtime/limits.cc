@@ -119,19 +119,26 @@ void Limits::GiveBack(size_t growth) {
 bool Limits::GiveBackSome(size_t n) {
   const HeapSection section;
   if (!section.is_open()) return false;
+  runtime.spans.GiveUpSpares();
   ReleaseFree(section, Bytes(n));
   return true;
 }
 
-// Relaxed in here: who sees an old time searches once more, or once less.
+// After a search in vain it rests from what costs much: sleeping threads, and holes in all spans.
+// What this thread and the spares keep, and whole free chunks, are looked at each time: the program
+// may have freed much since. Relaxed in here: who sees an old time searches once more, or once less.
 bool Limits::GiveBackAll(size_t n) {
   const uint64_t begin_ns = os::MonotonicNow_ns();
-  if (begin_ns < search_at_ns_.LoadRelaxed()) return GiveBackSome(n);
-  TrimSleepingThreads();
+  const bool rests = begin_ns < search_at_ns_.LoadRelaxed();
+  if (!rests) TrimSleepingThreads();
   if (!FlushThisThread()) return false;
-  ReleaseInPieces(Bytes(~size_t{0}), ReleaseCause::kLimit);
+  if (rests) {
+    if (!GiveBackSome(n)) return false;
+  } else {
+    ReleaseInPieces(Bytes(~size_t{0}), ReleaseCause::kLimit);
+  }
   ReleaseChunksInPieces();
-  search_ns_.StoreRelaxed(os::MonotonicNow_ns() - begin_ns);
+  if (!rests) search_ns_.StoreRelaxed(os::MonotonicNow_ns() - begin_ns);
   return true;
 }
 
