@@ -126,7 +126,7 @@ bool Limits::GiveBackSome(size_t n) {
 
 // After a search in vain it rests from what costs much: sleeping threads, and holes in all spans.
 // What this thread and the spares keep, and whole free chunks, are looked at each time: the program
-// may have freed much since. Relaxed in here: who sees an old time searches once more, or once less.
+// may have freed much since. Relaxed in here: who sees an old time searches once more, or less.
 bool Limits::GiveBackAll(size_t n) {
   const uint64_t begin_ns = os::MonotonicNow_ns();
   const bool rests = begin_ns < search_at_ns_.LoadRelaxed();

@@ -40,8 +40,8 @@ class MetadataArena {
 
  private:
   friend struct RootRecord;  // its layout is described to tools
-  // Small enough for tiny processes, large enough that a program which then runs out of address space
-  // has what its classes and threads need later.
+  // Small enough for tiny processes, large enough that a program which then runs out of address
+  // space has what its classes and threads need later.
   static constexpr Bytes kPiece = 512_KiB;
 
   // At the start of each piece.

@@ -187,7 +187,8 @@ TEST_F(LimitsTest, BelowTheSoftLimitFreeMemoryIsGivenBackInsteadOfMoreBeingTaken
     EXPECT_LE(Counted(), limit);
     Drop(blocks_.size());
   }
-  EXPECT_GT(Report().released_limit_bytes, 200 * kMiB);
+  // The thread that keeps the limit in the background may have been there first.
+  EXPECT_GT(Report().released_limit_bytes + Report().released_background_bytes, 200 * kMiB);
   EXPECT_GT(Report().process_resident_bytes, kMiB);
 }
 
