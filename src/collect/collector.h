@@ -12,7 +12,7 @@
 // Invariants. A cycle begins when every span is swept. While marking, no object reachable from a
 //             root is white unless something grey leads to it.
 // Threads.    RunCycle: one thread at a time (the collector's). The rest: as it says.
-// Fails.      Never half way: memory for work batches is checked.
+// Fails.      Where the marker does (collect/marker.h): there is no way back.
 // Go.         mgc.go gcStart, gcMarkDone, gcMarkTermination.
 // Tests.      tests/collect/collector_test.cc.
 #pragma once

@@ -12,7 +12,7 @@
 //             Who has slept since `news` was read is woken by the next batch.
 // Threads.    Any. The lock is held for a few instructions, once in 250 entries. AwaitNews: outside
 //             of sections.
-// Fails.      NewBatch: null when there is no memory; the caller then keeps what it has.
+// Fails.      NewBatch: null when there is no memory.
 // Go.         mgcwork.go (lock-free stacks), mgcmark_greenteagc.go spanSPMC (rings with stealing).
 // Tests.      tests/collect/mark_work_test.cc, collector_test.cc.
 #pragma once

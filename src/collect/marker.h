@@ -19,7 +19,7 @@
 //             scanned may be so again, one that was not always will be.
 // Threads.    A context belongs to one thread at a time and is empty when nobody uses it. Contexts
 //             share mark bits and queues. Words of the program are read while it writes them.
-// Fails.      Without memory for a batch the context works off what it has before it goes on.
+// Fails.      The process ends when there is no memory for a batch of 2 KiB to note what is grey.
 // Go.         mgcmark.go, mgcmark_greenteagc.go.
 // Tests.      Through the collector, against a plain graph: tests/collect/collector_test.cc.
 #pragma once
