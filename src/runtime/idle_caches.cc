@@ -12,6 +12,15 @@
 namespace spanheap {
 namespace {
 
+// ThreadSanitizer does not know that a membarrier orders what threads do before and after it.
+bool CanTrim() {
+#if defined(__SANITIZE_THREAD__)
+  return false;
+#else
+  return os::HandlersBlockTheirSignals();
+#endif
+}
+
 // Changes, almost surely, whenever the thread's bins do.
 uint64_t SignatureOf(const ThreadBlock& block) {
   // Relaxed: a change seen late is seen in the next round.
@@ -59,14 +68,14 @@ void IdleCaches::Look() {
   ++looks_;
   pending_.StoreRelaxed(false);  // relaxed: a hint
   runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, false); });
-  if (count_ > 0 && !os::HandlersBlockTheirSignals()) count_ = 0;
+  if (count_ > 0 && !CanTrim()) count_ = 0;
 }
 
 void IdleCaches::LookAtAll() {
   finds_all_ = true;
   count_ = next_ = 0;
   runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, true); });
-  if (count_ > 0 && !os::HandlersBlockTheirSignals()) count_ = 0;
+  if (count_ > 0 && !CanTrim()) count_ = 0;
 }
 
 bool IdleCaches::TrimNext() {

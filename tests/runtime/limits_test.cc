@@ -82,6 +82,7 @@ TEST_F(LimitsTest, TheHardLimitRefusesEverySizeAndTheHeapGoesOn) {
   }
 }
 
+#if !defined(__SANITIZE_THREAD__)  // nobody is trimmed there: runtime/idle_caches.cc
 TEST_F(LimitsTest, WhatSleepingThreadsKeepIsFoundBeforeAnAllocationIsRefused) {
   // Each leaves a span of its own, all of whose slots are free, in its caches.
   const Sleepers sleepers(64, [] {
@@ -95,6 +96,7 @@ TEST_F(LimitsTest, WhatSleepingThreadsKeepIsFoundBeforeAnAllocationIsRefused) {
   SetLimit("hardlimit", Counted());
   EXPECT_GE(Take(50'000, 200 * kMiB), kept / 2);
 }
+#endif
 
 using Clock = std::chrono::steady_clock;
 
