@@ -21,6 +21,13 @@
 
 namespace spanheap::os {
 
+// ThreadSanitizer does not know that a membarrier orders what threads do before and after it.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kMembarrierIsSeen = false;
+#else
+inline constexpr bool kMembarrierIsSeen = true;
+#endif
+
 // Signals the calling thread blocks, bit n - 1 for signal n.
 uint64_t BlockedSignals();
 

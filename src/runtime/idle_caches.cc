@@ -12,14 +12,7 @@
 namespace spanheap {
 namespace {
 
-// ThreadSanitizer does not know that a membarrier orders what threads do before and after it.
-bool CanTrim() {
-#if defined(__SANITIZE_THREAD__)
-  return false;
-#else
-  return os::HandlersBlockTheirSignals();
-#endif
-}
+bool CanTrim() { return os::kMembarrierIsSeen && os::HandlersBlockTheirSignals(); }
 
 // Changes, almost surely, whenever the thread's bins do.
 uint64_t SignatureOf(const ThreadBlock& block) {
