@@ -61,14 +61,21 @@ void IdleCaches::Look() {
   ++looks_;
   pending_.StoreRelaxed(false);  // relaxed: a hint
   runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, false); });
-  if (count_ > 0 && !CanTrim()) count_ = 0;
+  GiveUpUnlessPossible();
 }
 
 void IdleCaches::LookAtAll() {
   finds_all_ = true;
   count_ = next_ = 0;
   runtime_.threads.ForEachOther([this](ThreadBlock& block) { Consider(block, true); });
-  if (count_ > 0 && !CanTrim()) count_ = 0;
+  GiveUpUnlessPossible();
+}
+
+// Where nothing can be trimmed nothing is pending either: who would do it may sleep.
+void IdleCaches::GiveUpUnlessPossible() {
+  if (!is_pending() || CanTrim()) return;
+  count_ = 0;
+  pending_.StoreRelaxed(false);  // relaxed: a hint
 }
 
 bool IdleCaches::TrimNext() {

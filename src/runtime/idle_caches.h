@@ -63,6 +63,7 @@ class IdleCaches {
   static constexpr uint32_t kMostBusy = 3;
 
   void Consider(ThreadBlock& block, bool all);
+  void GiveUpUnlessPossible();
   bool RestsForLong(IdleWatch& idle) const;
   bool TryTrim(ThreadBlock& block);
   bool TrimClaimed(ThreadBlock& block);
