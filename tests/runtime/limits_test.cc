@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -97,21 +96,6 @@ TEST_F(LimitsTest, WhatSleepingThreadsKeepIsFoundBeforeAnAllocationIsRefused) {
   EXPECT_GE(Take(50'000, 200 * kMiB), kept / 2);
 }
 #endif
-
-using Clock = std::chrono::steady_clock;
-
-TEST_F(LimitsTest, AllocationsThatFailOneAfterTheOtherDoNotEachSearchTheWholeHeap) {
-  ASSERT_GE(Take(64, 48 * kMiB), 48 * kMiB);  // spans to search
-  SetLimit("hardlimit", Counted() + kMiB);
-  ASSERT_EQ(heap::Allocate(100 * kMiB), nullptr);
-  usleep(200'000);
-  const auto begin = Clock::now();
-  EXPECT_EQ(heap::Allocate(100 * kMiB), nullptr);
-  const auto first = Clock::now() - begin;
-  for (int i = 0; i < 50; ++i) EXPECT_EQ(heap::Allocate(100 * kMiB), nullptr);
-  const auto others = Clock::now() - begin - first;
-  EXPECT_LE(others, first * 50 / 2);
-}
 
 TEST_F(LimitsTest, ReallocThatWouldPassTheHardLimitLeavesTheBlock) {
   heap::Trim(0);
