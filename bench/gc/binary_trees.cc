@@ -13,11 +13,11 @@ namespace spanheap::bench {
 Outcome BinaryTrees(std::uint64_t depth, std::uint64_t) {
   constexpr std::uint64_t kLeastDepth = 4;
   Trees trees;
-  std::uint64_t sum = trees.Finish(trees.Make(depth + 1));
+  std::uint64_t sum = trees.MakeAndFinish(depth + 1);
   TreeNode* const lasting = trees.Make(depth);
   for (std::uint64_t each = kLeastDepth; each <= depth; each += 2) {
     const std::uint64_t count = std::uint64_t{1} << (depth - each + kLeastDepth);
-    for (std::uint64_t i = 0; i < count; ++i) sum += trees.Finish(trees.Make(each));
+    for (std::uint64_t i = 0; i < count; ++i) sum += trees.MakeAndFinish(each);
   }
   sum += trees.Finish(lasting);
   return trees.Total(sum);
@@ -31,7 +31,7 @@ Outcome ThreadsTrees(std::uint64_t depth, std::uint64_t count) {
     Trees trees;
     TreeNode* const lasting = trees.Make(depth);
     std::uint64_t sum = 0;
-    for (std::uint64_t i = 0; i < count; ++i) sum += trees.Finish(trees.Make(depth - 4));
+    for (std::uint64_t i = 0; i < count; ++i) sum += trees.MakeAndFinish(depth - 4);
     outcomes[index] = trees.Total(sum + trees.Finish(lasting));
   });
   return Sum(outcomes);
