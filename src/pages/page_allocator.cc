@@ -30,6 +30,11 @@ ChunkRange ChunksOf(PageIndex first, Pages n) {
   return {ChunkOf(first), ChunkOf(first + (n - Pages(1))) + Count(1)};
 }
 
+ChunkRange AlignedAround(ChunkIndex c, Count length) {
+  const ChunkIndex begin(static_cast<uint32_t>(RoundDown(c.value, length.value)));
+  return {begin, begin + length};
+}
+
 // Also false for runs that pass the end of the page numbers.
 bool IsPlausible(PageIndex first, Pages n) {
   return n.value != 0 && uint64_t{first.value} + n.value <= PageAllocator::kNone.value;
@@ -410,12 +415,16 @@ bool PageAllocator::IsLoose(ChunkRange chunks) const {
   return any;
 }
 
-bool PageAllocator::ClaimTables(Count group, ChunkRange& chunks) {
+bool PageAllocator::ClaimTables(Count group, Count part, ChunkRange& chunks) {
   for (unsigned looked = 0; loose_.value != 0 && looked < kTableScan; ++looked) {
-    const ChunkIndex begin(loose_.value & ~(group.value - 1));
-    chunks = {begin, begin + group};
-    loose_ = begin.value == 0 ? begin : begin - Count(1);
-    if (!IsLoose(chunks)) continue;
+    chunks = AlignedAround(loose_, group);
+    bool is_loose = IsLoose(chunks);
+    if (!is_loose && part < group) {
+      chunks = AlignedAround(loose_, part);
+      is_loose = IsLoose(chunks);
+    }
+    loose_ = chunks.begin.value == 0 ? chunks.begin : chunks.begin - Count(1);
+    if (!is_loose) continue;
     HideFreeChunks(chunks);
     return true;
   }

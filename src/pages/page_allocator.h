@@ -95,11 +95,12 @@ class PageAllocator {
   // Looks at kHugeScan chunks at most. On return `from` is where to go on; 0: there is no more.
   PageRun ClaimHugePage(ChunkIndex& from, bool force);
   void FinishRelease(PageRun run, bool released, bool zeroed);
-  // Takes the next group of `group` chunks, aligned to that (a power of two), out, whose pages are
-  // all free and not backed but were used once: so that what tables say of them can go. From the
-  // highest chunk that was given back since the last search down; looks at kTableScan groups at
-  // most. False: none; has_loose_tables tells whether to go on.
-  bool ClaimTables(Count group, ChunkRange& chunks);
+  // Takes the next group of `group` chunks, or else a part of one, `part` chunks, out, whose pages
+  // are all free and not backed but were used once: so that what tables say of them can go. (Both
+  // are powers of two, and what is taken is aligned to its length.) From the highest chunk that was
+  // given back since the last search down; looks at kTableScan parts at most. False: none;
+  // has_loose_tables tells whether to go on.
+  bool ClaimTables(Count group, Count part, ChunkRange& chunks);
   void FinishTables(ChunkRange chunks);
   bool has_loose_tables() const { return loose_.value != 0; }
   // Counts pages as given back, `at_most` or a few more, highest first; for callers without an OS.

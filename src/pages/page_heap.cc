@@ -403,7 +403,10 @@ bool PageHeap::ReleaseTables() {
   bool has_more;
   {
     MutexLock lock(lock_);
-    while (count < kMost && pages_.ClaimTables(space_.table_group(), claims[count])) ++count;
+    while (count < kMost &&
+           pages_.ClaimTables(space_.table_group(), space_.table_part(), claims[count])) {
+      ++count;
+    }
     has_more = pages_.has_loose_tables();
   }
   if (count == 0) return has_more;

@@ -28,6 +28,10 @@ constexpr Bytes BytesOf(Count chunks) { return Bytes(size_t{chunks.value} << kCh
 constexpr Count ChunksIn(Bytes n) {
   return Count(static_cast<uint32_t>(std::min<size_t>(n.value >> kChunkShift, 1U << 22)));
 }
+// Chunks whose entries in a table by page number fill an OS page.
+constexpr Count ChunksToFill(Bytes os_page, size_t entry) {
+  return Count(static_cast<uint32_t>(DivideUp(os_page.value, kChunkPages.value * entry)));
+}
 constexpr Bytes LockableCapacity(Bytes limit) {
   return std::min(limit, Bytes(kMostCapacity.value / kCapacityPerLockable)) * kCapacityPerLockable;
 }
@@ -89,7 +93,8 @@ PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
 bool PageSpace::Init(os::Memory& memory, const PageHeapOptions& options) {
   memory_ = &memory;
   arena_limit_ = ChunksIn(1_GiB);
-  table_group_ = Count(static_cast<uint32_t>(DivideUp(options.os_page.value, kChunkPages.value)));
+  table_group_ = ChunksToFill(options.os_page, sizeof(*tables_.class_of));
+  table_part_ = ChunksToFill(options.os_page, sizeof(*tables_.span_of));
   for (Plan plan = PlanFor(options); plan.first >= kChunkSize; plan = Smaller(plan)) {
     if (InitWith(plan)) return true;
   }
@@ -188,7 +193,9 @@ void PageSpace::ReleaseTables(ChunkRange r) const {
     memory_->Release(table + Bytes(size_t{r.begin.value} * bytes_per_chunk),
                      Bytes(size_t{r.size().value} * bytes_per_chunk));
   };
-  release(spanheap::AddressOf(tables_.class_of), kChunkPages.value * sizeof(*tables_.class_of));
+  if (r.size() >= table_group_) {
+    release(spanheap::AddressOf(tables_.class_of), kChunkPages.value * sizeof(*tables_.class_of));
+  }
   release(spanheap::AddressOf(tables_.span_of), kChunkPages.value * sizeof(*tables_.span_of));
 }
 

@@ -87,10 +87,12 @@ class PageSpace {
   // Gives a range back that was made ready, as room. False: refused, nothing has changed.
   bool MakeInaccessible(ChunkRange r);
 
-  // The number of chunks, a power of two, whose entries in each table fill whole OS pages.
+  // The number of chunks, a power of two, whose entries in each table by page number fill whole OS
+  // pages; and the number whose entries in the larger one, of span numbers, do.
   Count table_group() const { return table_group_; }
-  // Gives the entries of such chunks, aligned, back to the OS: they speak of nothing that is there,
-  // and are zero from then on.
+  Count table_part() const { return table_part_; }
+  // Gives the entries of such chunks, aligned, back to the OS, of a part those in the larger table:
+  // they speak of nothing that is there, and are zero from then on.
   void ReleaseTables(ChunkRange r) const;
 
   const PageTables& tables() const { return tables_; }
@@ -157,6 +159,7 @@ class PageSpace {
   ChunkIndex capacity_;
   SummaryShape shape_;
   Count table_group_;
+  Count table_part_;
   Count arena_limit_;  // the most to reserve ahead of use in one arena
   bool is_sparse_ = false;
 
