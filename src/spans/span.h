@@ -49,8 +49,7 @@ struct alignas(kCacheLine) Span {
   // malloc_class << 8 | 1 + queue of that class's central list while linked there; 0 = not linked.
   // Written under that list's lock: whoever holds it and finds its class here knows it stays so.
   Atomic<uint16_t> link;
-  // SpanQueue links, record numbers, guarded by the central list's lock. An unused record keeps
-  // the next free one in `child`, guarded by the span table's lock.
+  // SpanQueue links, record numbers, guarded by the central list's lock.
   uint32_t child = 0;
   uint32_t sibling = 0;
   uint32_t previous = 0;

@@ -28,7 +28,7 @@ bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, uint32_t record
   pages_.SetReclaimer([](void* heap) { return static_cast<SpanHeap*>(heap)->GiveUpSpares(); },
                       this);
   shelf_.Init(memory, metadata);
-  return table_.Init(memory, metadata, record_capacity, &pages_.gauge());
+  return table_.Init(memory, record_capacity, &pages_.gauge());
 }
 
 Span* SpanHeap::TakeSpan(unsigned malloc_class, PageCache& cache) {
@@ -248,6 +248,7 @@ bool SpanHeap::GiveUpSpares() {
 }
 
 bool SpanHeap::GiveUpIdleSpares() {
+  table_.GiveBackIdle();
   bool any = GiveUpIdleShelf();
   any |= run_cache_.DrainIdle(pages_);
   for (unsigned c = 1; c <= kSmallClasses && !spare_spans_.is_empty(); ++c) {

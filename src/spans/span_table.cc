@@ -2,99 +2,69 @@
 #include "spans/span_table.h"
 
 #include "base/bits.h"
-#include "base/check.h"
 
 namespace spanheap {
+namespace {
 
-bool SpanTable::Init(os::Memory& memory, MetadataArena& metadata, uint32_t capacity,
-                     MemoryGauge* gauge) {
-  memory_ = &memory;
-  gauge_ = gauge;
-  metadata_ = &metadata;
-  capacity_ = capacity;
-  const Bytes size = RoundUp(Bytes(size_t{capacity} * sizeof(Span)), 64_KiB);
-  const Address start = memory.Reserve(size, 64_KiB, "spanheap-spans");
-  if (start == Address()) return false;
-  spans_ = PointerTo<Span>(start);
-  end_.StoreRelease(1);
-  if (Grow()) return true;
-  memory.Unreserve(start, size);
-  return false;
+// Words of a bitmap are a power of two, in rows of cells that are one, too.
+constexpr unsigned kCellWordsShift = Log2Floor(CellArray::kCell.value / sizeof(uint64_t));
+unsigned RowOrder(unsigned bits_order) {
+  return bits_order > kCellWordsShift ? bits_order - kCellWordsShift : 0;
 }
 
-unsigned SpanTable::OrderFor(uint32_t slots) { return Log2Ceil(DivideUp(slots, 64)); }
+}  // namespace
+
+// An array that was had before another was refused is kept for the next time.
+bool SpanTable::Init(os::Memory& memory, uint32_t capacity, MemoryGauge* gauge) {
+  static_assert(sizeof(Span) == CellArray::kCell.value);
+  if (spans_ == nullptr) {
+    if (!records_.Init(memory, capacity, "spanheap-spans", gauge)) return false;
+    spans_ = records_.As<Span>();
+  }
+  return bits_.Init(memory, capacity * kBitCellsPerRecord, "spanheap-bits", gauge);
+}
 
 Span* SpanTable::Allocate(uint32_t slots) {
-  const unsigned order = OrderFor(slots);
-  do {
-    Span* span;
-    {
-      MutexLock lock(mutex_);
-      span = PopLocked(order);
-      if (span == nullptr) span = PopLocked(0);
-      if (span == nullptr) span = FreshLocked();
-    }
-    if (span != nullptr) return WithBits(span, slots);
-  } while (Grow());
-  return nullptr;
-}
-
-Span* SpanTable::PopLocked(unsigned order) {
-  const uint32_t index = free_[order];
+  const uint32_t index = records_.Take(0);
   if (index == 0) return nullptr;
-  free_[order] = spans_[index].child;
-  return &spans_[index];
+  Span& span = spans_[index];
+  if (!TakeBits(span, slots)) {
+    records_.Give(index, 0);
+    return nullptr;
+  }
+  span.slots = static_cast<uint16_t>(slots);
+  for (uint32_t w = 0; w < span.word_count(); ++w) span.bits[w].StoreRelaxed(0);  // not shared yet
+  return &span;
 }
 
-Span* SpanTable::FreshLocked() {
-  const uint32_t next = end_.LoadRelaxed();  // relaxed: written under this lock
-  if (next >= ready_.LoadAcquire()) return nullptr;
-  end_.StoreRelease(next + 1);
-  return &spans_[next];
-}
-
-bool SpanTable::Grow() {
-  MutexLock lock(growth_);
-  const uint32_t ready = ready_.LoadRelaxed();  // relaxed: written under this lock
-  if (ready > end_.LoadAcquire()) return true;  // somebody else has grown it meanwhile
-  if (ready >= capacity_) return false;
-  const uint32_t step = capacity_ - ready < kStep ? capacity_ - ready : kStep;
-  const Bytes size = RoundUp(Bytes(size_t{step} * sizeof(Span)), os::PageSize());
-  if (!memory_->MakeReady(AddressOf(spans_ + ready), size)) return false;
-  if (gauge_ != nullptr) gauge_->Charge(Bytes(size_t{step} * sizeof(Span)));
-  ready_.StoreRelease(ready + step);
+bool SpanTable::TakeBits(Span& span, uint32_t slots) {
+  span.bits_order = static_cast<uint8_t>(Log2Ceil(DivideUp(slots, 64)));
+  if (span.bits_order == 0) {
+    span.bits = &span.inline_bits;
+    return true;
+  }
+  const uint32_t first = bits_.Take(RowOrder(span.bits_order));
+  if (first == 0) return false;
+  span.bits = PointerTo<Atomic<uint64_t>>(AddressOf(bits_.As<char>()) + CellArray::kCell * first);
   return true;
 }
 
-Span* SpanTable::WithBits(Span* span, uint32_t slots) {
-  const unsigned order = OrderFor(slots);
-  if (order == 0) {
-    if (span->bits_order == 0) span->bits = &span->inline_bits;
-  } else if (span->bits_order != order) {
-    SPANHEAP_DCHECK(span->bits_order == 0);
-    void* bits = metadata_->Allocate(Bytes(size_t{8} << order), Bytes(8));
-    if (bits == nullptr) {
-      Free(span);
-      return nullptr;
-    }
-    span->bits = static_cast<Atomic<uint64_t>*>(bits);
-    span->bits_order = static_cast<uint8_t>(order);
+void SpanTable::Free(Span* span) {
+  if (span->bits_order != 0) {
+    const Bytes offset = AddressOf(span->bits) - AddressOf(bits_.As<char>());
+    bits_.Give(static_cast<uint32_t>(offset / CellArray::kCell), RowOrder(span->bits_order));
   }
-  span->slots = static_cast<uint16_t>(slots);
-  for (uint32_t w = 0; w < span->word_count(); ++w)
-    span->bits[w].StoreRelaxed(0);  // not shared yet
-  return span;
+  records_.Give(IndexOf(span), 0);
 }
 
-void SpanTable::Free(Span* span) {
-  MutexLock lock(mutex_);
-  span->child = free_[span->bits_order];
-  free_[span->bits_order] = IndexOf(span);
+void SpanTable::GiveBackIdle() {
+  records_.GiveBackIdle();
+  bits_.GiveBackIdle();
 }
 
 void SpanTable::ResetInChild() {
-  growth_.ResetInChild();
-  mutex_.ResetInChild();
+  records_.ResetInChild();
+  bits_.ResetInChild();
 }
 
 }  // namespace spanheap

@@ -24,8 +24,8 @@ enum class LockRank : uint8_t {
   kCollectedTables,  // making the collector's side tables ready: held across the call
   kPageSpace,        // growth: reservation of address space and the tables beside it
   kPageHeap,         // page bitmaps and summaries
-  kSpanGrowth,       // making more span records ready
-  kSpanRecords,      // the free lists of span records
+  kSpanGrowth,       // making more records ready
+  kSpanRecords,      // which records are somebody's
   kMetadata,         // bump allocation of what is never freed
   kLeaf,             // takes no other lock
 };

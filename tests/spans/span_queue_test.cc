@@ -20,8 +20,7 @@ constexpr uint32_t kSpans = 300;
 class SpanQueueTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    metadata_.Init(memory_);
-    ASSERT_TRUE(table_.Init(memory_, metadata_, 4096));
+    ASSERT_TRUE(table_.Init(memory_, 4096));
     for (uint32_t i = 0; i < kSpans; ++i) {
       Span* const span = table_.Allocate(64);
       ASSERT_NE(span, nullptr);
@@ -38,7 +37,6 @@ class SpanQueueTest : public ::testing::Test {
   }
 
   os::FakeMemory memory_{os::FakeMemory::Backing::kKernel};
-  MetadataArena metadata_;
   SpanTable table_;
   SpanQueue queue_;
   std::vector<Span*> unused_;

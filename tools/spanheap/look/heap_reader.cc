@@ -91,7 +91,7 @@ void HeapReader::ReadCounters(HeapImage& image) const {
   counters.grown = root_.Value("pages.grown") * image.page_size;
   counters.claimed = root_.Value("pages.claimed") * image.page_size;
   counters.table_bytes = root_.Value("pages.table_bytes");
-  counters.record_bytes = root_.Value("spans.ready") * root_.Number("span.record");
+  counters.record_bytes = root_.Value("spans.mapped") + root_.Value("bits.mapped");
   counters.piece_bytes = root_.Value("metadata.bytes");
   counters.large_bytes = root_.Value("large.bytes");
   counters.small_bytes = root_.Value("spans.small_bytes");
@@ -238,8 +238,8 @@ void HeapReader::ReadMetadata(HeapImage& image) const {
   const uint64_t tables_end =
       root_.Value("pages.last_table") + root_.Value("pages.last_table_size");
   image.metadata.push_back({tables, tables_end - tables});
-  image.metadata.push_back(
-      {root_.Value("spans"), root_.Value("spans.capacity") * root_.Number("span.record")});
+  image.metadata.push_back({root_.Value("spans"), root_.Value("spans.reserved")});
+  image.metadata.push_back({root_.Value("bits"), root_.Value("bits.reserved")});
   const RootField next = root_.Field("piece.next");
   const RootField size = root_.Field("piece.size");
   std::vector<char> piece(std::max(next.offset + next.size, size.offset + size.size));

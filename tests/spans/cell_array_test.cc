@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include "spans/cell_array.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "os/fake_memory.h"
+
+namespace spanheap {
+namespace {
+
+constexpr uint32_t kPage = 64;  // cells
+
+class CellArrayTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(cells_.Init(memory_, 1 << 16, "cells", &gauge_)); }
+
+  char* At(uint32_t cell) const { return cells_.As<char>() + size_t{cell} * 64; }
+  std::vector<uint32_t> TakeMany(int count) {
+    std::vector<uint32_t> taken;
+    for (int i = 0; i < count; ++i) {
+      taken.push_back(cells_.Take(0));
+      std::memset(At(taken.back()), 1, 64);
+    }
+    return taken;
+  }
+  size_t given_back() const { return memory_.calls().released.value; }
+
+  os::FakeMemory memory_{os::FakeMemory::Backing::kKernel};
+  MemoryGauge gauge_;
+  CellArray cells_;
+};
+
+TEST_F(CellArrayTest, CellsAreDistinctAndLowestFirst) {
+  const std::vector<uint32_t> taken = TakeMany(3000);
+  for (uint32_t i = 0; i < taken.size(); ++i) EXPECT_EQ(taken[i], i + 1);
+  EXPECT_EQ(cells_.end(), 3001U);
+  cells_.Give(2000, 0);
+  cells_.Give(70, 0);
+  EXPECT_EQ(cells_.Take(0), 70U);
+  EXPECT_EQ(cells_.Take(0), 2000U);
+}
+
+TEST_F(CellArrayTest, RowsAreAlignedAndApart) {
+  std::mt19937 random(1);
+  std::set<uint32_t> used;
+  std::vector<std::pair<uint32_t, unsigned>> rows;
+  for (int i = 0; i < 20'000; ++i) {
+    if (!rows.empty() && random() % 5 < 2) {
+      std::swap(rows[random() % rows.size()], rows.back());
+      const auto [first, order] = rows.back();
+      rows.pop_back();
+      for (uint32_t c = first; c < first + (1U << order); ++c) used.erase(c);
+      cells_.Give(first, order);
+      continue;
+    }
+    const unsigned order = random() % CellArray::kOrders;
+    const uint32_t first = cells_.Take(order);
+    ASSERT_NE(first, 0U);
+    ASSERT_EQ(first % (1U << order), 0U);
+    for (uint32_t c = first; c < first + (1U << order); ++c) ASSERT_TRUE(used.insert(c).second);
+    rows.emplace_back(first, order);
+  }
+}
+
+TEST_F(CellArrayTest, UnusedPagesGoBackAtTheSecondTick) {
+  const std::vector<uint32_t> taken = TakeMany(10 * kPage);
+  for (const uint32_t cell : taken) {
+    if (cell / kPage != 5) cells_.Give(cell, 0);
+  }
+  cells_.GiveBackIdle();
+  EXPECT_EQ(given_back(), 0U);
+  cells_.GiveBackIdle();
+  // The first one holds cell 0, the sixth what was kept; of the last one cell was used.
+  EXPECT_EQ(given_back(), 9 * 4096U);
+  EXPECT_EQ(At(5 * kPage)[0], 1);
+  EXPECT_EQ(cells_.Take(0), 1U);
+}
+
+TEST_F(CellArrayTest, WhatIsUsedBetweenTwoTicksStays) {
+  const std::vector<uint32_t> taken = TakeMany(4 * kPage);
+  for (const uint32_t cell : taken) cells_.Give(cell, 0);
+  for (int tick = 0; tick < 5; ++tick) {
+    cells_.GiveBackIdle();
+    for (const uint32_t cell : TakeMany(4 * kPage)) cells_.Give(cell, 0);
+  }
+  EXPECT_EQ(given_back(), 0U);
+}
+
+TEST_F(CellArrayTest, CellsOfPagesThatWentAreThereAgain) {
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<uint32_t> taken = TakeMany(20 * kPage);
+    EXPECT_EQ(taken.back(), 20 * kPage);
+    for (const uint32_t cell : taken) cells_.Give(cell, 0);
+    cells_.GiveBackIdle();
+    cells_.GiveBackIdle();
+    EXPECT_EQ(At(3 * kPage)[7], 0);
+  }
+}
+
+TEST_F(CellArrayTest, ThereAreAsManyAsWereAskedFor) {
+  uint32_t got = 0;
+  while (cells_.Take(0) != 0) ++got;
+  EXPECT_EQ(got, (1U << 16) - 1);
+  EXPECT_EQ(cells_.Take(4), 0U);
+  for (uint32_t cell = 160; cell < 176; ++cell) cells_.Give(cell, 0);
+  EXPECT_EQ(cells_.Take(4), 160U);
+}
+
+TEST_F(CellArrayTest, WhatIsMadeReadyIsCharged) {
+  EXPECT_EQ(gauge_.counted(), cells_.mapped().value);
+  TakeMany(20'000);
+  EXPECT_EQ(gauge_.counted(), cells_.mapped().value);
+  EXPECT_GE(cells_.mapped().value, 20'000U * 64);
+}
+
+}  // namespace
+}  // namespace spanheap
