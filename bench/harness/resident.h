@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// ResidentBytes: how much memory the process holds now, read with plain system calls so that
+// ResidentMemory: how much memory the process holds now, read with plain system calls so that
 // reading allocates nothing.
 #pragma once
 
@@ -11,21 +11,33 @@
 
 namespace spanheap::bench {
 
-// The second number of /proc/self/statm in bytes; 0 when it cannot be read.
-inline std::uint64_t ResidentBytes() {
+struct ResidentMemory {
+  std::uint64_t all = 0;    // bytes
+  std::uint64_t files = 0;  // of these: pages of files, mostly code
+};
+
+// The second and the third number of /proc/self/statm in bytes; 0 when they cannot be read.
+inline ResidentMemory ReadResident() {
   char text[128];
   const int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return 0;
+  if (file < 0) return {};
   const ssize_t length = read(file, text, sizeof text - 1);
   close(file);
-  if (length <= 0) return 0;
+  if (length <= 0) return {};
   text[length] = '\0';
   const char* at = text;
   while (*at != '\0' && *at != ' ') ++at;
-  std::uint64_t pages = 0;
-  for (++at; *at >= '0' && *at <= '9'; ++at)
-    pages = pages * 10 + static_cast<std::uint64_t>(*at - '0');
-  return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const auto next_number = [&at] {
+    std::uint64_t pages = 0;
+    if (*at != '\0') ++at;
+    for (; *at >= '0' && *at <= '9'; ++at)
+      pages = pages * 10 + static_cast<std::uint64_t>(*at - '0');
+    return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  };
+  const std::uint64_t all = next_number();
+  return {all, next_number()};
 }
+
+inline std::uint64_t ResidentBytes() { return ReadResident().all; }
 
 }  // namespace spanheap::bench

@@ -58,7 +58,7 @@ void Sparse(Report& report) {
   constexpr std::size_t kBlocks = 1'000'000;
   constexpr std::size_t kKept = 400;
   char** blocks = MapTable<char*>(kBlocks);
-  const double base = Resident();
+  const Base base;
   for (std::size_t i = 0; i < kBlocks; ++i) {
     blocks[i] = static_cast<char*>(std::malloc(200));
     std::memset(blocks[i], 1, 200);
@@ -72,9 +72,9 @@ void Sparse(Report& report) {
       std::free(blocks[i]);
     }
   }
-  const double floor = base + survivors.bytes();
   const double before_ms = ProcessorTime_ms();
   Pause_ms(5000);
+  const double floor = base.bytes() + survivors.bytes();
   report.Add({"sparse: floor", Megabytes(floor), 0, "MB"});
   report.Add({"sparse: resident after 5 s, idle", Resident() / floor, 1.15, "x"});
   report.Add({"sparse: processor time meanwhile", ProcessorTime_ms() - before_ms, 150, "ms"});
@@ -87,9 +87,8 @@ void Spike(Report& report) {
   pthread_t watcher;
   pthread_create(&watcher, nullptr, Watch::Run, &watch);
   Pause_ms(1000);
-  // A line is printed first: the code that prints is part of the base.
   report.Add({"spike: before", Megabytes(Resident()), 0, "MB"});
-  const double base = Resident();
+  const Base base;
   Random random(1);
   std::size_t n = 0;
   for (double sum = 0; n < kMost && sum < 1e9; ++n) {
@@ -102,8 +101,9 @@ void Spike(Report& report) {
   watch.longest_ms = 0;
   for (std::size_t i = 0; i < n; ++i) std::free(blocks[i].at);
   Pause_ms(3000);
-  report.Add({"spike: floor", Megabytes(base), 0, "MB"});
-  report.Add({"spike: resident after 3 s", Resident() / base, 1.05, "x"});
+  const double resident = Resident();
+  report.Add({"spike: floor", Megabytes(base.bytes()), 0, "MB"});
+  report.Add({"spike: resident after 3 s", resident / base.bytes(), 1.05, "x"});
   watch.stop = true;
   pthread_join(watcher, nullptr);
   report.Add({"spike: longest pair of another thread", watch.longest_ms, 1, "ms"});
@@ -112,20 +112,21 @@ void Spike(Report& report) {
 void Web(Report& report) {
   constexpr std::size_t kMost = 2'000'000;
   Block* blocks = MapTable<Block>(kMost);
-  const double tables = Resident();
+  const Base base;
+  const auto added = [&base] { return Resident() - base.bytes(); };
   Random random(2);
   std::size_t n = FillWeb(blocks, kMost, 256e6, random, 0);
-  report.Add({"web: full, without the test's table", Megabytes(Resident() - tables), 0, "MB"});
+  report.Add({"web: full, without the test's table", Megabytes(added()), 0, "MB"});
   n = ThinOut(blocks, n, random);
   Pause_ms(1000);
-  report.Add({"web: 1 s after 90 % was freed", Megabytes(Resident() - tables), 80, "MB"});
+  report.Add({"web: 1 s after 90 % was freed", Megabytes(added()), 80, "MB"});
   double live = 0;
   for (std::size_t i = 0; i < n; ++i) live += static_cast<double>(blocks[i].size);
   n += FillWeb(blocks + n, kMost - n, 256e6 - live, random, 1);
-  report.Add({"web: refilled with another mix", (Resident() - tables) / 256e6, 1.10, "x"});
+  report.Add({"web: refilled with another mix", added() / 256e6, 1.10, "x"});
   for (std::size_t i = 0; i < n; ++i) std::free(blocks[i].at);
   Pause_ms(2000);
-  report.Add({"web: 2 s after all was freed", Megabytes(Resident() - tables), 20, "MB"});
+  report.Add({"web: 2 s after all was freed", Megabytes(added()), 20, "MB"});
 }
 
 }  // namespace spanheap::bench

@@ -68,6 +68,18 @@ T* MapTable(std::size_t count) {
   return static_cast<T*>(table);
 }
 
+// What the process held when this was made, and the code that it has read in since: no heap can
+// give that back.
+class Base {
+ public:
+  double bytes() const {
+    return static_cast<double>(begin_.all - begin_.files + ReadResident().files);
+  }
+
+ private:
+  ResidentMemory begin_ = ReadResident();
+};
+
 // Bytes of the 4 KiB pages that hold a part of a block: the rest could go.
 class SurvivorPages {
  public:
