@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// CellArray: the heap's own small records in cells of one cache line, by number; pages of cells that
-// nobody uses go back to the OS.
+// CellArray: the heap's own small records in cells of one cache line, by number; pages of cells
+// that nobody uses go back to the OS.
 //
 // Idea.       The array is reserved once and made ready in steps. A word for each 64 cells says
 //             which of them are somebody's. Cells are handed out lowest first, alone or in aligned

@@ -228,7 +228,8 @@ TEST_F(PageHeapTest, TablesOfPagesThatWentGoToo) {
   ASSERT_EQ(heap_->ReleaseFree(Pages(1 << 20), true), run.count);
   const uint64_t before = memory_.calls().release;
   while (heap_->ReleaseTables()) {}
-  // Both of a group of eight chunks, and span numbers of five pairs beside it: chunk 0 is not grown.
+  // Both of a group of eight chunks, and span numbers of five pairs beside it: chunk 0 is no part
+  // of the heap.
   EXPECT_EQ(memory_.calls().release - before, 2U + 5U);
   EXPECT_EQ(heap_->Verify(), 0U);
   EXPECT_EQ(Stats().released, Stats().grown);

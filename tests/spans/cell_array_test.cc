@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <random>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "os/fake_memory.h"
@@ -109,6 +111,34 @@ TEST_F(CellArrayTest, ThereAreAsManyAsWereAskedFor) {
   EXPECT_EQ(cells_.Take(4), 0U);
   for (uint32_t cell = 160; cell < 176; ++cell) cells_.Give(cell, 0);
   EXPECT_EQ(cells_.Take(4), 160U);
+}
+
+// Each writes to what it has, while pages of the others' go back.
+TEST_F(CellArrayTest, WhoHasACellIsAloneWithIt) {
+  std::atomic<bool> stop{false};
+  std::thread clock([&] {
+    while (!stop.load()) cells_.GiveBackIdle();
+  });
+  const auto work = [&](char mine) {
+    for (int round = 0; round < 50; ++round) {
+      std::vector<uint32_t> taken;
+      for (uint32_t i = 0; i < 5 * kPage; ++i) {
+        taken.push_back(cells_.Take(i % 3));
+        std::memset(At(taken.back()), mine, size_t{64} << i % 3);
+      }
+      for (uint32_t i = 0; i < taken.size(); ++i) {
+        const size_t last = (size_t{64} << i % 3) - 1;
+        ASSERT_EQ(At(taken[i])[0], mine);
+        ASSERT_EQ(At(taken[i])[last], mine);
+        cells_.Give(taken[i], i % 3);
+      }
+    }
+  };
+  std::thread other(work, 1);
+  work(2);
+  other.join();
+  stop.store(true);
+  clock.join();
 }
 
 TEST_F(CellArrayTest, WhatIsMadeReadyIsCharged) {
