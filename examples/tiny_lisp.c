@@ -17,7 +17,7 @@ struct Cell {
 };
 
 static const uint64_t pair_bits[] = {3}; /* first and rest are pointers */
-static sh_layout cell_layout = {sizeof(Cell), SH_SCAN_PRECISE, 0, pair_bits, 0, 0, "Cell", 0};
+static sh_layout cell_layout = {sizeof(Cell), SH_SCAN_PRECISE, 0, pair_bits, 0, 0, "Cell", 0, 0};
 static sh_gc_root* globals;
 
 static Cell* Make(Cell* first, Cell* rest, const char* name, long number) {

@@ -17,14 +17,14 @@ constexpr uint64_t kTwoPointers = 3;
 constexpr uint64_t kFourPointers = 15;
 
 sh_layout Precise(size_t bytes, const uint64_t& bits, const char* name) {
-  return {bytes, SH_SCAN_PRECISE, 0, &bits, nullptr, nullptr, name, 0};
+  return {bytes, SH_SCAN_PRECISE, 0, &bits, nullptr, nullptr, name, 0, 0};
 }
 
 sh_layout list_node = Precise(32, kOnePointer, "list node");
 sh_layout tree_node = Precise(32, kTwoPointers, "tree node");
 sh_layout graph_node = Precise(64, kFourPointers, "graph node");
 sh_layout pointer = Precise(8, kOnePointer, "pointer");
-sh_layout text = {48, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "text", 0};
+sh_layout text = {48, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "text", 0, 0};
 
 void** New(sh_layout& layout, size_t count = 1) {
   return static_cast<void**>(CollectedHeap::Get()->New(layout, count));

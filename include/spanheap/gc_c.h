@@ -54,7 +54,7 @@ enum {
 typedef struct sh_visitor sh_visitor;
 
 /* A type. The structure and what it points to live for ever, for the heap keeps its address;
- * one structure per type, or as many as come about. All but `id` is constant. */
+ * one structure per type, or as many as come about. All but the last two is constant. */
 typedef struct sh_layout {
   size_t size;                  /* of one element; a multiple of 8 unless kind is SH_SCAN_NONE */
   uint32_t kind;                /* SH_SCAN_... */
@@ -68,6 +68,7 @@ typedef struct sh_layout {
   void (*destroy)(void* element); /* ends one element; see sh_gc_set_destructor */
   const char* name;               /* for reports; may be null */
   uint32_t id;                    /* the heap's; starts as 0 */
+  uint32_t place;                 /* likewise */
 } sh_layout;
 
 /* From trace() only: `address` (or null, or any other value) is held by the element. */

@@ -3,47 +3,43 @@
 // AllocationCache: what one thread allocates from: for each kind of span 64 slots that are all its
 // own, and a 16-byte block for the tiniest objects.
 //
-// Idea.       A claimed word is a mask of slots not handed out yet. Handing out is: lowest bit,
-//             multiply, add. The claim has set all of the word's allocated bits, cleared the
-//             memory, and, while marking, marked the slots black. Nobody else ever touches a
+// Idea.       A claimed word is a mask of slots not handed out yet. The claim has set all of the
+//             word's allocated bits, cleared the memory, written down which words of a slot are
+//             pointers (as the object that needed the claim has them: others of this kind most
+//             often are alike), and, while marking, marked the slots black. Nobody else touches a
 //             claimed word; when marking begins, what is left of it is marked where it stands, so
 //             that its owner goes on across the cycle.
-// Invariants. At every instruction a slot is in the mask or its address is in a register or on the
-//             stack: TakeSlot forms the address before it clears the bit. So a thread may be
-//             stopped anywhere in it.
+// Invariants. Handing out is spanheap/detail/take_slot.h, in programs, too: a slot is in the mask,
+//             or its address is in a register or on the stack. So a thread may be stopped anywhere.
 // Threads.    The owner, and the collector while the owner is stopped outside of a section.
-// Cost.       TakeSlot: six instructions and a store.
 // Go.         mcache.go, malloc.go nextFreeFast, tiny allocator.
 // Tests.      Through the collector: tests/collect/collector_test.cc.
 #pragma once
 
-#include <bit>
-
 #include "collect/collected_span.h"
 #include "collect/span_kind.h"
 #include "pages/page_cache.h"
+#include "spanheap/detail/take_slot.h"
 
 namespace spanheap::collected {
 
 struct ClaimedWord {
-  Atomic<uint64_t> free;  // slots not handed out
-  Address start;          // of the word's slot 0
-  uint32_t block_bytes = 0;
+  // What inlined code sees. `pointer_bits` is what stands for the slots that are free; kBits only.
+  sh_inline_word_v1 slots{};
   uint16_t word = 0;        // its number in the span
   bool needs_zero = false;  // memory was not cleared at the claim
   CollectedSpan* span = nullptr;
-  Atomic<uint64_t>* pointer_bits = nullptr;  // of the span's page; kBits only
+  Atomic<uint64_t>* page_bits = nullptr;  // the pointer bits of the span's page; kBits only
+
+  // Slots not handed out.
+  uint64_t free() const { return __atomic_load_n(&slots.free, __ATOMIC_ACQUIRE); }
+  void SetFree(uint64_t mask) { __atomic_store_n(&slots.free, mask, __ATOMIC_RELEASE); }
+  Address start() const { return AddressOf(slots.start); }
 
   // A slot of the word, or null. `slot` is its number in the span.
   SPANHEAP_ALWAYS_INLINE char* TakeSlot(uint32_t& slot) {
-    const uint64_t mask = free.LoadRelaxed();  // relaxed: this thread's own
-    if (mask == 0) [[unlikely]]
-      return nullptr;
-    const auto bit = static_cast<uint32_t>(std::countr_zero(mask));
-    char* at = PointerTo<char>(start) + size_t{bit} * block_bytes;
-    asm volatile("" : "+r"(at) : : "memory");  // the address is there before the bit is gone
-    free.StoreRelaxed(mask & (mask - 1));
-    asm volatile("" : "+r"(at) : : "memory");
+    unsigned bit = 0;
+    char* const at = ::spanheap::detail::TakeSlot(slots, bit);
     slot = word * 64U + bit;
     return at;
   }

@@ -36,12 +36,10 @@ bool Allocator::Plan(sh_layout& layout, size_t count, Request& request) {
 void Allocator::Describe(ClaimedWord& word, char* at, uint32_t slot, const Request& request) {
   const Domain domain = kSpanKinds[request.kind].domain;
   if (domain == Domain::kBits) {
-    const auto words = static_cast<unsigned>(request.layout->size / 8);
-    const uint64_t bits = RepeatBits(request.layout->pointer_bits[0], words, request.count);
-    WritePointerBits(word.pointer_bits, at, word.block_bytes, bits);
+    DescribeBits(word, at, *request.layout, request.count);
     return;
   }
-  if (word.needs_zero) memset(at, 0, word.block_bytes);
+  if (word.needs_zero) memset(at, 0, word.slots.slot_bytes);
   if (domain != Domain::kTyped) return;
   word.span->type_ids[slot].StoreRelease(layouts_.IdOf(*request.layout));
 }
@@ -65,8 +63,21 @@ void Allocator::BeginTiny(AllocationCache& cache, char* block, size_t bytes) {
 
 // ---- claiming words
 
-size_t Allocator::Claim(AllocationCache& cache, uint8_t kind) {
+void Allocator::TellPlace(const Request& request) {
+  constexpr size_t kLeast = 16;
+  sh_layout& layout = *request.layout;
+  const bool is_inlined = kSpanKinds[request.kind].domain != Domain::kTyped &&
+                          request.bytes >= kLeast && request.bytes <= kMaxBitsBytes;
+  if (request.count != 1 || !is_inlined) return;
+  const auto place = static_cast<uint32_t>(request.kind * sizeof(ClaimedWord));
+  __atomic_store_n(&layout.place, place, __ATOMIC_RELAXED);  // relaxed: says nothing else
+}
+
+size_t Allocator::Claim(AllocationCache& cache, const Request& request) {
+  const uint8_t kind = request.kind;
   ClaimedWord& word = cache.words[kind];
+  word.slots.pointer_bits =
+      kSpanKinds[kind].domain == Domain::kBits ? BitsOf(*request.layout, request.count) : 0;
   unsigned from = word.word + 1U;
   for (;;) {
     if (word.span == nullptr) {
@@ -80,9 +91,8 @@ size_t Allocator::Claim(AllocationCache& cache, uint8_t kind) {
     store_.Release(word.span);
     word.span = nullptr;
   }
-  // Relaxed: the claim is this thread's.
-  const auto slots = static_cast<uint64_t>(std::popcount(word.free.LoadRelaxed()));
-  const size_t bytes = slots * word.block_bytes;
+  const auto slots = static_cast<uint64_t>(std::popcount(word.free()));
+  const size_t bytes = slots * word.slots.slot_bytes;
   state_.live.FetchAddRelaxed(bytes);  // relaxed: counters
   state_.allocated_bytes.FetchAddRelaxed(bytes);
   state_.allocated_objects.FetchAddRelaxed(slots);
@@ -98,9 +108,10 @@ bool Allocator::ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from) {
     const uint64_t mask = ~allocated[w].LoadAcquire();
     if (mask == 0) continue;
     word.word = static_cast<uint16_t>(w);
-    word.block_bytes = shape.block_bytes;
-    word.start = store_.pages().AddressOf(span.first) + Bytes(size_t{w} * 64 * shape.block_bytes);
-    word.pointer_bits = store_.tables().pointers(span.first.value);
+    word.slots.slot_bytes = shape.block_bytes;
+    word.slots.start =
+        PointerTo<char>(store_.pages().AddressOf(span.first)) + size_t{w} * 64 * shape.block_bytes;
+    word.page_bits = store_.tables().pointers(span.first.value);
     word.needs_zero = span.needs_zero && shape.block_bytes > kMaxBitsBytes;
     Prepare(word, mask);
     allocated[w].FetchOr(mask);
@@ -108,7 +119,7 @@ bool Allocator::ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from) {
       // Relaxed: a counter.
       state_.black.FetchAddRelaxed(Blacken(word, mask));
     }
-    word.free.StoreRelease(mask);
+    word.SetFree(mask);
     return true;
   }
   return false;
@@ -123,12 +134,16 @@ void Allocator::Prepare(ClaimedWord& word, uint64_t mask) {
       span.type_ids[word.word * 64U + bit].StoreRelease(0);
     }
   }
-  if (!span.needs_zero || word.block_bytes > kMaxBitsBytes) return;
-  char* const start = PointerTo<char>(word.start);
+  const uint32_t bytes = word.slots.slot_bytes;
+  const bool clears = span.needs_zero && bytes <= kMaxBitsBytes;
+  const bool has_bits = kSpanKinds[span.kind].domain == Domain::kBits;
+  if (!clears && !has_bits) return;
   for (uint64_t rest = mask; rest != 0;) {
     const auto from = static_cast<unsigned>(std::countr_zero(rest));
     const auto run = static_cast<unsigned>(std::countr_one(rest >> from));
-    memset(start + size_t{from} * word.block_bytes, 0, size_t{run} * word.block_bytes);
+    char* const first = word.slots.start + size_t{from} * bytes;
+    if (clears) memset(first, 0, size_t{run} * bytes);
+    if (has_bits) FillPointerBits(word.page_bits, first, bytes, run, word.slots.pointer_bits);
     rest &= ~BitRange(from, run);
   }
 }
@@ -140,14 +155,14 @@ uint64_t Allocator::Blacken(const ClaimedWord& word, uint64_t mask) {
     marks[MarkBlock::kScanned + word.word].FetchOr(mask);
   }
   marks[word.word].FetchOr(mask);
-  return static_cast<uint64_t>(std::popcount(mask)) * word.block_bytes;
+  return static_cast<uint64_t>(std::popcount(mask)) * word.slots.slot_bytes;
 }
 
 void Allocator::MarkClaimed(AllocationCache& cache) {
   cache.tiny = nullptr;
   uint64_t bytes = 0;
   for (ClaimedWord& word : cache.words) {
-    const uint64_t mask = word.free.LoadAcquire();
+    const uint64_t mask = word.free();
     if (mask != 0) bytes += Blacken(word, mask);
   }
   state_.held.FetchAddRelaxed(bytes);  // relaxed: a counter
@@ -164,14 +179,14 @@ void Allocator::Release(AllocationCache& cache) {
   for (ClaimedWord& word : cache.words) {
     if (word.span == nullptr) continue;
     store_.EnsureSwept(word.span);
-    const uint64_t mask = word.free.LoadAcquire();
+    const uint64_t mask = word.free();
     // While marking the slots are black: the next cycle finds them unmarked.
     if (mask != 0 && !state_.is_marking()) {
       const SpanKind& shape = kSpanKinds[word.span->kind];
       store_.tables().allocated(word.span->first.value, shape)[word.word].FetchAnd(~mask);
       word.span->needs_zero = true;
     }
-    word.free.StoreRelease(0);
+    word.SetFree(0);
     store_.Release(word.span);
     word.span = nullptr;
   }

@@ -23,6 +23,12 @@
 
 namespace spanheap::collected {
 
+// The pointer bits of `count` elements; SH_SCAN_PRECISE, 512 bytes in all at most.
+SPANHEAP_ALWAYS_INLINE uint64_t BitsOf(const sh_layout& layout, size_t count) {
+  return RepeatBits(layout.pointer_bits[0], static_cast<unsigned>(layout.size / 8),
+                    static_cast<unsigned>(count));
+}
+
 // What to allocate, worked out once.
 struct Request {
   sh_layout* layout = nullptr;
@@ -57,8 +63,11 @@ class Allocator {
   // A new tiny block of 16 bytes, of which the first `bytes` are handed out.
   static void BeginTiny(AllocationCache& cache, char* block, size_t bytes);
 
-  // Gets the kind's next word of free slots. Returns its bytes; 0: no memory.
-  size_t Claim(AllocationCache& cache, uint8_t kind);
+  // Gets the next word of free slots of the request's kind, made ready for objects like it.
+  // Returns its bytes; 0: no memory.
+  size_t Claim(AllocationCache& cache, const Request& request);
+  // What inlined code of programs must know to take objects of one element by itself.
+  static void TellPlace(const Request& request);
 
   // Pages for a large object, black while marking, not scanned yet.
   // The caller keeps the address on its stack from here on: nothing else does.
@@ -75,6 +84,8 @@ class Allocator {
 
  private:
   void Describe(ClaimedWord& word, char* at, uint32_t slot, const Request& request);
+  SPANHEAP_ALWAYS_INLINE static void DescribeBits(ClaimedWord& word, char* at,
+                                                  const sh_layout& layout, size_t count);
   bool ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from);
   void Prepare(ClaimedWord& word, uint64_t mask);
   // Returns the bytes of the slots in `mask`.
@@ -99,10 +110,16 @@ void* Allocator::TryNewUsual(AllocationCache& cache, const sh_layout& layout, si
   ClaimedWord& word = cache.words[KindFor(size_class, Domain::kBits)];
   char* const at = word.TakeSlot(slot);
   if (at == nullptr) return nullptr;
-  const uint64_t bits = RepeatBits(layout.pointer_bits[0], static_cast<unsigned>(layout.size / 8),
-                                   static_cast<unsigned>(count));
-  WritePointerBits(word.pointer_bits, at, word.block_bytes, bits);
+  DescribeBits(word, at, layout, count);
   return at;
+}
+
+// Most often what the claim has written is right.
+void Allocator::DescribeBits(ClaimedWord& word, char* at, const sh_layout& layout, size_t count) {
+  const uint64_t bits = BitsOf(layout, count);
+  if (bits == word.slots.pointer_bits) [[likely]]
+    return;
+  WritePointerBits(word.page_bits, at, word.slots.slot_bytes, bits);
 }
 
 }  // namespace spanheap::collected

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// The bits that say which words of a small object are pointers, written when the object is made.
+// The bits that say which words of a small object are pointers, written when slots are claimed, and
+// again when the object that is made is another one than expected.
 //
 // Threads. Only the span's holder writes the bits of a page; markers read other slots' meanwhile.
 // Cost.    An object of one element: a load, two masks and a store.
 // Tests.   tests/collect/pointer_bits_test.cc.
 #pragma once
+
+#include <algorithm>
 
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -35,6 +38,28 @@ SPANHEAP_ALWAYS_INLINE void WritePointerBits(Atomic<uint64_t>* page, const char*
   if (shift + block_bytes / 8 <= 64) return;
   ++word;
   word->StoreRelaxed((word->LoadRelaxed() & ~(range >> (64 - shift))) | bits >> (64 - shift));
+}
+
+// Those of `slots` slots from `first` on, each with `bits`.
+inline void FillPointerBits(Atomic<uint64_t>* page, const char* first, uint32_t block_bytes,
+                            unsigned slots, uint64_t bits) {
+  const unsigned words = block_bytes / 8;
+  if (64 % words != 0) {
+    for (unsigned i = 0; i < slots; ++i) {
+      WritePointerBits(page, first + size_t{i} * block_bytes, block_bytes, bits);
+    }
+    return;
+  }
+  const uint64_t pattern = RepeatBits(bits, words, 64 / words);
+  auto at = static_cast<unsigned>(AddressOf(first).value % kPageSize.value / 8);
+  for (unsigned left = slots * words; left != 0;) {
+    const unsigned here = std::min(left, 64 - at % 64);
+    const uint64_t range = LowBits(here) << (at % 64);
+    Atomic<uint64_t>& word = page[at / 64];
+    word.StoreRelaxed((word.LoadRelaxed() & ~range) | (pattern & range));  // relaxed: as above
+    at += here;
+    left -= here;
+  }
 }
 
 }  // namespace spanheap::collected

@@ -41,8 +41,7 @@ void SlotCensus::CountSpan(const SpanStore& store, const CollectedSpan& span, ui
 void SlotCensus::CountCache(const AllocationCache& cache) {
   for (unsigned kind = 1; kind < kKindCount; ++kind) {
     // Relaxed: as of some moment.
-    counts_[kind].cached +=
-        static_cast<uint64_t>(std::popcount(cache.words[kind].free.LoadRelaxed()));
+    counts_[kind].cached += static_cast<uint64_t>(std::popcount(cache.words[kind].free()));
   }
 }
 

@@ -16,13 +16,10 @@
 #include "mutators/store_ranges.h"
 #include "sync/stop_delay.h"
 
-constinit sh_inline_data_v1 sh_inline_v1{};
-
 namespace spanheap {
 namespace {
 
 constinit Atomic<Mutator* (*)()> adopt_thread{nullptr};
-constinit Atomic<InlineMirror*> mirrors{nullptr};
 
 Mutator* AdoptSlow() {
   auto* const adopt = adopt_thread.LoadAcquire();
@@ -46,24 +43,6 @@ void Shade(Mutator* self, void* before, void* after) {
 }
 
 }  // namespace
-
-void SetBarrier(bool on) {
-  const uint32_t flag = on ? 1 : 0;
-  std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).store(flag, std::memory_order_seq_cst);
-  for (const InlineMirror* m = mirrors.LoadSequential(); m != nullptr; m = m->next) {
-    std::atomic_ref<uint32_t>(m->copy->barrier_on).store(flag, std::memory_order_seq_cst);
-  }
-}
-
-// Either SetBarrier finds the mirror in the list, or this finds the flag that SetBarrier has set.
-void MirrorInline(InlineMirror& mirror) noexcept {
-  const StopDelay delay;
-  mirror.next = mirrors.LoadAcquire();
-  while (!mirrors.raw().compare_exchange_weak(mirror.next, &mirror, std::memory_order_seq_cst)) {}
-  if (std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).load(std::memory_order_seq_cst) != 0) {
-    std::atomic_ref<uint32_t>(mirror.copy->barrier_on).store(1, std::memory_order_seq_cst);
-  }
-}
 
 bool IsBarrierOn() {
   // Relaxed: it changes while the world is stopped, and this thread then passes a handshake.

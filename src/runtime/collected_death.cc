@@ -124,7 +124,7 @@ void* CollectedHeap::WeakHandle(const void* address) {
   if (WithObject(address, get)) return PointerTo(Address(handle));
   // None yet. The handle is an object of its own, never part of a tiny block.
   static constinit sh_layout handle_layout = {8,       SH_SCAN_NONE,  0, nullptr, nullptr,
-                                              nullptr, "weak handle", 0};
+                                              nullptr, "weak handle", 0, 0};
   auto* const made = static_cast<Atomic<uintptr_t>*>(New(handle_layout, 1));
   if (made == nullptr) return nullptr;
   made->StoreRelease(AddressOf(address).value);

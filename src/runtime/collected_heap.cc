@@ -8,6 +8,7 @@
 #include "layout/geometry.h"
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
+#include "mutators/inline_data.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "runtime/heap.h"
@@ -158,6 +159,7 @@ HeapThread* CollectedHeap::AttachSlow() {
     return nullptr;
   }
   exit_hook_.Arm(record);
+  SetInlineWords(reinterpret_cast<char*>(record->cache.words));
   ReleaseLost();
   return record;
 }
@@ -167,6 +169,7 @@ void CollectedHeap::OnThreadExit(void*) { GetIfStarted()->DetachThread(); }
 void CollectedHeap::DetachThread() {
   if (this_mutator == nullptr) return;
   auto& record = static_cast<HeapThread&>(*this_mutator);
+  SetInlineWords(nullptr);
   {
     const HeapSection section;
     collector.FlushBarrier(record);
@@ -213,10 +216,11 @@ void* CollectedHeap::NewSlow(sh_layout& layout, size_t count) {
   // What has a destructor has a slot of its own: facts of objects are facts of slots.
   if (request.bytes < 16 && layout.kind == SH_SCAN_NONE && layout.destroy == nullptr)
     return NewTiny(*thread, request);
+  Allocator::TellPlace(request);
   for (;;) {
     if (void* at = collector.allocator.TryNewSmall(thread->cache, request)) [[likely]]
       return at;
-    if (!Refill(*thread, request.kind)) return nullptr;
+    if (!Refill(*thread, request)) return nullptr;
   }
 }
 
@@ -235,17 +239,17 @@ void* CollectedHeap::NewTiny(HeapThread& thread, const Request& request) {
       Allocator::BeginTiny(thread.cache, static_cast<char*>(at), request.bytes);
       return at;
     }
-    if (!Refill(thread, block.kind)) return nullptr;
+    if (!Refill(thread, block)) return nullptr;
   }
 }
 
-bool CollectedHeap::Refill(HeapThread& thread, uint8_t kind) {
+bool CollectedHeap::Refill(HeapThread& thread, const Request& request) {
   size_t bytes = 0;
   {
     const HeapSection section;
     if (section.is_open()) {
       collector.pace.SweepFor(kPageSize.value);
-      bytes = collector.allocator.Claim(thread.cache, kind);
+      bytes = collector.allocator.Claim(thread.cache, request);
     }
   }
   if (bytes != 0) NoteAllocated(thread, bytes);

@@ -153,7 +153,7 @@ class CollectedHeap {
   void* NewLarge(const collected::Request& request);
   void ReclaimFor(size_t bytes);
   // The kind's next slots, and what goes with them: help with marking, the next cycle.
-  bool Refill(collected::HeapThread& thread, uint8_t kind);
+  bool Refill(collected::HeapThread& thread, const collected::Request& request);
   void NoteAllocated(collected::HeapThread& thread, size_t bytes);
 
   static Atomic<CollectedHeap*> the_heap_;

@@ -258,7 +258,7 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     Field("gcthread.page_free",
           offsetof(collected::HeapThread, cache.pages) + offsetof(PageCache, free_),
           sizeof(uint64_t)),
-    SPANHEAP_FIELD("claimed.free", collected::ClaimedWord, free),
+    SPANHEAP_FIELD("claimed.free", collected::ClaimedWord, slots.free),
     // what the collector did last
     SPANHEAP_COLLECTED("gc.events", events.count_),
     SPANHEAP_COLLECTED("gc.event_ring", events.events_),

@@ -64,7 +64,7 @@ class ModelWorld final : public World {
     HeapThread& mine = thread(thread_number);
     for (;;) {
       if (void* at = heap.allocator.TryNewSmall(mine.cache, request)) return at;
-      if (heap.allocator.Claim(mine.cache, request.kind) == 0) return nullptr;
+      if (heap.allocator.Claim(mine.cache, request) == 0) return nullptr;
     }
   }
 

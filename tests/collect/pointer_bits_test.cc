@@ -39,5 +39,27 @@ TEST(PointerBits, WritingASlotLeavesItsNeighboursAlone) {
   }
 }
 
+TEST(PointerBits, FillingARunIsWritingEachSlot) {
+  alignas(8192) static char page[8192];
+  std::mt19937_64 random(3);
+  for (const uint32_t block : {16u, 24u, 32u, 48u, 64u, 112u, 512u}) {
+    Atomic<uint64_t> filled[16];
+    Atomic<uint64_t> written[16];
+    const unsigned slots = 8192 / block;
+    for (int i = 0; i < 500; ++i) {
+      const auto from = static_cast<unsigned>(random() % slots);
+      const auto run = static_cast<unsigned>(random() % std::min(64u, slots - from) + 1);
+      const uint64_t mine = random() & LowBits(block / 8);
+      FillPointerBits(filled, page + from * block, block, run, mine);
+      for (unsigned s = from; s < from + run; ++s) {
+        WritePointerBits(written, page + s * block, block, mine);
+      }
+      for (unsigned w = 0; w < 16; ++w) {
+        ASSERT_EQ(filled[w].LoadRelaxed(), written[w].LoadRelaxed()) << block << ' ' << w;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace spanheap::collected

@@ -198,7 +198,7 @@ TEST(InvalidPointer, WhereNothingLives) {
       Line("free", "invalid pointer: no block lives there .freed already..", FactsOfSize(3 << 20)));
 }
 
-sh_layout with_one_pointer = {48, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "node", 0};
+sh_layout with_one_pointer = {48, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "node", 0, 0};
 
 TEST(WrongKindOfFree, OfACollectedObject) {
   constexpr char kCause[] = "wrong heap: this belongs to the collected heap";

@@ -21,7 +21,7 @@ std::atomic<int> destroyed{0};
 std::atomic<int> finalized{0};
 std::atomic<int> cleaned{0};
 
-sh_layout plain = {16, SH_SCAN_PRECISE, 0, &kTwoWords, nullptr, nullptr, "plain", 0};
+sh_layout plain = {16, SH_SCAN_PRECISE, 0, &kTwoWords, nullptr, nullptr, "plain", 0, 0};
 sh_layout with_destructor = {16,
                              SH_SCAN_PRECISE,
                              SH_FINALIZE_LATER,
@@ -29,6 +29,7 @@ sh_layout with_destructor = {16,
                              nullptr,
                              [](void*) { ++destroyed; },
                              "with destructor",
+                             0,
                              0};
 sh_layout destroyed_at_sweep = {16,
                                 SH_SCAN_PRECISE,
@@ -37,6 +38,7 @@ sh_layout destroyed_at_sweep = {16,
                                 nullptr,
                                 [](void*) { ++destroyed; },
                                 "destroyed at sweep",
+                                0,
                                 0};
 
 // On a thread that ends: no frame of the test ever held what is made there.
@@ -93,6 +95,7 @@ sh_layout small_with_destructor = {
     nullptr,
     [](void* object) { sum_of_destroyed += *static_cast<uint64_t*>(object); },
     "small",
+    0,
     0};
 
 TEST(CollectedDeathTest, SmallObjectsWithDestructorsShareNoSlot) {
@@ -147,6 +150,7 @@ sh_layout looks_at_child = {16,
                               if (child[1] == child) ++destroyed;
                             },
                             "looks at its child",
+                            0,
                             0};
 
 TEST(CollectedDeathTest, WhatADestructorReachesIsThereWhenItRuns) {
@@ -241,6 +245,7 @@ sh_layout waits_in_destructor = {16,
                                    ++destroyed;
                                  },
                                  "waits in its destructor",
+                                 0,
                                  0};
 constexpr uintptr_t kWritten = 0x1234567;
 sh_layout looks_at_itself = {
@@ -251,6 +256,7 @@ sh_layout looks_at_itself = {
     nullptr,
     [](void* object) { destroyed += static_cast<uintptr_t*>(object)[1] == kWritten ? 1 : 100; },
     "looks at itself",
+    0,
     0};
 
 // One destructor runs and others wait behind it while all their objects are deleted.
@@ -300,6 +306,7 @@ sh_layout slow_at_sweep = {16,
                              was_waited_for = !may_go_on;
                            },
                            "slow at sweep",
+                           0,
                            0};
 
 TEST(CollectedDeathTest, ASlowDestructorAtSweepKeepsNobodyFromTheFactsOfOtherObjects) {
@@ -324,6 +331,7 @@ sh_layout owns_a_block = {16,
                           nullptr,
                           [](void* object) { heap::Free(*static_cast<void**>(object), "test"); },
                           "owns a block",
+                          0,
                           0};
 
 TEST(CollectedDeathTest, WhatDestructorsFreeAtSweepIsFreeWhenAllIsSwept) {
@@ -360,8 +368,8 @@ void ExpectReused(Make&& make) {
   Heap().collector.store.Verify();
 }
 
-sh_layout bytes = {1, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "bytes", 0};
-sh_layout searched = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "searched", 0};
+sh_layout bytes = {1, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "bytes", 0, 0};
+sh_layout searched = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "searched", 0, 0};
 
 TEST(CollectedDeathTest, DeletedMemoryIsUsedAgainAtOnce) {
   const int64_t percent = Heap().SetPercent(-1);

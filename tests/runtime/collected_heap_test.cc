@@ -19,9 +19,9 @@ struct Node {
 };
 
 constexpr uint64_t kBothWords = 3;
-sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0,      &kBothWords,
-                         nullptr,      nullptr,         "Node", 0};
-sh_layout bytes_layout = {1, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "bytes", 0};
+sh_layout node_layout = {
+    sizeof(Node), SH_SCAN_PRECISE, 0, &kBothWords, nullptr, nullptr, "Node", 0, 0};
+sh_layout bytes_layout = {1, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "bytes", 0, 0};
 
 Node* NewNode(Node* left, Node* right) {
   auto* node = static_cast<Node*>(CollectedHeap::Get()->New(node_layout, 1));
@@ -52,6 +52,22 @@ TEST(CollectedHeapTest, AListOnTheStackLivesThroughCollections) {
   CollectedHeap::Get()->Collect();
   CollectedHeap::Get()->Collect();
   EXPECT_EQ(CountNodes(head), 1000);
+}
+
+// Types of one size share claimed words, which are made ready for one of them.
+TEST(CollectedHeapTest, EachObjectIsScannedByItsOwnLayout) {
+  constexpr uint64_t kFirst = 1;
+  constexpr uint64_t kSecond = 2;
+  sh_layout* layouts[] = {
+      new sh_layout{16, SH_SCAN_PRECISE, 0, &kFirst, nullptr, nullptr, "first", 0, 0},
+      new sh_layout{16, SH_SCAN_PRECISE, 0, &kSecond, nullptr, nullptr, "second", 0, 0}};
+  CollectedHeap& heap = *CollectedHeap::Get();
+  for (unsigned i = 0; i < 1000; ++i) {
+    const unsigned which = i / 3 % 2;
+    auto* const object = static_cast<void**>(heap.New(*layouts[which], 1));
+    EXPECT_EQ(heap.PlaceOf(object + which), SH_PLACE_OBJECT) << i;
+    EXPECT_EQ(heap.PlaceOf(object + 1 - which), SH_PLACE_HOLE) << i;
+  }
 }
 
 TEST(CollectedHeapTest, TreesComeAndGoInBoundedMemory) {

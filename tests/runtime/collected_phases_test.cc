@@ -46,7 +46,8 @@ struct Node {
   uintptr_t rest;
 };
 constexpr uint64_t kFirstTwo = 3;
-sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0, &kFirstTwo, nullptr, nullptr, "Node", 0};
+sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0, &kFirstTwo, nullptr,
+                         nullptr,      "Node",          0, 0};
 
 Node* NewTree(int depth) {
   auto* const node = static_cast<Node*>(Heap().New(node_layout, 1));

@@ -16,8 +16,8 @@ namespace spanheap {
 namespace {
 
 constexpr uint64_t kBothWords = 3;
-sh_layout pair_layout = {16, SH_SCAN_PRECISE, 0, &kBothWords, nullptr, nullptr, "pair", 0};
-sh_layout bytes_layout = {1, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "bytes", 0};
+sh_layout pair_layout = {16, SH_SCAN_PRECISE, 0, &kBothWords, nullptr, nullptr, "pair", 0, 0};
+sh_layout bytes_layout = {1, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "bytes", 0, 0};
 
 std::unique_ptr<HeapReport> Read() {
   auto report = std::make_unique<HeapReport>();

@@ -23,9 +23,9 @@ struct Node {
 
 constexpr uint64_t kPointers = 7;
 // One of the domain of bits, one that needs a type number.
-sh_layout small_node = {64, SH_SCAN_PRECISE, 0, &kPointers, nullptr, nullptr, "small node", 0};
+sh_layout small_node = {64, SH_SCAN_PRECISE, 0, &kPointers, nullptr, nullptr, "small node", 0, 0};
 constexpr uint64_t kPointersOf128[2] = {7, 0};
-sh_layout typed_node = {1024, SH_SCAN_PRECISE, 0, kPointersOf128, nullptr, nullptr, "node", 0};
+sh_layout typed_node = {1024, SH_SCAN_PRECISE, 0, kPointersOf128, nullptr, nullptr, "node", 0, 0};
 
 CollectedHeap& Heap() { return *CollectedHeap::Get(); }
 

@@ -47,7 +47,8 @@ constexpr bool kChildCanStartThreads = false;
 constexpr bool kChildCanStartThreads = true;
 #endif
 
-sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0, &kFirstTwo, nullptr, nullptr, "Node", 0};
+sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0, &kFirstTwo, nullptr,
+                         nullptr,      "Node",          0, 0};
 
 struct Shared {
   void** roots[kSlots];
@@ -185,7 +186,7 @@ TEST(CollectedThreadsTest, NoNodeIsLostByThreadsThatComeGoBlockAreDisturbedAndFo
 
 bool HasClaimed(const collected::HeapThread& record) {
   for (const collected::ClaimedWord& word : record.cache.words) {
-    if (word.free.LoadAcquire() != 0) return true;
+    if (word.free() != 0) return true;
   }
   return false;
 }

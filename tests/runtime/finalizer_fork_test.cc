@@ -28,7 +28,7 @@ constexpr bool kChildCanStartThreads = true;
 
 constexpr uint64_t kTwoWords = 3;
 constexpr uint64_t kLong_ns = 10'000'000'000;
-sh_layout plain = {16, SH_SCAN_PRECISE, 0, &kTwoWords, nullptr, nullptr, "plain", 0};
+sh_layout plain = {16, SH_SCAN_PRECISE, 0, &kTwoWords, nullptr, nullptr, "plain", 0, 0};
 
 CollectedHeap& Heap() { return *CollectedHeap::Get(); }
 
@@ -139,8 +139,8 @@ void ForkAndGoOn(void*) {
   heap::AfterForkInParent();
   waitpid(child, &child_status, 0);
 }
-sh_layout forks = {16,      SH_SCAN_PRECISE, SH_FINALIZE_LATER, &kTwoWords,
-                   nullptr, ForkAndGoOn,     "forks",           0};
+sh_layout forks = {
+    16, SH_SCAN_PRECISE, SH_FINALIZE_LATER, &kTwoWords, nullptr, ForkAndGoOn, "forks", 0, 0};
 
 TEST_F(FinalizerForkTest, AForkInADestructorThatRunsByHandLosesNothing) {
   const pid_t parent = getpid();

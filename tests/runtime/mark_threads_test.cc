@@ -26,8 +26,8 @@ struct Node {
 };
 
 constexpr uint64_t kBothWords = 3;
-sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0,      &kBothWords,
-                         nullptr,      nullptr,         "Node", 0};
+sh_layout node_layout = {
+    sizeof(Node), SH_SCAN_PRECISE, 0, &kBothWords, nullptr, nullptr, "Node", 0, 0};
 
 Node* Tree(int depth) {
   auto* node = static_cast<Node*>(CollectedHeap::Get()->New(node_layout, 1));

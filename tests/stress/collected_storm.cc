@@ -26,7 +26,7 @@ namespace {
 constexpr unsigned kStepsPerTurn = 500;
 constexpr unsigned kTurnsPerLife = 20;
 
-sh_layout pool_layout = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "pool", 0};
+sh_layout pool_layout = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "pool", 0, 0};
 
 class Pool {
  public:

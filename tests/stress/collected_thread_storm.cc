@@ -26,8 +26,8 @@ struct Node {
   uintptr_t inverted;
 };
 constexpr uint64_t kFirst = 1;
-sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0, &kFirst, nullptr, nullptr, "Node", 0};
-sh_layout slots_layout = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "slots", 0};
+sh_layout node_layout = {sizeof(Node), SH_SCAN_PRECISE, 0, &kFirst, nullptr, nullptr, "Node", 0, 0};
+sh_layout slots_layout = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "slots", 0, 0};
 
 bool IsWhole(const Node* node) { return node->inverted == ~reinterpret_cast<uintptr_t>(node); }
 

@@ -39,14 +39,17 @@ void Destroy(void* element) {
 }
 
 Kind kinds[] = {
-    {{48, SH_SCAN_PRECISE, 0, &kEdgesAt2, nullptr, nullptr, "small", 0}, 6, 2},
-    {{80, SH_SCAN_PRECISE, 0, &kEdgesAt2, nullptr, nullptr, "odd", 0}, 10, 2},
-    {{512, SH_SCAN_PRECISE, 0, &kEdgesAt2, nullptr, nullptr, "page", 0}, 64, 2},
-    {{96, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "searched", 0}, 12, 2},
-    {{160, SH_SCAN_TRACED, 0, nullptr, TraceEdges, nullptr, "traced", 0}, 20, 2},
-    {{64, SH_SCAN_PRECISE, SH_FINALIZE_LATER, &kEdgesAt2, nullptr, Destroy, "ended", 0}, 8, 2, 0},
-    {{4096, SH_SCAN_PRECISE, 0, kLargeBits, nullptr, nullptr, "large", 0}, 512, 508},
-    {{kHugeWords * 8, SH_SCAN_PRECISE, 0, huge_bits, nullptr, nullptr, "huge", 0},
+    {{48, SH_SCAN_PRECISE, 0, &kEdgesAt2, nullptr, nullptr, "small", 0, 0}, 6, 2},
+    {{80, SH_SCAN_PRECISE, 0, &kEdgesAt2, nullptr, nullptr, "odd", 0, 0}, 10, 2},
+    {{512, SH_SCAN_PRECISE, 0, &kEdgesAt2, nullptr, nullptr, "page", 0, 0}, 64, 2},
+    {{96, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "searched", 0, 0}, 12, 2},
+    {{160, SH_SCAN_TRACED, 0, nullptr, TraceEdges, nullptr, "traced", 0, 0}, 20, 2},
+    {{64, SH_SCAN_PRECISE, SH_FINALIZE_LATER, &kEdgesAt2, nullptr, Destroy, "ended", 0, 0},
+     8,
+     2,
+     0},
+    {{4096, SH_SCAN_PRECISE, 0, kLargeBits, nullptr, nullptr, "large", 0, 0}, 512, 508},
+    {{kHugeWords * 8, SH_SCAN_PRECISE, 0, huge_bits, nullptr, nullptr, "huge", 0, 0},
      kHugeWords,
      kHugeWords - 4},
 };
@@ -55,7 +58,7 @@ constexpr unsigned kHugeKind = 7;
 constexpr unsigned kEndedKind = 5;
 
 // Searched word by word: edges, then weak handles.
-sh_layout top_layout = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "top", 0};
+sh_layout top_layout = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "top", 0, 0};
 
 void* New(sh_layout& layout, size_t count) {
   void* const object = sh_gc_new(&layout, count);

@@ -29,7 +29,7 @@ namespace spanheap {
 namespace detail {
 
 inline constinit sh_layout frame_layout = {sizeof(void*), SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr,
-                                           nullptr,       "coroutine frame",    0};
+                                           nullptr,       "coroutine frame",    0, 0};
 
 }  // namespace detail
 

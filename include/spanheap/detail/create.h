@@ -8,8 +8,9 @@
 // Threads. Any.
 // Fails.   New and NewArray throw std::bad_alloc, the Try forms return null. What a constructor
 //          throws passes through; the memory is collected.
-// Cost.    sh_gc_new and the constructor. The empty asm stands for "this memory has been written":
-//          compilers may drop what was written before an object's life begins, zeros too.
+// Cost.    A small object: a dozen instructions and the constructor; else sh_gc_new. The empty asm
+//          stands for "this memory has been written": compilers may drop what was written before
+//          an object's life begins, zeros too.
 #ifndef SPANHEAP_DETAIL_CREATE_H
 #define SPANHEAP_DETAIL_CREATE_H
 
@@ -21,13 +22,30 @@
 
 #include "spanheap/detail/layout.h"
 #include "spanheap/detail/pointer.h"
+#include "spanheap/detail/take_slot.h"
 
 namespace spanheap {
 namespace detail {
 
+// Objects that a thread may take from its own slots: at least 16 bytes with their padding, at most
+// 512, all of whose pointers are in one word of bits.
 template <class T>
-[[gnu::always_inline]] inline void* AllocateZeroed(std::size_t count) {
-  void* memory = sh_gc_new(LayoutOf<T>(), count);
+inline constexpr bool kIsTaken =
+    sizeof(T) <= 512 && (TypeLayout<T>::Kind() == SH_SCAN_PRECISE ||
+                         (TypeLayout<T>::Kind() == SH_SCAN_NONE && sizeof(T) >= 16));
+
+template <class T>
+[[gnu::always_inline]] inline void* AllocateOne() {
+  if constexpr (kIsTaken<T>) {
+    constexpr bool kHasPointers = TypeLayout<T>::Kind() == SH_SCAN_PRECISE;
+    constexpr uint64_t kBits = kHasPointers ? TypeLayout<T>::kMap.bits[0] : 0;
+    if (void* const taken = TryTakeObject(*LayoutOf<T>(), kBits)) [[likely]]
+      return taken;
+  }
+  return sh_gc_new(LayoutOf<T>(), 1);
+}
+
+[[gnu::always_inline]] inline void* Written(void* memory) {
   asm volatile("" : "+r"(memory) : : "memory");
   return memory;
 }
@@ -83,7 +101,7 @@ T* ConstructArray(void* memory, std::size_t count) {
 // Null: no memory.
 template <class T, class... Args>
 T* TryNew(Args&&... args) {
-  void* const memory = detail::AllocateZeroed<T>(1);
+  void* const memory = detail::Written(detail::AllocateOne<std::remove_cv_t<T>>());
   if (memory == nullptr) return nullptr;
   T* const object = detail::ConstructAt<T>(memory, std::forward<Args>(args)...);
   return detail::ArmDestructor(object, 1) ? object : nullptr;
@@ -99,7 +117,7 @@ T* New(Args&&... args) {
 // `count` elements in one object, each as T() makes it: zero, null, or by its constructor.
 template <class T>
 T* TryNewArray(std::size_t count) {
-  void* const memory = detail::AllocateZeroed<T>(count);
+  void* const memory = detail::Written(sh_gc_new(detail::LayoutOf<T>(), count));
   if (memory == nullptr) return nullptr;
   T* const first = detail::ConstructArray<T>(memory, count);
   return detail::ArmDestructor(first, count) ? first : nullptr;

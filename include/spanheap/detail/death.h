@@ -67,7 +67,7 @@ void* NewCall(Parts&&... parts) {
   struct alignas(Call) Cell {
     unsigned char bytes[sizeof(Call)];
   };
-  void* const memory = AllocateZeroed<Conservative<Cell>>(1);
+  void* const memory = Written(AllocateOne<Conservative<Cell>>());
   if (memory == nullptr) throw std::bad_alloc();
   return ::new (memory) Conservative<Call>{Call{std::forward<Parts>(parts)...}};
 }

@@ -23,6 +23,20 @@ struct sh_inline_data_v1 {
 
 extern SH_INLINE_EXPORT struct sh_inline_data_v1 sh_inline_v1;
 
+/* Up to 64 slots of one kind that a thread hands out by itself (take_slot.h). */
+struct sh_inline_word_v1 {
+  uint64_t free;         /* bit i: slot i is not handed out yet */
+  char* start;           /* of slot 0 */
+  uint64_t pointer_bits; /* bit i: the heap takes word i of each of these slots for a pointer */
+  uint32_t slot_bytes;
+  uint32_t reserved;
+};
+
+/* Of the calling thread: its word for a type is sh_layout::place bytes from here; at 0 is one that
+ * stays empty. Null: the thread is not known, or allocates through sh_gc_new only. */
+extern SH_INLINE_EXPORT __thread char* sh_inline_words_v1
+    __attribute__((tls_model("initial-exec")));
+
 #ifdef __cplusplus
 }
 #endif

@@ -211,7 +211,7 @@ struct TypeLayout {
 
   static inline constinit sh_layout record = {
       sizeof(T), Kind(), Flags(), kMap.bits.data(), Trace(), Destroy(), TypeName<T>::kText.data(),
-      0};
+      0,         0};
 };
 
 template <class T>

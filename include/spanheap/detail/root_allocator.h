@@ -30,7 +30,7 @@ struct alignas(16) RootedStorage {
   sh_gc_root* root;
 
   static inline constinit sh_layout layout = {16,      SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr,
-                                              nullptr, "RootAllocator",      0};
+                                              nullptr, "RootAllocator",      0, 0};
 
   static void* Allocate(std::size_t bytes) {
     const std::size_t pieces = 1 + (bytes + sizeof(RootedStorage) - 1) / sizeof(RootedStorage);

@@ -13,6 +13,7 @@
 // Tests.      tests/faces/embed.
 #pragma once
 
+#include "base/platform.h"
 #include "faces/embed/core_table.h"
 
 namespace spanheap::face {

@@ -17,9 +17,11 @@ SPANHEAP_CORE_NAMES(SPANHEAP_JUMP)
 
 // What code inlined into programs reads. Written by the chosen core.
 constinit sh_inline_data_v1 sh_inline_v1{};
+constinit __thread char* sh_inline_words_v1 = nullptr;
 
 namespace spanheap::face {
 
-constinit InlineMirror outward_inline{&sh_inline_v1, nullptr};
+constinit InlineMirror outward_inline{
+    &sh_inline_v1, [](char* words) noexcept { sh_inline_words_v1 = words; }, nullptr};
 
 }  // namespace spanheap::face

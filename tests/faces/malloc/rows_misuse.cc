@@ -158,7 +158,7 @@ void ForeignPointerIgnored(Verdict& v) {
 
 void WrongKindOfFree(Verdict& v) {
   if (sh_gc_new == nullptr) return v.Skip("not spanheap");
-  static sh_layout layout = {48, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "node", 0};
+  static sh_layout layout = {48, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "node", 0, 0};
   ExpectAbort(v, "free", "belongs to the collected heap",
               [] { free(Hidden(sh_gc_new(&layout, 1))); });
   ExpectAbort(v, "sh_gc_delete", "belongs to malloc", [] { sh_gc_delete(Hidden(malloc(48))); });

@@ -16,6 +16,7 @@
 
 extern "C" {
 sh_inline_data_v1 sh_inline_v1 = {};
+__thread char* sh_inline_words_v1 = nullptr;
 }
 
 namespace {
@@ -62,7 +63,7 @@ Heap& heap() {
 }
 thread_local int blocking_depth;
 
-sh_layout weak_layout = {8, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "weak handle", 0};
+sh_layout weak_layout = {8, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "weak handle", 0, 0};
 
 std::map<uintptr_t, Object>::iterator Find(uintptr_t address) {
   auto at = heap().objects.upper_bound(address);

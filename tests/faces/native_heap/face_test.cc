@@ -16,6 +16,50 @@
 namespace spanheap {
 namespace {
 
+struct Ahead {
+  Ptr<int> pointer;
+  uint64_t number;
+};
+struct Behind {
+  uint64_t number;
+  Ptr<int> pointer;
+};
+
+// Both are of one size: their objects are neighbours, and each is scanned as its own type says.
+TEST(NativeFaceTest, TypesOfOneSizeTakeTurns) {
+  constexpr uint64_t kPairs = 5000;
+  Root<Vector<Ptr<Ahead>>> aheads = New<Vector<Ptr<Ahead>>>();
+  Root<Vector<Ptr<Behind>>> behinds = New<Vector<Ptr<Behind>>>();
+  for (uint64_t i = 0; i < kPairs; ++i) {
+    const int number = static_cast<int>(i);
+    aheads->push_back(New<Ahead>(New<int>(number), i));
+    behinds->push_back(New<Behind>(i, New<int>(number)));
+  }
+  Collect();
+  for (uint64_t i = 0; i < kPairs; ++i) {
+    ASSERT_EQ(*(*aheads)[i]->pointer, static_cast<int>(i));
+    ASSERT_EQ((*behinds)[i]->number, i);
+    ASSERT_EQ(*(*behinds)[i]->pointer, static_cast<int>(i));
+  }
+  EXPECT_EQ(sh_gc_verify(), 0U);
+}
+
+#ifndef SH_PORTABLE_BARRIER
+TEST(NativeFaceTest, AThreadTakesSmallObjectsByItself) {
+  std::thread([] {
+    EXPECT_EQ(sh_inline_words_v1, nullptr);
+    const Ahead* const first = New<Ahead>(nullptr, 1U);
+    ASSERT_NE(sh_inline_words_v1, nullptr);
+    EXPECT_NE(detail::LayoutOf<Ahead>()->place, 0U);
+    const void* const second = detail::TryTakeObject(*detail::LayoutOf<Ahead>(), 1);
+    EXPECT_NE(second, nullptr);
+    EXPECT_NE(second, first);
+    sh_gc_detach();
+    EXPECT_EQ(sh_inline_words_v1, nullptr);
+  }).join();
+}
+#endif
+
 TEST(NativeFaceTest, BytesHeldElsewhereCountUntilTheObjectDies) {
   constexpr int64_t kBytes = 64_MiB;
   const uint64_t before = ReadGcStats().external_bytes;

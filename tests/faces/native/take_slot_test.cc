@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "spanheap/detail/take_slot.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+namespace spanheap::detail {
+namespace {
+
+TEST(TakeSlot, HandsOutEachFreeSlotOnceAndThenNull) {
+  std::mt19937_64 random(1);
+  static char memory[64 * 48];
+  for (int i = 0; i < 200; ++i) {
+    const uint64_t free = random() & random();
+    sh_inline_word_v1 word{free, memory, 0, 48, 0};
+    std::set<char*> expected;
+    for (unsigned bit = 0; bit < 64; ++bit) {
+      if ((free >> bit & 1) != 0) expected.insert(memory + bit * 48);
+    }
+    std::set<char*> taken;
+    unsigned bit = 0;
+    while (char* const at = TakeSlot(word, bit)) {
+      EXPECT_EQ(at, memory + bit * 48);
+      EXPECT_TRUE(taken.insert(at).second);
+    }
+    EXPECT_EQ(taken, expected);
+    EXPECT_EQ(word.free, 0U);
+  }
+}
+
+#ifndef SH_PORTABLE_BARRIER
+
+// The words of a thread as the heap would set them: none at 0, one for the type.
+class TryTakeObjectTest : public testing::Test {
+ protected:
+  TryTakeObjectTest() { sh_inline_words_v1 = reinterpret_cast<char*>(words_); }
+  ~TryTakeObjectTest() override { sh_inline_words_v1 = nullptr; }
+
+  static constexpr uint64_t kBits = 3;
+  alignas(16) char memory_[64 * 16] = {};
+  sh_inline_word_v1 words_[2] = {{0, nullptr, 0, 0, 0}, {1, memory_, kBits, 16, 0}};
+  sh_layout layout_ = {16, SH_SCAN_PRECISE, 0, &kBits, nullptr, nullptr, "pair", 0, 0};
+};
+
+TEST_F(TryTakeObjectTest, TakesFromTheWordThatTheHeapHasNamed) {
+  EXPECT_EQ(TryTakeObject(layout_, kBits), nullptr);  // the heap has named none
+  layout_.place = sizeof(sh_inline_word_v1);
+  EXPECT_EQ(TryTakeObject(layout_, kBits), memory_);
+  EXPECT_EQ(TryTakeObject(layout_, kBits), nullptr);
+}
+
+TEST_F(TryTakeObjectTest, LeavesSlotsAloneThatAreReadyForAnotherType) {
+  layout_.place = sizeof(sh_inline_word_v1);
+  EXPECT_EQ(TryTakeObject(layout_, 1), nullptr);
+  EXPECT_EQ(words_[1].free, 1U);
+}
+
+TEST_F(TryTakeObjectTest, LeavesItToTheHeapWhereTheThreadIsNotKnown) {
+  layout_.place = sizeof(sh_inline_word_v1);
+  sh_inline_words_v1 = nullptr;
+  EXPECT_EQ(TryTakeObject(layout_, kBits), nullptr);
+}
+
+#endif
+
+}  // namespace
+}  // namespace spanheap::detail
