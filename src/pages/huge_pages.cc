@@ -7,7 +7,8 @@
 
 namespace spanheap {
 
-// Relaxed throughout: the mode, the end of a pause and the counters stand for themselves.
+// Relaxed throughout: the mode, the end of a pause, the last trial and the counters stand for
+// themselves.
 
 void HugePages::Init(os::Memory& memory, const os::HugePageSettings& settings, Clock now_ns) {
   memory_ = &memory;
@@ -54,7 +55,7 @@ bool HugePages::Advise(Address start, Bytes size, Address fresh) {
     Pause();
     return false;
   }
-  if (fresh == Address() || mode() != HugePageMode::kAuto || ComesFast(fresh, start + size)) {
+  if (fresh == Address() || mode() != HugePageMode::kAuto || PassesTrial(fresh, start + size)) {
     advised_.FetchAddRelaxed(size.value);
     return true;
   }
@@ -63,11 +64,15 @@ bool HugePages::Advise(Address start, Bytes size, Address fresh) {
   return false;
 }
 
-// One slow page is an accident (of the machine below a virtual one, often), two are not.
-bool HugePages::ComesFast(Address fresh, Address end) {
-  if (HugePagePolicy::IsFast(memory_->TouchFirst_ns(fresh))) return true;
-  const Address next = fresh + unit_;
-  return next + unit_ <= end && HugePagePolicy::IsFast(memory_->TouchFirst_ns(next));
+bool HugePages::PassesTrial(Address fresh, Address end) {
+  using Trial = HugePagePolicy::Trial;
+  for (Address at = fresh; at + unit_ <= end; at = at + unit_) {
+    const uint64_t touch_ns = memory_->TouchFirst_ns(at);
+    const Trial trial = HugePagePolicy::Judge(touch_ns, was_slow_.LoadRelaxed());
+    was_slow_.StoreRelaxed(!HugePagePolicy::IsFast(touch_ns));
+    if (trial != Trial::kTryAnother) return trial == Trial::kKeep;
+  }
+  return false;
 }
 
 void HugePages::LeaveOrdinary(Address start, Bytes size) {

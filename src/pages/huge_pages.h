@@ -55,7 +55,7 @@ class HugePages {
 
  private:
   os::MemoryState ReadState() const;
-  bool ComesFast(Address fresh, Address end);
+  bool PassesTrial(Address fresh, Address end);
   void Pause();
 
   os::Memory* memory_ = nullptr;  // these five: constant after Init
@@ -64,6 +64,7 @@ class HugePages {
   Bytes unit_;
   HugePagePolicy::System system_;
   Atomic<uint8_t> mode_;
+  Atomic<bool> was_slow_;  // the last page that was tried
   Atomic<uint64_t> paused_until_ns_;
   Atomic<uint64_t> advised_;
   Atomic<uint64_t> pauses_;

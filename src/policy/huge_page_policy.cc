@@ -16,4 +16,10 @@ bool HugePagePolicy::IsPlentiful(Bytes free, Bytes total, bool has_pressure, Byt
   return !has_pressure && free.value > total.value / 4 && free.value / 16 > advised.value;
 }
 
+HugePagePolicy::Trial HugePagePolicy::Judge(uint64_t touch_ns, bool was_slow) {
+  if (IsFast(touch_ns)) return Trial::kKeep;
+  if (was_slow) return Trial::kGiveUp;
+  return touch_ns < kStalledTouch_ns ? Trial::kKeep : Trial::kTryAnother;
+}
+
 }  // namespace spanheap

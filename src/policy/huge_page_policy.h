@@ -47,6 +47,8 @@ struct HugePagePolicy {
   // How long the first touch of one huge page may take, and how long to do without after slower
   // ones or after memory was short.
   static constexpr uint64_t kSlowTouch_ns = 1'000'000;
+  // So long a wait is too long by itself: whether it was an accident is found out at once.
+  static constexpr uint64_t kStalledTouch_ns = 8'000'000;
   static constexpr uint64_t kPause_ns = 60'000'000'000;
 
   struct System {
@@ -71,6 +73,11 @@ struct HugePagePolicy {
   // False: a pause begins.
   static bool IsPlentiful(Bytes free, Bytes total, bool has_pressure, Bytes step);
   static bool IsFast(uint64_t touch_ns) { return touch_ns < kSlowTouch_ns; }
+  // What follows from the first touch of a huge page, the one tried before was slow or not. One
+  // slow page is an accident (of the machine below a virtual one, often), two are not. The second
+  // is the next step's: two in a row would be twice the wait for one caller.
+  enum class Trial : uint8_t { kKeep, kTryAnother, kGiveUp };
+  static Trial Judge(uint64_t touch_ns, bool was_slow);
 };
 
 }  // namespace spanheap

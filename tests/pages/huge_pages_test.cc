@@ -133,13 +133,25 @@ TEST_F(HugePagesTest, PressureMeansAMinuteWithout) {
 
 TEST_F(HugePagesTest, PagesThatComeSlowlyAreNotAskedForAgainSoon) {
   Start(Use::kOnAdvice);
-  memory_.set_touch_ns(3'000'000);
+  memory_.set_touch_ns(30'000'000);
   GrowTo(512_MiB);
   EXPECT_EQ(calls().advise_huge, 1U);
   EXPECT_EQ(calls().first_touches, 2U);  // once more, in case it was an accident
   EXPECT_EQ(calls().advise_ordinary, 1U);
   EXPECT_EQ(AdvisedHuge(), Bytes(0));
   EXPECT_FALSE(heap_->IsAdvisedHuge(live_.back().first));
+}
+
+TEST_F(HugePagesTest, NobodyWaitsForTwoSlowPagesInARow) {
+  Start(Use::kOnAdvice);
+  memory_.set_touch_ns(3'000'000);
+  GrowTo(48_MiB);
+  EXPECT_EQ(calls().first_touches, 1U);
+  EXPECT_EQ(AdvisedHuge(), 32_MiB);  // it may have been an accident
+  GrowTo(512_MiB);
+  EXPECT_EQ(calls().first_touches, 2U);  // the next step's
+  EXPECT_EQ(AdvisedHuge(), 32_MiB);
+  EXPECT_EQ(calls().advise_ordinary, 1U);
 }
 
 TEST_F(HugePagesTest, ARefusedAdviceLeavesTheHeapGrowing) {

@@ -71,5 +71,13 @@ TEST(HugePagePolicyTest, TheLimitOfATouchIsAMillisecond) {
   EXPECT_FALSE(Policy::IsFast(1'000'000));
 }
 
+TEST(HugePagePolicyTest, TwoSlowTouchesInARowAreTooMany) {
+  EXPECT_EQ(Policy::Judge(999'999, true), Policy::Trial::kKeep);
+  EXPECT_EQ(Policy::Judge(4'000'000, false), Policy::Trial::kKeep);
+  EXPECT_EQ(Policy::Judge(4'000'000, true), Policy::Trial::kGiveUp);
+  EXPECT_EQ(Policy::Judge(8'000'000, false), Policy::Trial::kTryAnother);
+  EXPECT_EQ(Policy::Judge(8'000'000, true), Policy::Trial::kGiveUp);
+}
+
 }  // namespace
 }  // namespace spanheap
