@@ -78,7 +78,9 @@ AssistRatio PaceRules::Revise(const HeapNow& now, const ScanWork& work) const {
   int64_t expected = Signed(last_heap_scan_ + last_stack_scan_ + now.globals);
   int64_t goal = Signed(GoalFor(now.limit_goal));
   const bool is_limited = now.limit_goal < percent_goal_;
-  if (is_limited) {
+  if (!has_marked_) {
+    expected = most;  // nobody knows what lives
+  } else if (is_limited) {
     // Behind this goal is no room: more than expected has to be done on the way to it.
     if (done > expected || live > goal) expected = most;
   } else if (done > expected) {
@@ -121,6 +123,7 @@ void PaceRules::ResetLive(uint64_t marked, const ScanWork& work) {
   marked_ = marked;
   last_heap_scan_ = work.heap;
   last_stack_scan_ = work.stack;
+  has_marked_ = true;
   triggered_ = kUnbounded;
 }
 

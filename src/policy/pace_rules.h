@@ -114,7 +114,8 @@ class PaceRules {
   uint64_t marked_ = 0;          // live bytes after the last mark phase
   uint64_t last_heap_scan_ = 0;  // bytes scanned by it
   uint64_t last_stack_scan_ = 0;
-  uint64_t globals_ = 0;  // bytes of roots at the last Commit
+  bool has_marked_ = false;  // at least once
+  uint64_t globals_ = 0;     // bytes of roots at the last Commit
   uint64_t triggered_ = kUnbounded;
   uint64_t percent_goal_ = kHeapMinimum;
   uint64_t sweep_min_trigger_ = 0;

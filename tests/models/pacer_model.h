@@ -12,6 +12,7 @@ namespace spanheap::model {
 
 struct PacerModel {
   int percent = 100;
+  bool has_marked = false;
   // Bytes. -1 for triggered: no cycle is on.
   int64_t marked = 0, heap_scan = 0, stack_scan = 0, globals = 0, triggered = -1;
   int64_t sweep_min = 0;
@@ -70,7 +71,9 @@ struct PacerModel {
     int64_t e = heap_scan + stack_scan + globals_now;
     const int64_t m = scannable + max_stack + globals_now;
     const bool limited = limit >= 0 && (no_percent || limit < percent_goal);
-    if (limited) {
+    if (!has_marked) {
+      e = m;
+    } else if (limited) {
       if (work > e || live > g) e = m;
     } else if (work > e) {
       const int64_t x = triggered + static_cast<int64_t>(std::trunc(
@@ -90,7 +93,8 @@ struct PacerModel {
   void end_cycle(double elapsed, double assist, double idle, int processors, int64_t live,
                  int64_t work) {
     if (live <= triggered) return;
-    const double u = 0.25 + assist / (elapsed * processors);
+    double u = 0.25 + assist / (elapsed * processors);
+    if (u > 0.99) u = 0.99;
     const double i = idle / (elapsed * processors);
     const double now = double(live - triggered) * (u + i) / (double(work) * (1 - u));
     cons_mark = now;

@@ -143,6 +143,15 @@ TEST(PaceRules, ReviseSpreadsTheRestOverTheWayToTheGoal) {
   EXPECT_DOUBLE_EQ(ratio.bytes_per_work, 40.0 / 75.0);
 }
 
+// Before the first mark all may live: else its debts would be paid by next to nothing.
+TEST(PaceRules, TheFirstCycleExpectsEverything) {
+  PaceRules pacer;
+  pacer.Commit(0, 0, true);
+  pacer.StartCycle(3 * kMiB);
+  const AssistRatio ratio = pacer.Revise({3 * kMiB, 3 * kMiB, 0, 0}, {});
+  EXPECT_DOUBLE_EQ(ratio.work_per_byte, 3.0);
+}
+
 TEST(PaceRules, MoreWorkThanExpectedMovesTheGoal) {
   PaceRules pacer;
   pacer.ResetLive(100 * kMiB, {100 * kMiB, 0, 0});
@@ -290,6 +299,7 @@ class RandomPacer {
     ASSERT_EQ(pacer_.cons_mark(), model_.cons_mark);
     const uint64_t marked = Below(200 * kMiB);
     pacer_.ResetLive(marked, work);
+    model_.has_marked = true;
     model_.marked = static_cast<int64_t>(marked);
     model_.heap_scan = static_cast<int64_t>(work.heap);
     model_.stack_scan = static_cast<int64_t>(work.stack);

@@ -119,6 +119,7 @@ class Simulation {
     const double grown = live_ - double(pacer_.triggered());
     live_ = program_.live(index) + grown;  // what came while marking is alive
     pacer_.ResetLive(uint64_t(live_), work);
+    model_.has_marked = true;
     model_.marked = int64_t(live_);
     model_.heap_scan = int64_t(work.heap);
     model_.stack_scan = int64_t(work.stack);
