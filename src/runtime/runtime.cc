@@ -17,17 +17,22 @@ namespace {
 // A heap cut finer than that runs out of records and refuses.
 constexpr size_t kBytesPerRecord = 4 * kPageSize.value;
 
-uint32_t RecordCapacity(const PageHeap& pages, const os::MemoryLimits& limits) {
+// Where address space is limited there is room for bitmaps of the smallest blocks and nothing else.
+// Heaps without that limit hold a quarter of their space of these, or all of it of blocks from 64
+// bytes on.
+SpanRoom RoomForSpans(const PageHeap& pages, const os::MemoryLimits& limits) {
   constexpr size_t kLeast = 1 << 14;
   constexpr size_t kMostSparse = size_t{64} << 30;
+  constexpr size_t kMostLimited = size_t{16} << 40;
   size_t space = pages.tables().linear_bytes;
   if (limits.address_space != os::kUnlimited) {
-    space = limits.address_space.value;
+    space = std::min(limits.address_space.value, kMostLimited);
   } else if (space < kMostSparse) {
     space = std::min(kMostSparse, size_t{pages.capacity().value} << kChunkShift);
   }
-  const size_t records = space / kBytesPerRecord;
-  return static_cast<uint32_t>(records < kLeast ? kLeast : records);
+  const auto records = static_cast<uint32_t>(std::max(space / kBytesPerRecord, kLeast));
+  if (limits.address_space == os::kUnlimited) return {records, 2 * records};
+  return {records, static_cast<uint32_t>(2 * (space >> kPageShift))};
 }
 
 }  // namespace
@@ -81,7 +86,7 @@ bool Runtime::StartLocked() {
   // A start that was refused after this goes on from here.
   if (!has_pages_ && !pages.Init(memory, page_options)) return false;
   has_pages_ = true;
-  if (!spans.Init(memory, metadata, RecordCapacity(pages, page_options.limits))) return false;
+  if (!spans.Init(memory, metadata, RoomForSpans(pages, page_options.limits))) return false;
   spans.SetOsPage(os::PageSize());
   scavenger.Init(memory);
   pages.SetLazyRelease(options.release == ReleaseBy::kFree);

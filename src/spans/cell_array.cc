@@ -19,14 +19,16 @@ uint64_t FreeRows(uint64_t used, unsigned order) {
 
 }  // namespace
 
-bool CellArray::Init(os::Memory& memory, uint32_t capacity, const char* name, MemoryGauge* gauge) {
+bool CellArray::Init(os::Memory& memory, uint32_t capacity, Bytes cell, const char* name,
+                     MemoryGauge* gauge) {
   memory_ = &memory;
   gauge_ = gauge;
+  cell_ = cell;
   capacity_ = static_cast<uint32_t>(RoundDown(capacity, kPageCells));
-  group_ = static_cast<uint32_t>(os::PageSize() / (kCell * kPageCells));
-  const Bytes cells = RoundUp(kCell * capacity_, 64_KiB);
-  const Bytes pages = RoundUp(Bytes(capacity_ / kPageCells * sizeof(Page)), 64_KiB);
-  const Address start = memory.Reserve(cells + pages, 64_KiB, name);
+  group_ = static_cast<uint32_t>(os::PageSize() / (cell * kPageCells));
+  const Bytes cells = RoundUp(cell * capacity_, kStep);
+  const Bytes pages = RoundUp(Bytes(capacity_ / kPageCells * sizeof(Page)), kStep);
+  const Address start = memory.Reserve(cells + pages, kStep, name);
   if (start == Address()) return false;
   cells_ = start;
   far_ = PointerTo<Page>(start + cells);
@@ -91,10 +93,10 @@ void CellArray::Give(uint32_t first, unsigned order) {
 bool CellArray::GrowFrom(uint32_t ready) {
   MutexLock lock(growth_);
   if (ready_.LoadRelaxed() != ready) return true;  // relaxed: written under this lock
-  const uint32_t step = std::min(capacity_ - ready, kStep);
+  const uint32_t step = std::min(capacity_ - ready, static_cast<uint32_t>(kStep / cell_));
   if (step == 0 || !MakePagesReady((ready + step) / kPageCells)) return false;
-  const Bytes size = RoundUp(kCell * step, os::PageSize());
-  if (!memory_->MakeReady(cells_ + kCell * ready, size)) return false;
+  const Bytes size = RoundUp(cell_ * step, os::PageSize());
+  if (!memory_->MakeReady(cells_ + cell_ * ready, size)) return false;
   if (gauge_ != nullptr) gauge_->Charge(size);
   mapped_.FetchAddRelaxed(size.value);  // relaxed: a statistic
   ready_.StoreRelease(ready + step);
@@ -104,10 +106,10 @@ bool CellArray::GrowFrom(uint32_t ready) {
 // The words of that many pages.
 bool CellArray::MakePagesReady(uint32_t pages) {
   if (pages <= kNear || Bytes((pages - kNear) * sizeof(Page)) <= far_ready_) return true;
-  if (!memory_->MakeReady(AddressOf(far_) + far_ready_, 64_KiB)) return false;
-  if (gauge_ != nullptr) gauge_->Charge(64_KiB);
-  mapped_.FetchAddRelaxed((64_KiB).value);  // relaxed: as above
-  far_ready_ += 64_KiB;
+  if (!memory_->MakeReady(AddressOf(far_) + far_ready_, kStep)) return false;
+  if (gauge_ != nullptr) gauge_->Charge(kStep);
+  mapped_.FetchAddRelaxed(kStep.value);  // relaxed: as above
+  far_ready_ += kStep;
   return true;
 }
 
@@ -148,8 +150,8 @@ CellArray::Row CellArray::ClaimIdleLocked(uint32_t& next) {
 }
 
 void CellArray::GiveBack(Row pages) {
-  constexpr Bytes kPage = kCell * kPageCells;
-  memory_->Release(cells_ + kPage * pages.begin, kPage * (pages.end - pages.begin));
+  const Bytes page = cell_ * kPageCells;
+  memory_->Release(cells_ + page * pages.begin, page * (pages.end - pages.begin));
   MutexLock lock(mutex_);
   for (uint32_t p = pages.begin; p < pages.end; ++p) PageAt(p) = Page{};
   for (uint32_t& from : from_) from = std::min(from, pages.begin);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// CellArray: the heap's own small records in cells of one cache line, by number; pages of cells
-// that nobody uses go back to the OS.
+// CellArray: the heap's own small records in cells of one size, by number; pages of cells that
+// nobody uses go back to the OS.
 //
 // Idea.       The array is reserved once and made ready in steps. A word for each 64 cells says
 //             which of them are somebody's. Cells are handed out lowest first, alone or in aligned
@@ -29,14 +29,15 @@ namespace spanheap {
 
 class CellArray {
  public:
-  static constexpr Bytes kCell{kCacheLine};
-  static constexpr unsigned kOrders = 5;  // rows of 1, 2, 4, 8 and 16 cells
+  static constexpr unsigned kOrders = 6;  // rows of 1, 2, 4, 8, 16 and 32 cells
 
   constexpr CellArray() = default;
 
-  // Reserves room for `capacity` cells, which are charged to `gauge`, if any, as they are made
-  // ready. False: the OS refuses; it may be tried again.
-  bool Init(os::Memory& memory, uint32_t capacity, const char* name, MemoryGauge* gauge);
+  // Reserves room for `capacity` cells of this size, a power of two of at least 32 bytes. They are
+  // charged to `gauge`, if any, as they are made ready. False: the OS refuses; it may be tried
+  // again.
+  bool Init(os::Memory& memory, uint32_t capacity, Bytes cell, const char* name,
+            MemoryGauge* gauge);
 
   // The first of 2^order cells in a row, whatever they hold; 0: none to be had.
   uint32_t Take(unsigned order) EXCLUDES(mutex_);
@@ -55,7 +56,7 @@ class CellArray {
 
  private:
   friend struct RootRecord;                   // its layout is described to tools
-  static constexpr uint32_t kStep = 1024;     // cells made ready at a time: 64 KiB
+  static constexpr Bytes kStep = 64_KiB;      // made ready at a time
   static constexpr uint32_t kPageCells = 64;  // a page of cells: one word
   static constexpr uint32_t kNear = 64;       // pages whose words are part of this object
   static constexpr uint32_t kScan = 1024;     // pages looked at in one section of the lock
@@ -82,6 +83,7 @@ class CellArray {
 
   os::Memory* memory_ = nullptr;  // constant after Init, down to group_
   MemoryGauge* gauge_ = nullptr;
+  Bytes cell_;
   Address cells_;
   Page* far_ = nullptr;  // made ready in steps, like the cells
   uint32_t capacity_ = 0;

@@ -24,11 +24,11 @@ void TakeWholeWord(Address first, uint32_t block_bytes, void** out) {
 
 }  // namespace
 
-bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, uint32_t record_capacity) {
+bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, SpanRoom room) {
   pages_.SetReclaimer([](void* heap) { return static_cast<SpanHeap*>(heap)->GiveUpSpares(); },
                       this);
   shelf_.Init(memory, metadata);
-  return table_.Init(memory, record_capacity, &pages_.gauge());
+  return table_.Init(memory, room, &pages_.gauge());
 }
 
 Span* SpanHeap::TakeSpan(unsigned malloc_class, PageCache& cache) {

@@ -34,7 +34,7 @@ class SpanHeap {
  public:
   constexpr explicit SpanHeap(PageHeap& pages) : pages_(pages) {}
 
-  bool Init(os::Memory& memory, MetadataArena& metadata, uint32_t record_capacity);
+  bool Init(os::Memory& memory, MetadataArena& metadata, SpanRoom room);
 
   // --- Small blocks ---
   // A span of the class with free slots, held by the caller.

@@ -7,7 +7,8 @@ namespace spanheap {
 namespace {
 
 // Words of a bitmap are a power of two, in rows of cells that are one, too.
-constexpr unsigned kCellWordsShift = Log2Floor(CellArray::kCell.value / sizeof(uint64_t));
+constexpr Bytes kBitCell{32};
+constexpr unsigned kCellWordsShift = Log2Floor(kBitCell.value / sizeof(uint64_t));
 unsigned RowOrder(unsigned bits_order) {
   return bits_order > kCellWordsShift ? bits_order - kCellWordsShift : 0;
 }
@@ -15,13 +16,13 @@ unsigned RowOrder(unsigned bits_order) {
 }  // namespace
 
 // An array that was had before another was refused is kept for the next time.
-bool SpanTable::Init(os::Memory& memory, uint32_t capacity, MemoryGauge* gauge) {
-  static_assert(sizeof(Span) == CellArray::kCell.value);
+bool SpanTable::Init(os::Memory& memory, SpanRoom room, MemoryGauge* gauge) {
   if (spans_ == nullptr) {
-    if (!records_.Init(memory, capacity, "spanheap-spans", gauge)) return false;
+    if (!records_.Init(memory, room.records, Bytes(sizeof(Span)), "spanheap-spans", gauge))
+      return false;
     spans_ = records_.As<Span>();
   }
-  return bits_.Init(memory, capacity * kBitCellsPerRecord, "spanheap-bits", gauge);
+  return bits_.Init(memory, room.bit_cells, kBitCell, "spanheap-bits", gauge);
 }
 
 Span* SpanTable::Allocate(uint32_t slots) {
@@ -45,14 +46,14 @@ bool SpanTable::TakeBits(Span& span, uint32_t slots) {
   }
   const uint32_t first = bits_.Take(RowOrder(span.bits_order));
   if (first == 0) return false;
-  span.bits = PointerTo<Atomic<uint64_t>>(AddressOf(bits_.As<char>()) + CellArray::kCell * first);
+  span.bits = PointerTo<Atomic<uint64_t>>(AddressOf(bits_.As<char>()) + kBitCell * first);
   return true;
 }
 
 void SpanTable::Free(Span* span) {
   if (span->bits_order != 0) {
     const Bytes offset = AddressOf(span->bits) - AddressOf(bits_.As<char>());
-    bits_.Give(static_cast<uint32_t>(offset / CellArray::kCell), RowOrder(span->bits_order));
+    bits_.Give(static_cast<uint32_t>(offset / kBitCell), RowOrder(span->bits_order));
   }
   records_.Give(IndexOf(span), 0);
 }

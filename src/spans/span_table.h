@@ -19,13 +19,19 @@
 
 namespace spanheap {
 
+// How many records there may be, and how many cells of bitmaps: blocks of 16 bytes need two for
+// each page, others that need any less.
+struct SpanRoom {
+  uint32_t records;
+  uint32_t bit_cells = 8 * records;
+};
+
 class SpanTable {
  public:
   constexpr SpanTable() = default;
 
-  // Reserves room for `capacity` records and their bitmaps, charged to `gauge`, if any. False: the
-  // OS refuses; it may be tried again.
-  bool Init(os::Memory& memory, uint32_t capacity, MemoryGauge* gauge = nullptr);
+  // Reserves that room, charged to `gauge`, if any. False: the OS refuses; it may be tried again.
+  bool Init(os::Memory& memory, SpanRoom room, MemoryGauge* gauge = nullptr);
 
   // A record with room for the bits of `slots` slots (all clear); its state is kUnused.
   Span* Allocate(uint32_t slots);
@@ -42,9 +48,6 @@ class SpanTable {
 
  private:
   friend struct RootRecord;  // its layout is described to tools
-  // What the smallest blocks need: a row of eight cells for 64 KiB, of which two records speak.
-  static constexpr uint32_t kBitCellsPerRecord = 4;
-
   bool TakeBits(Span& span, uint32_t slots);
 
   Span* spans_ = nullptr;  // constant after Init

@@ -52,7 +52,7 @@ class Layers {
     options.huge_page = os::HugePageSize();
     Require(pages.Init(os::TheMemory(), options), "no page heap");
     metadata.Init(os::TheMemory());
-    Require(spans.Init(os::TheMemory(), metadata, 1 << 16), "no span heap");
+    Require(spans.Init(os::TheMemory(), metadata, {1 << 16}), "no span heap");
   }
 
   PageHeap pages;

@@ -19,7 +19,7 @@ constexpr uint32_t kPage = 64;  // cells
 
 class CellArrayTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(cells_.Init(memory_, 1 << 16, "cells", &gauge_)); }
+  void SetUp() override { ASSERT_TRUE(cells_.Init(memory_, 1 << 16, Bytes(64), "cells", &gauge_)); }
 
   char* At(uint32_t cell) const { return cells_.As<char>() + size_t{cell} * 64; }
   std::vector<uint32_t> TakeMany(int count) {
@@ -60,7 +60,7 @@ TEST_F(CellArrayTest, RowsAreAlignedAndApart) {
       cells_.Give(first, order);
       continue;
     }
-    const unsigned order = random() % CellArray::kOrders;
+    const auto order = static_cast<unsigned>(random() % CellArray::kOrders);
     const uint32_t first = cells_.Take(order);
     ASSERT_NE(first, 0U);
     ASSERT_EQ(first % (1U << order), 0U);
@@ -111,6 +111,21 @@ TEST_F(CellArrayTest, ThereAreAsManyAsWereAskedFor) {
   EXPECT_EQ(cells_.Take(4), 0U);
   for (uint32_t cell = 160; cell < 176; ++cell) cells_.Give(cell, 0);
   EXPECT_EQ(cells_.Take(4), 160U);
+}
+
+TEST_F(CellArrayTest, SmallerCellsShareAPageToTheLast) {
+  CellArray small;
+  ASSERT_TRUE(small.Init(memory_, 1 << 12, Bytes(32), "small", nullptr));
+  std::vector<uint32_t> taken;
+  for (int i = 0; i < 8 * 128; ++i) taken.push_back(small.Take(0));
+  for (const uint32_t cell : taken) {
+    if (cell / 128 != 3 || cell % 128 == 127) small.Give(cell, 0);
+  }
+  for (const uint32_t cell : {3U * 128 + 64, 3U * 128 + 1}) small.Give(cell, 0);
+  small.GiveBackIdle();
+  small.GiveBackIdle();
+  EXPECT_EQ(given_back(), 7 * 4096U);  // not that of cell 0, nor the fourth
+  EXPECT_EQ(small.Take(0), 1U);
 }
 
 // Each writes to what it has, while pages of the others' go back.

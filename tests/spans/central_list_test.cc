@@ -13,7 +13,7 @@ constexpr uint32_t kSlots = 64;
 
 class CentralListTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(table_.Init(memory_, 4096)); }
+  void SetUp() override { ASSERT_TRUE(table_.Init(memory_, {4096})); }
   // A span at `page` that its holder has dropped with `free` slots left.
   Span* Dropped(uint32_t page, uint32_t free) {
     Span* const span = table_.Allocate(kSlots);

@@ -20,7 +20,7 @@ class SpanFixture {
     options.reserve = 4_GiB;
     options.os_page = os::PageSize();
     EXPECT_TRUE(pages_.Init(memory_, options));
-    EXPECT_TRUE(spans_.Init(memory_, metadata_, 1 << 16));
+    EXPECT_TRUE(spans_.Init(memory_, metadata_, {1 << 16}));
   }
 
   SpanHeap& spans() { return spans_; }

@@ -20,7 +20,7 @@ constexpr uint32_t kSpans = 300;
 class SpanQueueTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(table_.Init(memory_, 4096));
+    ASSERT_TRUE(table_.Init(memory_, {4096}));
     for (uint32_t i = 0; i < kSpans; ++i) {
       Span* const span = table_.Allocate(64);
       ASSERT_NE(span, nullptr);

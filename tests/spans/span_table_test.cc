@@ -25,7 +25,7 @@ bool AllClear(const Span& span, uint32_t slots) {
 }
 
 TEST_F(SpanTableTest, RecordsAreDistinctAndNumbered) {
-  ASSERT_TRUE(table_.Init(memory_, 8192));
+  ASSERT_TRUE(table_.Init(memory_, {8192}));
   std::set<uint32_t> numbers;
   for (int i = 0; i < 3000; ++i) {
     Span* const span = table_.Allocate(10);
@@ -40,7 +40,7 @@ TEST_F(SpanTableTest, RecordsAreDistinctAndNumbered) {
 }
 
 TEST_F(SpanTableTest, BitsAreClearHoweverTheRecordWasUsedBefore) {
-  ASSERT_TRUE(table_.Init(memory_, 4096));
+  ASSERT_TRUE(table_.Init(memory_, {4096}));
   for (int round = 0; round < 3; ++round) {
     std::vector<Span*> spans;
     for (const uint32_t slots : {1U, 64U, 65U, 128U, 1000U, 4096U, 8192U}) {
@@ -57,7 +57,7 @@ TEST_F(SpanTableTest, BitsAreClearHoweverTheRecordWasUsedBefore) {
 }
 
 TEST_F(SpanTableTest, MemoryOfUnusedRecordsAndBitmapsGoesBack) {
-  ASSERT_TRUE(table_.Init(memory_, 8192));
+  ASSERT_TRUE(table_.Init(memory_, {8192}));
   std::vector<Span*> spans;
   for (int i = 0; i < 4096; ++i) spans.push_back(table_.Allocate(1024));
   for (Span* const span : spans) table_.Free(span);
@@ -71,7 +71,7 @@ TEST_F(SpanTableTest, MemoryOfUnusedRecordsAndBitmapsGoesBack) {
 }
 
 TEST_F(SpanTableTest, EndsWhenItIsFull) {
-  ASSERT_TRUE(table_.Init(memory_, 2048));
+  ASSERT_TRUE(table_.Init(memory_, {2048}));
   uint32_t got = 0;
   while (table_.Allocate(1) != nullptr) ++got;
   EXPECT_EQ(got, 2047U);
@@ -83,9 +83,9 @@ TEST_F(SpanTableTest, EndsWhenItIsFull) {
 TEST_F(SpanTableTest, ARefusalLosesNothing) {
   for (const uint64_t n : {1, 2, 3, 2}) {  // each call for each array; then one is there
     memory_.RefuseOnly(n);
-    EXPECT_FALSE(table_.Init(memory_, 4096)) << n;
+    EXPECT_FALSE(table_.Init(memory_, {4096})) << n;
   }
-  ASSERT_TRUE(table_.Init(memory_, 4096));
+  ASSERT_TRUE(table_.Init(memory_, {4096}));
   memory_.RefuseFrom(1);
   uint32_t got = 0;
   while (table_.Allocate(1) != nullptr) ++got;
@@ -96,7 +96,7 @@ TEST_F(SpanTableTest, ARefusalLosesNothing) {
 }
 
 TEST_F(SpanTableTest, ARefusedBitmapGivesTheRecordBack) {
-  ASSERT_TRUE(table_.Init(memory_, 1024));
+  ASSERT_TRUE(table_.Init(memory_, {1024}));
   memory_.RefuseFrom(1);
   uint32_t got = 0;
   while (table_.Allocate(8192) != nullptr) ++got;
