@@ -30,6 +30,21 @@ class CellArrayTest : public ::testing::Test {
     }
     return taken;
   }
+  // Rows of one, two and four cells, of which each byte is `mine` until they are given.
+  void TakeAndGive(char mine) {
+    std::vector<uint32_t> taken(5 * size_t{kPage});
+    for (int round = 0; round < 50; ++round) {
+      for (unsigned i = 0; i < taken.size(); ++i) {
+        taken[i] = cells_.Take(i % 3);
+        std::memset(At(taken[i]), mine, size_t{64} << i % 3);
+      }
+      for (unsigned i = 0; i < taken.size(); ++i) {
+        EXPECT_EQ(At(taken[i])[0], mine);
+        EXPECT_EQ(At(taken[i])[(64 << i % 3) - 1], mine);
+        cells_.Give(taken[i], i % 3);
+      }
+    }
+  }
   size_t given_back() const { return memory_.calls().released.value; }
 
   os::FakeMemory memory_{os::FakeMemory::Backing::kKernel};
@@ -116,8 +131,8 @@ TEST_F(CellArrayTest, ThereAreAsManyAsWereAskedFor) {
 TEST_F(CellArrayTest, SmallerCellsShareAPageToTheLast) {
   CellArray small;
   ASSERT_TRUE(small.Init(memory_, 1 << 12, Bytes(32), "small", nullptr));
-  std::vector<uint32_t> taken;
-  for (int i = 0; i < 8 * 128; ++i) taken.push_back(small.Take(0));
+  std::vector<uint32_t> taken(1024);  // eight pages
+  for (uint32_t& cell : taken) cell = small.Take(0);
   for (const uint32_t cell : taken) {
     if (cell / 128 != 3 || cell % 128 == 127) small.Give(cell, 0);
   }
@@ -134,23 +149,8 @@ TEST_F(CellArrayTest, WhoHasACellIsAloneWithIt) {
   std::thread clock([&] {
     while (!stop.load()) cells_.GiveBackIdle();
   });
-  const auto work = [&](char mine) {
-    for (int round = 0; round < 50; ++round) {
-      std::vector<uint32_t> taken;
-      for (uint32_t i = 0; i < 5 * kPage; ++i) {
-        taken.push_back(cells_.Take(i % 3));
-        std::memset(At(taken.back()), mine, size_t{64} << i % 3);
-      }
-      for (uint32_t i = 0; i < taken.size(); ++i) {
-        const size_t last = (size_t{64} << i % 3) - 1;
-        ASSERT_EQ(At(taken[i])[0], mine);
-        ASSERT_EQ(At(taken[i])[last], mine);
-        cells_.Give(taken[i], i % 3);
-      }
-    }
-  };
-  std::thread other(work, 1);
-  work(2);
+  std::thread other([this] { TakeAndGive(1); });
+  TakeAndGive(2);
   other.join();
   stop.store(true);
   clock.join();

@@ -58,8 +58,8 @@ TEST_F(SpanTableTest, BitsAreClearHoweverTheRecordWasUsedBefore) {
 
 TEST_F(SpanTableTest, MemoryOfUnusedRecordsAndBitmapsGoesBack) {
   ASSERT_TRUE(table_.Init(memory_, {8192}));
-  std::vector<Span*> spans;
-  for (int i = 0; i < 4096; ++i) spans.push_back(table_.Allocate(1024));
+  std::vector<Span*> spans(4096);
+  for (Span*& span : spans) span = table_.Allocate(1024);
   for (Span* const span : spans) table_.Free(span);
   table_.GiveBackIdle();
   EXPECT_EQ(memory_.calls().released, Bytes(0));
@@ -81,7 +81,7 @@ TEST_F(SpanTableTest, EndsWhenItIsFull) {
 }
 
 TEST_F(SpanTableTest, ARefusalLosesNothing) {
-  for (const uint64_t n : {1, 2, 3, 2}) {  // each call for each array; then one is there
+  for (const unsigned n : {1U, 2U, 3U, 2U}) {  // each call for each array; then one is there
     memory_.RefuseOnly(n);
     EXPECT_FALSE(table_.Init(memory_, {4096})) << n;
   }
