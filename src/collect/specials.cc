@@ -194,8 +194,9 @@ void Specials::BeginRunning(Special& special, SpecialKind kind, const Mutator* r
   special.kind.StoreRelease(kind);
 }
 
-void Specials::Finish(Special* special) {
+void Specials::Finish(Special* special, Marker* marking) {
   MutexLock lock(mutex_);
+  if (marking != nullptr) ShadeFor(*special, *marking);
   FinishLocked(special);
 }
 

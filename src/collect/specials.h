@@ -116,7 +116,8 @@ class Specials {
   // --- Running ---
   // The next thing to run, or null. It is a root until Finish.
   Special* TakeQueued(const Mutator* runner);
-  void Finish(Special* special);
+  // While marking what it held is shaded, for who has run it may have put that elsewhere.
+  void Finish(Special* special, Marker* marking);
   // Called when something was queued, inside a section.
   void SetWakeUp(void (*wake)(void*), void* argument) {
     wake_ = wake;

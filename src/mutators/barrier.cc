@@ -3,7 +3,9 @@
 // The out-of-line halves of the write barrier (spanheap/detail/barrier.h).
 //
 // Idea.    Everything between the look at the flag and the end of the store is one StopDelay: a
-//          phase of the collector cannot begin or end in between.
+//          phase of the collector cannot begin or end in between. Where what is written need not
+//          be remembered, a store over null is no more than that, and one sequence with the look:
+//          it is what objects are made of.
 // Threads. Any. A thread that is not attached is attached first; where that fails, its store is
 //          made without a barrier: it can hold no collected object that only it knows.
 #include "spanheap/detail/barrier.h"
@@ -12,6 +14,7 @@
 
 #include "base/atomic.h"
 #include "mutators/barrier.h"
+#include "mutators/inline_data.h"
 #include "mutators/mutator_registry.h"
 #include "mutators/store_ranges.h"
 #include "sync/stop_delay.h"
@@ -35,24 +38,47 @@ Mutator* SelfForStore() {
 
 std::atomic_ref<void*> Slot(void** slot) { return std::atomic_ref<void*>(*slot); }
 
-// Inside a StopDelay.
+std::atomic_ref<uint32_t> Flag() { return std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on); }
+
+void Remember(Mutator& self, void* word) {
+  if (word == nullptr) return;
+  if (self.barrier.is_full()) self.registry->hooks().flush_barrier(self);
+  self.barrier.Put(word);
+}
+
+// Inside a StopDelay. Relaxed: on and off change while the world is stopped. Who has been handed a
+// pointer by a thread that has come meanwhile sees what that one's attaching has set.
 void Shade(Mutator* self, void* before, void* after) {
-  if (self == nullptr || !IsBarrierOn()) return;
-  if (self->barrier.is_full()) self->registry->hooks().flush_barrier(*self);
-  self->barrier.Put(before, after);
+  const uint32_t what = Flag().load(std::memory_order_relaxed);
+  if (self == nullptr || what == kRemembersNothing) return;
+  Remember(*self, before);
+  if (what == kRemembersBoth) Remember(*self, after);
+}
+
+SPANHEAP_NOINLINE void StoreAndShade(void** slot, void* value, std::memory_order order) {
+  Mutator* const self = SelfForStore();
+  const StopDelay delay;
+  // Relaxed: the value that the mark began with is remembered by whoever overwrites it first.
+  Shade(self, Slot(slot).load(std::memory_order_relaxed), value);
+  Slot(slot).store(value, order);
 }
 
 }  // namespace
 
 bool IsBarrierOn() {
   // Relaxed: it changes while the world is stopped, and this thread then passes a handshake.
-  return std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).load(std::memory_order_relaxed) != 0;
+  return Flag().load(std::memory_order_relaxed) != kRemembersNothing;
+}
+
+void RememberWritten(bool also) {
+  if (!IsBarrierOn()) return;
+  Flag().store(also ? kRemembersBoth : kRemembersOverwritten, std::memory_order_seq_cst);
 }
 
 SPANHEAP_NO_SANITIZE void ShadeByBarrier(Mutator& self, const WordRanges& words) {
   for (const os::WordSpan& range : words) {
     for (const uintptr_t* word = range.begin; word != range.end; ++word) {
-      if (*word != 0) Shade(&self, PointerTo(Address(*word)), nullptr);
+      Shade(&self, PointerTo(Address(*word)), nullptr);
     }
   }
 }
@@ -66,20 +92,15 @@ void SetAdoptHook(Mutator* (*adopt)()) { adopt_thread.StoreRelease(adopt); }
 using spanheap::StopDelay;
 
 void sh_gc_store_slow(void** slot, void* value) noexcept {
-  spanheap::Mutator* const self = spanheap::SelfForStore();
-  const StopDelay delay;
-  // Relaxed: what a racing store wrote meanwhile was remembered by its writer.
-  spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
-  spanheap::Slot(slot).store(value, std::memory_order_relaxed);
+  if (spanheap::detail::TryStoreOverNull(slot, value, spanheap::kRemembersOverwritten)) return;
+  // Relaxed: as an inlined store.
+  spanheap::StoreAndShade(slot, value, std::memory_order_relaxed);
 }
 
 void sh_gc_store(void** slot, void* value) noexcept { sh_gc_store_slow(slot, value); }
 
 void sh_gc_store_release(void** slot, void* value) noexcept {
-  spanheap::Mutator* const self = spanheap::SelfForStore();
-  const StopDelay delay;
-  spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
-  spanheap::Slot(slot).store(value, std::memory_order_release);
+  spanheap::StoreAndShade(slot, value, std::memory_order_release);
 }
 
 void* sh_gc_exchange(void** slot, void* value) noexcept {

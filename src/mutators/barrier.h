@@ -7,9 +7,13 @@
 
 namespace spanheap {
 
-// While the world is stopped.
+// While the world is stopped. Once it is on, stores remember both what they overwrite and what they
+// write.
 void SetBarrier(bool on);
 bool IsBarrierOn();
+// While it is on: whether they remember what they write, too. By who has locked the list of
+// threads.
+void RememberWritten(bool also);
 
 // Remembers every word, as if each had been overwritten. By the owner inside a StopDelay.
 void ShadeByBarrier(Mutator& self, const WordRanges& words);

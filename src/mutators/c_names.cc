@@ -68,6 +68,6 @@ SPANHEAP_EXPORT void sh_gc_remove_range(void* low, void* high) noexcept {
   Mutator* const self = SelfOrAdopt();
   if (self == nullptr) return;
   const bool was_there =
-      self->registry->ranges().Remove(AddressOf(low).value, AddressOf(high).value);
+      self->registry->ranges().Remove(AddressOf(low).value, AddressOf(high).value, self);
   SPANHEAP_CHECK(was_there && "a range is removed as it was added");
 }

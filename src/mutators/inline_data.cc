@@ -18,7 +18,7 @@ constinit Atomic<InlineMirror*> mirrors{nullptr};
 }  // namespace
 
 void SetBarrier(bool on) {
-  const uint32_t flag = on ? 1 : 0;
+  const uint32_t flag = on ? kRemembersBoth : kRemembersNothing;
   std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).store(flag, std::memory_order_seq_cst);
   for (const InlineMirror* m = mirrors.LoadSequential(); m != nullptr; m = m->next) {
     std::atomic_ref<uint32_t>(m->copy->barrier_on).store(flag, std::memory_order_seq_cst);
@@ -30,8 +30,10 @@ void MirrorInline(InlineMirror& mirror) noexcept {
   const StopDelay delay;
   mirror.next = mirrors.LoadAcquire();
   while (!mirrors.raw().compare_exchange_weak(mirror.next, &mirror, std::memory_order_seq_cst)) {}
-  if (std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).load(std::memory_order_seq_cst) != 0) {
-    std::atomic_ref<uint32_t>(mirror.copy->barrier_on).store(1, std::memory_order_seq_cst);
+  if (std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on).load(std::memory_order_seq_cst) !=
+      kRemembersNothing) {
+    std::atomic_ref<uint32_t>(mirror.copy->barrier_on)
+        .store(kRemembersBoth, std::memory_order_seq_cst);
   }
   mirror.set_words(sh_inline_words_v1);
 }

@@ -13,6 +13,11 @@
 
 namespace spanheap {
 
+// What sh_inline_v1.barrier_on says of stores; inlined code asks only whether it is 0.
+inline constexpr uint32_t kRemembersNothing = 0;
+inline constexpr uint32_t kRemembersBoth = 1;         // what was there, and what is there now
+inline constexpr uint32_t kRemembersOverwritten = 2;  // what was there
+
 // Constant once it is in the list, and never given back.
 struct InlineMirror {
   sh_inline_data_v1* copy;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
 #include "mutators/handshake.h"
 #include "mutators/stop_signal.h"
@@ -55,6 +56,7 @@ bool MutatorRegistry::Attach(Mutator& record) {
   MutexLock lock(mutex_);
   ReapLocked();
   LinkLocked(record);
+  RememberWritten(true);  // nobody has looked at its stack
   record.state.StoreSequential(MutatorState::kRunning);
   return true;
 }
@@ -110,6 +112,22 @@ void MutatorRegistry::Unpin(Mutator& mutator) {
 void MutatorRegistry::BeginEpoch(uint64_t epoch) {
   stacks_.BeginEpoch(epoch);
   ranges_.BeginEpoch();
+}
+
+bool MutatorRegistry::ScanStopped(uint64_t epoch, uint64_t most_bytes, ShadeWords take,
+                                  void* argument, uint64_t& bytes) {
+  uint64_t all = stacks_.UnscannedBytes();
+  ForEach([&](const Mutator& m) { all += m.Words().total_words() * sizeof(uintptr_t); });
+  if (all > most_bytes) return false;
+  ForEach([&](Mutator& m) {
+    const WordRanges words = m.Words();
+    take(words, argument);
+    bytes += words.total_words() * sizeof(uintptr_t);
+    m.taken_epoch = m.scanned_epoch = epoch;
+  });
+  while (stacks_.ScanNext(take, argument, bytes)) {}
+  RememberWritten(false);
+  return true;
 }
 
 bool MutatorRegistry::ScanNext(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes) {

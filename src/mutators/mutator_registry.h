@@ -65,6 +65,11 @@ class MutatorRegistry {
   // scanned, until EndEpoch. Epochs rise.
   void BeginEpoch(uint64_t epoch);
   void EndEpoch() { stacks_.EndEpoch(); }
+  // Gives the words of all threads and stacks away, if they are no more than that: then stores
+  // remember what they overwrite and not what they write, until a thread comes whose stack nobody
+  // has looked at. The barrier is on.
+  bool ScanStopped(uint64_t epoch, uint64_t most_bytes, ShadeWords take, void* argument,
+                   uint64_t& bytes) REQUIRES(world_stopped);
   // Shades the words of threads that were not yet taken in this epoch (mutators/thread_scan.h), or
   // of a fiber's stack, or a slice of a range; adds up the bytes. False: all are done. Threads
   // come and fibers are left meanwhile: the mark is complete when this says so after all else is

@@ -2,6 +2,7 @@
 #include "mutators/root_ranges.h"
 
 #include "base/bits.h"
+#include "mutators/barrier.h"
 #include "mutators/pieces.h"
 #include "sync/stop_delay.h"
 
@@ -60,7 +61,7 @@ bool RootRanges::Grow() {
   return true;
 }
 
-bool RootRanges::Remove(uintptr_t low, uintptr_t high) {
+bool RootRanges::Remove(uintptr_t low, uintptr_t high, Mutator* self) {
   low = RoundUp(low, sizeof(uintptr_t));
   high = RoundDown(high, sizeof(uintptr_t));
   if (low == 0 || low >= high) return true;
@@ -71,6 +72,11 @@ bool RootRanges::Remove(uintptr_t low, uintptr_t high) {
   if (place.block == nullptr) return false;
   Range& range = place.block->ranges[place.index];
   if (range.done != range.high) --unscanned_;
+  if (self != nullptr && IsBarrierOn()) {
+    WordRanges rest;
+    rest.Add(range.done, range.high);
+    ShadeByBarrier(*self, rest);
+  }
   if (current_ == &range) current_ = nullptr;
   range = Range{};
   --place.block->used;

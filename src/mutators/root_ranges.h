@@ -4,8 +4,9 @@
 //
 // Idea.       A table of ranges under a lock. They are scanned in slices, and the lock is held for
 //             a slice: who removes a range waits so long, and may free the memory afterwards.
-// Invariants. G1 in an epoch each range is scanned once, those that come during it, too. G2 stores
-//             into a range go through the barrier, so it need not be scanned again.
+// Invariants. G1 in an epoch each range is scanned once, those that come during it, too, and those
+//             that go. G2 stores into a range go through the barrier, so it need not be scanned
+//             again.
 // Threads.    Add and Remove: any (they open a StopDelay). ScanNext: who is no mutator, or parked.
 //             BeginEpoch: while the world is stopped.
 // Fails.      Add, without memory. Remove checks that the range was added.
@@ -24,6 +25,8 @@
 
 namespace spanheap {
 
+struct Mutator;
+
 class RootRanges {
  public:
   // Short enough not to be felt by who waits, long enough to be worth a lock.
@@ -35,8 +38,9 @@ class RootRanges {
 
   // Rounded inwards to whole words.
   bool Add(uintptr_t low, uintptr_t high);
-  // False: there is no such range.
-  bool Remove(uintptr_t low, uintptr_t high);
+  // False: there is no such range. What nobody has scanned yet is remembered by `self`, the calling
+  // thread, if it is given.
+  bool Remove(uintptr_t low, uintptr_t high, Mutator* self);
 
   // From here on all ranges are to be scanned.
   void BeginEpoch();

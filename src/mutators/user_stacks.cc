@@ -125,6 +125,19 @@ bool UserStacks::ScanNext(ShadeWords shade, void* argument, uint64_t& bytes) {
   return false;
 }
 
+uint64_t UserStacks::UnscannedBytes() {
+  const StopDelay delay;
+  MutexLock lock(mutex_);
+  uint64_t bytes = 0;
+  for (const StackRecord* stack = first_; stack != nullptr; stack = stack->next) {
+    if (stack->runner != nullptr || stack->scanned_epoch == epoch_) continue;
+    WordRanges words;
+    stack->AddTo(words);
+    bytes += words.total_words() * sizeof(uintptr_t);
+  }
+  return bytes;
+}
+
 void UserStacks::ForgetRunners(const Mutator* but) {
   const StopDelay delay;
   MutexLock lock(mutex_);

@@ -42,6 +42,9 @@ class UserStacks {
   // Scans a stack that was not yet; false: there is none.
   bool ScanNext(ShadeWords shade, void* argument, uint64_t& bytes);
 
+  // Of what ScanNext would scan.
+  uint64_t UnscannedBytes();
+
   // Relaxed: a statistic.
   uint32_t count() const { return count_.LoadRelaxed(); }
   // Fork's child: threads are gone, and with them what ran on these stacks.

@@ -107,10 +107,17 @@ void CollectedHeap::RunDestructors(collected::Special* first) {
   while (first != nullptr) {
     collected::Special* const next = first->next;
     collected::Specials::RunDestructor(*first);
-    const HeapSection section;
-    collector.specials.Finish(first);
+    FinishSpecial(first);
     first = next;
   }
+}
+
+void CollectedHeap::FinishSpecial(collected::Special* special) {
+  HeapThread* const thread = Thread();
+  const HeapSection section;
+  const bool is_marking = thread != nullptr && collector.state.is_marking();
+  collector.specials.Finish(special, is_marking ? &thread->marker : nullptr);
+  if (is_marking) collector.work.PassOn(thread->marker);
 }
 
 // ---- weak handles

@@ -87,6 +87,8 @@ class CollectedHeap {
                                    : AttachSlow();
   }
   void DetachThread();
+  // What was to be run for an object has run, on the calling thread.
+  void FinishSpecial(collected::Special* special);
   // Gives back what threads left behind that are gone. By a mutator, or the collector's thread.
   void ReleaseLost();
 

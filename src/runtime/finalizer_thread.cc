@@ -68,10 +68,7 @@ void FinalizerThread::RunAll() {
     }
     if (special == nullptr) return;
     Run(*special);
-    {
-      const HeapSection section;
-      specials_.Finish(special);
-    }
+    CollectedHeap::Get()->FinishSpecial(special);
     finished_.FetchAdd(1);
     os::FutexWakeAll(finished_);
   }

@@ -2,6 +2,7 @@
 #include "runtime/program_world.h"
 
 #include "base/annotations.h"
+#include "base/check.h"
 #include "mutators/barrier.h"
 #include "mutators/stop_the_world.h"
 #include "runtime/heap_section.h"
@@ -55,6 +56,7 @@ void ProgramWorld::InSection(void (*work)(void*), void* context) {
 void ProgramWorld::SetBarrier(bool on) NO_THREAD_SAFETY_ANALYSIS {
   if (on) mutators_.RestartInterruptedStores();
   spanheap::SetBarrier(on);
+  has_copy_ = false;
   if (!on) mutators_.EndEpoch();
 }
 
@@ -64,11 +66,41 @@ uint32_t ProgramWorld::ListRoots() {
   next_page_.StoreRelease(slabs_.first_page());
   const auto pages = static_cast<uint32_t>(slabs_.page_count());
   page_jobs_ = (pages + kPagesPerJob - 1) / kPagesPerJob;
-  return page_jobs_ + mutators_.count();
+  CopyStacks();
+  return 1 + page_jobs_ + mutators_.count();
+}
+
+SPANHEAP_NO_SANITIZE void ProgramWorld::Copy(const WordRanges& ranges, void* self) {
+  auto& world = *static_cast<ProgramWorld*>(self);
+  const PageTables& tables = runtime.pages.tables();
+  const bool is_linear = runtime.pages.is_linear();
+  SPANHEAP_CHECK(ranges.total_words() <= kMostCopied - world.copied_);
+  for (const os::WordSpan& words : ranges) {
+    for (const uintptr_t* at = words.begin; at != words.end; ++at) {
+      const bool may_be = *at - tables.base.value < tables.linear_bytes || !is_linear;
+      if (may_be) world.copy_[world.copied_++] = *at;
+    }
+  }
+}
+
+// Once in a mark: a forked child goes on with its parent's copy, of threads that it has not, too.
+void ProgramWorld::CopyStacks() NO_THREAD_SAFETY_ANALYSIS {
+  if (has_copy_) return;
+  looked_at_ = copied_ = 0;
+  has_copy_ =
+      mutators_.ScanStopped(epoch_, kMostCopied * sizeof(uintptr_t), &Copy, this, looked_at_);
+}
+
+uint64_t ProgramWorld::MarkCopied(Marker& marker) {
+  const HeapSection section;
+  const auto low = reinterpret_cast<uintptr_t>(copy_);
+  marker.ShadeRange(low, low + copied_ * sizeof(uintptr_t));
+  return looked_at_;
 }
 
 uint64_t ProgramWorld::MarkRoots(uint32_t job, Marker& marker) {
-  if (job < page_jobs_) return MarkRootPages(marker);
+  if (job == 0) return MarkCopied(marker);
+  if (job <= page_jobs_) return MarkRootPages(marker);
   uint64_t bytes = 0;
   MarkOneThread(marker, bytes);  // none is left if one ended
   return bytes;

@@ -34,7 +34,7 @@ class SpecialsTest : public testing::Test {
       kinds += special->was == SpecialKind::kDestructLater ? 'd'
                : special->was == SpecialKind::kFinalizer   ? 'f'
                                                            : 'c';
-      specials().Finish(special);
+      specials().Finish(special, nullptr);
     }
     return kinds;
   }
@@ -111,6 +111,28 @@ TEST_F(SpecialsTest, WhatAQueuedDestructorReachesLivesUntilItHasRun) {
     EXPECT_EQ(world_.AllocatedSlots(), 2U);
   }
   EXPECT_EQ(RunQueued(), "d");
+  world_.Collect();
+  EXPECT_EQ(world_.AllocatedSlots(), 0U);
+}
+
+// It may have put the object where no scan will come any more, and its store has not said so.
+TEST_F(SpecialsTest, WhatHasRunBeforeAMarkSawItIsMarked) {
+  void** const object = New(plain_);
+  object[0] = New(plain_);
+  EXPECT_TRUE(specials().SetFinalizer(RefOf(object), kFunction, 0, nullptr));
+  world_.Collect();
+  world_.roots.push_back(nullptr);
+  static ModelWorld* world = nullptr;
+  world = &world_;
+  world_.on_root = [](uint32_t) {
+    Specials& specials = world->heap.specials;
+    Marker& marker = world->thread().marker;
+    if (Special* const special = specials.TakeQueued(nullptr)) specials.Finish(special, &marker);
+    world->heap.work.PassOn(marker);
+  };
+  world_.Collect();
+  EXPECT_EQ(specials().run(), 1U);
+  EXPECT_EQ(world_.AllocatedSlots(), 2U);
   world_.Collect();
   EXPECT_EQ(world_.AllocatedSlots(), 0U);
 }

@@ -12,8 +12,8 @@
 
 namespace spanheap {
 
-// Pairs that the barrier has handed over since the process began, beside those still in buffers.
-inline Atomic<uint64_t> flushed_pairs;
+// Words that the barrier has handed over since the process began, beside those still in buffers.
+inline Atomic<uint64_t> flushed_words;
 
 // Whether this word was among them.
 inline uintptr_t watched_word;
@@ -24,7 +24,7 @@ inline void CountAndEmpty(Mutator& mutator) {
     if (AddressOf(mutator.barrier.entries[i]).value == watched_word)
       has_seen_word.StoreRelease(true);
   }
-  flushed_pairs.FetchAdd(mutator.barrier.count / 2);
+  flushed_words.FetchAdd(mutator.barrier.count);
   mutator.barrier.count = 0;
 }
 

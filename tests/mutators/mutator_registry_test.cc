@@ -185,12 +185,12 @@ TEST(MutatorRegistryTest, AForkedChildLearnsWhatLostThreadsHaveRemembered) {
     while (!may_go.LoadAcquire()) os::SpinHint();
   });
   while (!has_stored.LoadAcquire()) os::SpinHint();
-  const uint64_t before = flushed_pairs.LoadAcquire();
+  const uint64_t before = flushed_words.LoadAcquire();
   TestRegistry().BeforeFork();
   const pid_t child = fork();
   if (child == 0) {
     TestRegistry().AfterForkInChild();
-    _exit(flushed_pairs.LoadAcquire() == before + 1 ? 0 : 1);
+    _exit(flushed_words.LoadAcquire() == before + 1 ? 0 : 1);
   }
   TestRegistry().AfterForkInParent();
   may_go.StoreRelease(true);

@@ -60,8 +60,8 @@ TEST(RootRangesTest, PartsOfWordsAtTheEndsDoNotCount) {
   ASSERT_TRUE(ranges.Add(4097, 4127));
   ranges.BeginEpoch();
   EXPECT_EQ(ScanAll(ranges).words.at(4104), 4120U);
-  EXPECT_FALSE(ranges.Remove(4096, 4127));
-  EXPECT_TRUE(ranges.Remove(4097, 4127));
+  EXPECT_FALSE(ranges.Remove(4096, 4127, nullptr));
+  EXPECT_TRUE(ranges.Remove(4097, 4127, nullptr));
 }
 
 TEST(RootRangesTest, ARangeThatIsRemovedHalfwayIsLeftAtOnce) {
@@ -72,7 +72,7 @@ TEST(RootRangesTest, ARangeThatIsRemovedHalfwayIsLeftAtOnce) {
   Seen seen;
   uint64_t bytes = 0;
   ASSERT_TRUE(ranges.ScanNext(Note, &seen, bytes));
-  ASSERT_TRUE(ranges.Remove(kLow, kLow + 5 * RootRanges::kSlice));
+  ASSERT_TRUE(ranges.Remove(kLow, kLow + 5 * RootRanges::kSlice, nullptr));
   EXPECT_FALSE(ranges.ScanNext(Note, &seen, bytes));
 }
 
@@ -84,7 +84,7 @@ TEST(RootRangesTest, AgreesWithAMapOfRangesOverManyEpochs) {
     for (int i = 0; i < 60; ++i) {
       const uintptr_t low = ((random() % 1000) + 1) << 20;
       if (model.contains(low)) {
-        ASSERT_TRUE(ranges.Remove(low, model[low]));
+        ASSERT_TRUE(ranges.Remove(low, model[low], nullptr));
         model.erase(low);
       } else {
         model[low] = low + 8 * (1 + random() % 20000);
@@ -122,7 +122,7 @@ TEST(RootRangesTest, MemoryMayBeFreedOnceItsRangeIsRemoved) {
     const auto low = reinterpret_cast<uintptr_t>(words.data());
     ASSERT_TRUE(ranges.Add(low, low + words.size() * sizeof(uintptr_t)));
     std::this_thread::yield();
-    ASSERT_TRUE(ranges.Remove(low, low + words.size() * sizeof(uintptr_t)));
+    ASSERT_TRUE(ranges.Remove(low, low + words.size() * sizeof(uintptr_t), nullptr));
   }
   stop.StoreRelease(true);
   scanner.join();

@@ -23,16 +23,16 @@ using detail::StorePointer;
 
 void* Value(uintptr_t n) { return reinterpret_cast<void*>(n << 4); }
 
-// A thread that stores 1, 2, 3, ... into one slot as fast as it can.
+// A thread that stores 2, 3, 4, ... over 1 into one slot as fast as it can.
 struct Storer {
-  alignas(64) void* slot = nullptr;
+  alignas(64) void* slot = Value(1);
   Atomic<bool> stop;
   Atomic<Mutator*> record;
 
   void Run() {
     Attached attached;
     record.StoreRelease(&attached.record());
-    for (uintptr_t n = 1; !stop.LoadAcquire(); ++n) {
+    for (uintptr_t n = 2; !stop.LoadAcquire(); ++n) {
       StorePointer(&slot, Value(n));
     }
   }
@@ -42,7 +42,7 @@ struct Storer {
   }
   uintptr_t stored() const { return reinterpret_cast<uintptr_t>(detail::LoadPointer(&slot)) >> 4; }
   uint64_t remembered() const {
-    return flushed_pairs.LoadAcquire() + record.LoadAcquire()->barrier.count / 2;
+    return (flushed_words.LoadAcquire() + record.LoadAcquire()->barrier.count) / 2;
   }
 };
 
@@ -157,14 +157,17 @@ struct sigaction SetTrapHandler(bool with_all_signals_blocked) {
   return before;
 }
 
-// One store, with the stop before instruction `deliver`; false: it has no more instructions.
-bool StoreWithStopBefore(int deliver, Mutator& self) {
+// One store, with the stop before instruction `deliver`; false: it has no more instructions. It
+// begins without a barrier, or in a mark in which a store over null has nothing to remember.
+bool StoreWithStopBefore(int deliver, Mutator& self, bool is_marking = false) {
   void* slot = nullptr;
   step.count = 0;
   step.deliver = deliver;
   step.slot = &slot;
   step.was_inside = step.was_stored = false;
   self.barrier.count = 0;
+  SetBarrier(is_marking);
+  if (is_marking) RememberWritten(false);
   StoreStepwise(&slot, Value(1));
   const uint32_t remembered = self.barrier.count;
   self.barrier.count = 0;
@@ -172,8 +175,8 @@ bool StoreWithStopBefore(int deliver, Mutator& self) {
   EXPECT_EQ(slot, Value(1));
   if (step.count <= deliver) return false;
   if (!step.was_stored) {
-    EXPECT_EQ(remembered, 2U) << "stopped before instruction " << deliver;
-    EXPECT_EQ(self.barrier.entries[1], Value(1));
+    EXPECT_EQ(remembered, 1U) << "stopped before instruction " << deliver;
+    EXPECT_EQ(self.barrier.entries[0], Value(1));
   }
   return true;
 }
@@ -187,6 +190,19 @@ TEST(StoreSequenceTest, AStopBeforeAnyInstructionLetsNoStorePassUnseen) {
     inside += step.was_inside ? 1 : 0;
   }
   EXPECT_EQ(inside, 2) << "the branch and the store";
+  sigaction(SIGTRAP, &before, nullptr);
+}
+
+// The next mark begins there, in which all is to be remembered.
+TEST(StoreSequenceTest, AStopInAStoreOverNullLetsItNotPassUnseen) {
+  Attached attached;
+  step.stops_handler = false;
+  const struct sigaction before = SetTrapHandler(true);
+  int inside = 0;
+  for (int deliver = 0; StoreWithStopBefore(deliver, attached.record(), true); ++deliver) {
+    inside += step.was_inside ? 1 : 0;
+  }
+  EXPECT_EQ(inside, 1 + 4) << "the branch to the slow half, and there all but the first";
   sigaction(SIGTRAP, &before, nullptr);
 }
 

@@ -2,17 +2,22 @@
 //
 // barrier.h: how a pointer is stored in a collected object, or in any place the collector scans.
 //
-// Idea.    While the collector marks, the value that a store overwrites and the value it writes
-//          are both remembered, before the store is seen. Otherwise one test of a global flag is
-//          all. Nothing may come between the test and the store: a thread stopped there could
-//          store after the collector has begun, unseen. So both are one sequence, and the address
-//          of each copy of it is recorded in a section of the object file: a thread that is
-//          stopped inside is sent back to its beginning.
-//          So is one that a signal handler of the program has interrupted, when the stop finds it
-//          in that handler.
+// Idea.    While the collector marks, the value that a store overwrites is remembered before the
+//          store is seen: what was reachable when the mark began will be marked, whoever takes it
+//          out of its place first. The value written is remembered, too, unless all stacks were
+//          looked at in the stop with which the mark began: then no thread can have what was not
+//          reachable. That the thread's own stack has been scanned is not enough: threads read each
+//          other's frames. While it does not mark, one test of a global flag is all.
+//          Nothing may come between the test and the store: a thread stopped there could store
+//          after the collector has begun, unseen. So both are one sequence, and the address of each
+//          copy of it is recorded in a section of the object file: a thread that is stopped inside
+//          is sent back to its beginning. So is one that a signal handler of the program has
+//          interrupted, when the stop finds it in that handler.
 // Threads. Any that is attached, or can be: the first store of a thread while the collector marks
 //          attaches it. A store is a relaxed atomic one; exchanges are sequentially consistent.
 // Cost.    A compare with memory and a branch not taken; with the collector at work, a call.
+// Limits.  Each change of a word that held a pointer goes through here, also of objects that one
+//          thread alone knows.
 #ifndef SPANHEAP_DETAIL_BARRIER_H
 #define SPANHEAP_DETAIL_BARRIER_H
 
@@ -91,6 +96,32 @@ marking:
   sh_gc_store_slow(slot, value);
 }
 
+// In the library only, which knows the flag's numbers: if it is `flag` and the slot holds null, the
+// store, in one sequence as above.
+inline __attribute__((always_inline)) bool TryStoreOverNull(void** slot, void* value,
+                                                            const uint32_t flag) {
+  asm goto(
+      "1: cmpl %[wanted], %[flag]\n"
+      "   jne %l[otherwise]\n"
+      "   cmpq $0, %[slot]\n"
+      "   jne %l[otherwise]\n"
+      "   movq %[value], %[slot]\n"
+      "2:\n"
+      "   .pushsection sh_gc_stores, \"a?\", @progbits\n"
+      "   .balign 4\n"
+      "   .long 1b - .\n"
+      "   .long 2b - .\n"
+      "   .popsection\n"
+      :
+      : [slot] "m"(*slot), [value] "er"(value), [flag] "m"(sh_inline_v1.barrier_on),
+        [wanted] "er"(flag)
+      : "cc", "memory"
+      : otherwise);
+  return true;
+otherwise:
+  return false;
+}
+
 // Here every store is one, as long as the compiler moves nothing behind it.
 inline __attribute__((always_inline)) void StorePointerRelease(void** slot, void* value) {
   StorePointer(slot, value);
@@ -98,6 +129,7 @@ inline __attribute__((always_inline)) void StorePointerRelease(void** slot, void
 
 #else
 
+inline bool TryStoreOverNull(void**, void*, uint32_t) { return false; }
 inline void StorePointer(void** slot, void* value) { sh_gc_store_slow(slot, value); }
 inline void StorePointerRelease(void** slot, void* value) { sh_gc_store_release(slot, value); }
 

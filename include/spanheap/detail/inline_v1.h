@@ -15,8 +15,9 @@ extern "C" {
 #endif
 
 struct sh_inline_data_v1 {
-  /* Not 0: stores of pointers into collected objects go through the write barrier. Alone in its
-   * cache line, which stays shared among all processors until the collector writes it. */
+  /* Not 0: stores of pointers into collected objects go through the write barrier, which alone
+   * knows what the number says. Alone in its cache line, which stays shared among all processors
+   * until the collector writes it. */
   uint32_t barrier_on;
   uint32_t reserved[31];
 } __attribute__((aligned(128)));
