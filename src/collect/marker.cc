@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/count_ones.h"
 #include "collect/visitor.h"
 
 namespace spanheap::collected {
@@ -291,7 +292,7 @@ void Marker::ScanMarked(uint32_t page, const SpanKind& shape) {
     const uint64_t todo = marks[w].LoadSequential() & ~scanned[w].LoadRelaxed();  // as below
     if (todo == 0) continue;
     objects[w] = NoteTaken(scanned[w], todo);
-    count += static_cast<unsigned>(std::popcount(objects[w]));
+    count += CountOnes(objects[w]);
   }
   if (const ScanKernel kernel = KernelFor(processor_, count, shape.slots)) {
     ScanDense(page, shape, objects, kernel);

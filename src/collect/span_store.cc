@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "collect/span_store.h"
 
-#include <bit>
 #include <cstring>
 
 #include "base/check.h"
+#include "base/count_ones.h"
 #include "collect/object_finder.h"
 #include "collect/specials.h"
 #include "os/futex.h"
@@ -157,9 +157,9 @@ uint32_t SpanStore::LiveSlots(const CollectedSpan& span) const {
   const Atomic<uint64_t>* bits = tables_.allocated(span.first.value, shape);
   uint32_t live = 0;
   for (unsigned w = 0; w < shape.words; ++w) {
-    live += static_cast<uint32_t>(std::popcount(bits[w].LoadAcquire()));
+    live += CountOnes(bits[w].LoadAcquire());
   }
-  return live - static_cast<uint32_t>(std::popcount(PaddingOf(shape)));
+  return live - CountOnes(PaddingOf(shape));
 }
 
 CollectedSpan* SpanStore::TakeLarge(Bytes bytes, Domain domain, bool& zeroed) {
@@ -250,8 +250,8 @@ uint32_t SpanStore::SweepBits(CollectedSpan* span) {
     const uint64_t before = bits[w].LoadRelaxed();
     SPANHEAP_DCHECK((marked & ~before) == 0);
     const uint64_t padding = w + 1U == shape.words ? PaddingOf(shape) : 0;
-    live += static_cast<uint32_t>(std::popcount(marked));
-    freed += static_cast<uint32_t>(std::popcount(before & ~marked & ~padding));
+    live += CountOnes(marked);
+    freed += CountOnes(before & ~marked & ~padding);
     bits[w].StoreRelaxed(marked | padding);
     marks[w].StoreRelaxed(0);
     if (shape.domain == Domain::kBits) marks[MarkBlock::kScanned + w].StoreRelaxed(0);

@@ -6,6 +6,8 @@
 #include <bit>
 #include <random>
 
+#include "base/count_ones.h"
+
 namespace spanheap {
 namespace {
 
@@ -23,6 +25,15 @@ TEST(Bits, RoundingStopsAtMultiples) {
   EXPECT_EQ(RoundUp(Bytes(17), Bytes(16)), Bytes(32));
   EXPECT_EQ(RoundDown(Address(0x2fff), Bytes(0x1000)), Address(0x2000));
   EXPECT_EQ(RoundUp(Address(0x2001), Bytes(0x1000)), Address(0x3000));
+}
+
+TEST(Bits, OnesAreCountedAsTheProcessorCountsThem) {
+  std::mt19937_64 random(7);
+  for (unsigned i = 0; i <= 64; ++i) EXPECT_EQ(CountOnes(LowBits(i)), i);
+  for (int i = 0; i < 10'000; ++i) {
+    const uint64_t word = random();
+    EXPECT_EQ(CountOnes(word), static_cast<unsigned>(std::popcount(word)));
+  }
 }
 
 TEST(Bits, LogarithmsMeetAtPowersOfTwo) {
