@@ -60,9 +60,10 @@ class HeapPace {
   // Nobody assists now. Relaxed: a hint.
   bool is_limiting() const { return limiting_.LoadRelaxed(); }
 
-  // Objects take up more than the limit allows: allocation is to wait a little. Relaxed: a hint.
-  bool IsPastLimit() const {
-    return state_.live.LoadRelaxed() > pacer_.limit_goal() && !is_limiting();
+  // Allocation is to wait a little. Relaxed: a hint.
+  bool MustWait(bool is_late) const {
+    return policy::MustWait({state_.live.LoadRelaxed(), state_.goal.LoadRelaxed(),
+                             pacer_.limit_goal(), is_late, is_limiting()});
   }
 
   // --- The collector's thread, inside a section ---

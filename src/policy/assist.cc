@@ -39,6 +39,11 @@ CreditUse UseCredit(const AssistPlan& plan, int64_t credit, AssistRatio ratio) {
   return {credit, PaidBy(credit, ratio)};
 }
 
+bool MustWait(const Backlog& backlog) {
+  if (backlog.is_limiting) return false;
+  return backlog.live > backlog.limit_goal || (backlog.is_late && backlog.live > backlog.goal);
+}
+
 Gift GiveTo(int64_t debt, int64_t work, AssistRatio ratio) {
   const int64_t bytes = Scaled(ratio.bytes_per_work, work);
   if (bytes < debt) return {bytes, 0};

@@ -43,6 +43,18 @@ struct CreditUse {
 };
 CreditUse UseCredit(const AssistPlan& plan, int64_t credit, AssistRatio ratio);
 
+// The collector and a thread that has just allocated.
+struct Backlog {
+  uint64_t live = 0;  // bytes
+  uint64_t goal = 0;
+  uint64_t limit_goal = kUnbounded;
+  bool is_late = false;  // a cycle is due and has not begun, or there was nothing to mark just now
+  bool is_limiting = false;  // CpuLimiter
+};
+// The thread leaves its processor to the collector for a moment. What it owes it cannot do itself,
+// and whatever it allocates meanwhile counts as alive.
+bool MustWait(const Backlog& backlog);
+
 // A waiting thread with a debt of `debt` bytes is given `work` units.
 struct Gift {
   int64_t bytes = 0;      // that its balance gains

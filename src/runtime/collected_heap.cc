@@ -291,23 +291,24 @@ void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
   const collected::HeapState& state = collector.state;
   thread.assist_balance -= static_cast<int64_t>(bytes);
   if (state.is_marking()) {
-    if (thread.assist_balance < 0 && !collector.pace.is_limiting()) Assist(thread, bytes);
+    const bool assists = thread.assist_balance < 0 && !collector.pace.is_limiting();
+    const bool is_late = assists && !Assist(thread, bytes);
     if (thread_.is_lost()) [[unlikely]]
       thread_.RequestDue();  // a forked child finishes its parent's mark
-    WaitNearLimit();
+    WaitForCollector(is_late);
     return;
   }
   // Relaxed: a cycle that begins a little later does no harm.
   const bool is_full = state.live.LoadRelaxed() >= state.trigger.LoadRelaxed();
   if (!is_full && !runtime.pages.gauge().is_above_target()) return;
   if (!thread_.is_requested()) RequestDue();
-  WaitNearLimit();
+  WaitForCollector(thread_.is_requested());
 }
 
-// The collector is late, and this thread cannot do its work: it leaves it the processor.
-void CollectedHeap::WaitNearLimit() {
+// The collector is behind, and this thread cannot do its work: it leaves it the processor.
+void CollectedHeap::WaitForCollector(bool is_late) {
   constexpr uint64_t kWait_ns = 100'000;
-  if (!collector.pace.IsPastLimit()) return;
+  if (!collector.pace.MustWait(is_late)) return;
   const BlockingRegion parked;
   os::SleepFor_ns(kWait_ns);
 }
@@ -343,11 +344,12 @@ void CollectedHeap::NoteLongAssist(const HeapThread& thread, uint64_t begin_ns, 
 }
 
 // Marks about as much as it has allocated, at its share of what is left to mark; not for long at a
-// time: what it still owes then, it pays with its next allocations.
-void CollectedHeap::Assist(HeapThread& thread, size_t bytes) {
+// time: what it still owes then, it pays with its next allocations. False: there was nothing it
+// could do, the rest is in others' hands.
+bool CollectedHeap::Assist(HeapThread& thread, size_t bytes) {
   policy::AssistPlan plan = collector.pace.PlanAssist(thread.assist_balance);
   thread.assist_balance += collector.pace.UseCredit(plan);
-  if (plan.work <= 0) return;
+  if (plan.work <= 0) return true;
   AssistTurn turn(collector.pace, policy::LongestAssist_ns(bytes));
   uint64_t done = 0;
   const uint64_t begin = os::ThreadProcessorTime_ns();
@@ -361,9 +363,9 @@ void CollectedHeap::Assist(HeapThread& thread, size_t bytes) {
   collector.NoteAssist(os::ThreadProcessorTime_ns() - begin);
   NoteLongAssist(thread, turn.begin_ns(), done);
   thread.assist_balance += collector.pace.PaidBy(done);
-  // There was nothing it could do: the rest is in others' hands.
-  if (!turn.is_over() && done < static_cast<uint64_t>(plan.work))
-    thread.assist_balance = std::max<int64_t>(thread.assist_balance, 0);
+  if (turn.is_over() || done >= static_cast<uint64_t>(plan.work)) return true;
+  thread.assist_balance = std::max<int64_t>(thread.assist_balance, 0);
+  return false;
 }
 
 // ---- control

@@ -145,9 +145,9 @@ class CollectedHeap {
   template <class Work>
   bool WithObject(const void* address, Work&& work);
   void RunDestructors(collected::Special* first);
-  void Assist(collected::HeapThread& thread, size_t bytes);
+  bool Assist(collected::HeapThread& thread, size_t bytes);
   SPANHEAP_COLD void RequestDue();
-  void WaitNearLimit();
+  void WaitForCollector(bool is_late);
   void NoteLongAssist(const collected::HeapThread& thread, uint64_t begin_ns, uint64_t bytes);
   SPANHEAP_NOINLINE void* NewSlow(sh_layout& layout, size_t count);
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);

@@ -56,6 +56,27 @@ TEST(Assist, RoundingLeavesNoDebtThatNoWorkPays) {
   }
 }
 
+// What cannot be marked by who owes it is waited for, beyond the goal: before it there is room.
+TEST(Assist, BeyondTheGoalALateCollectorIsWaitedFor) {
+  Backlog backlog{.live = 101, .goal = 100, .is_late = true};
+  EXPECT_TRUE(MustWait(backlog));
+  backlog.live = 100;
+  EXPECT_FALSE(MustWait(backlog));
+  backlog = {.live = 101, .goal = 100, .is_late = false};
+  EXPECT_FALSE(MustWait(backlog));  // it has marked what it could
+  backlog = {.live = 101, .goal = 100, .is_late = true, .is_limiting = true};
+  EXPECT_FALSE(MustWait(backlog));
+  backlog = {.live = ~uint64_t{0}, .goal = kUnbounded, .is_late = true};
+  EXPECT_FALSE(MustWait(backlog));
+}
+
+TEST(Assist, BeyondALimitTheCollectorIsWaitedForInAnyCase) {
+  Backlog backlog{.live = 81, .goal = 100, .limit_goal = 80};
+  EXPECT_TRUE(MustWait(backlog));
+  backlog.is_limiting = true;
+  EXPECT_FALSE(MustWait(backlog));
+}
+
 TEST(Assist, AWaitingThreadIsGivenWhatItOwes) {
   const Gift part = GiveTo(1000, 400, kTwoPerByte);
   EXPECT_EQ(part.bytes, 200);
