@@ -32,6 +32,9 @@ class LayoutTable {
     return *blocks_[id / kBlock].LoadAcquire()[id % kBlock];
   }
   uint32_t count() const { return count_.LoadAcquire(); }
+  // A type has been numbered that is searched word by word: frames of coroutines, lambdas, what the
+  // program says nothing about. Some of its words may be written without the barrier.
+  bool has_searched() const { return has_searched_.LoadAcquire(); }
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
@@ -44,6 +47,7 @@ class LayoutTable {
   Mutex mutex_{LockRank::kSpanRecords};
   Atomic<const sh_layout**> blocks_[kBlocks];  // written under mutex_
   Atomic<uint32_t> count_;                     // written under mutex_
+  Atomic<bool> has_searched_;                  // stays
 };
 
 }  // namespace spanheap::collected

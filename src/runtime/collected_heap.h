@@ -163,7 +163,7 @@ class CollectedHeap {
 
   Atomic<collected::HeapThread*> records_;  // all there ever were, the newest first
   MarkThreads mark_threads_{collector};
-  ProgramWorld world_{mutators, roots, records_, mark_threads_};
+  ProgramWorld world_{mutators, roots, records_, mark_threads_, collector.layouts};
   CollectorThread thread_{collector};
   FinalizerThread finalizers_{collector.specials};
   os::ThreadExitHook exit_hook_;

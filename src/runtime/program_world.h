@@ -4,8 +4,9 @@
 // roots.
 //
 // Idea.    collect says what it needs (collect/world.h); here it is made of the room mutators.
-//          Stacks are copied in the stop with which a mark begins, if little is on them, else each
-//          is scanned while its thread alone is held. Roots are jobs: the copy, pieces of the list
+//          Stacks are copied in the stop with which a mark begins, if little is on them and no type
+//          is known whose words may change unseen, else each is scanned while its thread alone is
+//          held. Roots are jobs: the copy, pieces of the list
 //          of root pages, and one for each thread.
 // Threads. The collector's own threads, which are no mutators.
 // Tests.   tests/runtime/collected_heap_test.cc.
@@ -21,8 +22,13 @@ namespace spanheap {
 class ProgramWorld final : public collected::World {
  public:
   constexpr ProgramWorld(MutatorRegistry& mutators, const RootSlabs& slabs,
-                         const Atomic<collected::HeapThread*>& records, MarkThreads& helpers)
-      : mutators_(mutators), slabs_(slabs), records_(records), helpers_(helpers) {}
+                         const Atomic<collected::HeapThread*>& records, MarkThreads& helpers,
+                         const collected::LayoutTable& layouts)
+      : mutators_(mutators),
+        slabs_(slabs),
+        records_(records),
+        helpers_(helpers),
+        layouts_(layouts) {}
 
   void Stop() override;
   void Start() override;
@@ -51,6 +57,7 @@ class ProgramWorld final : public collected::World {
   const RootSlabs& slabs_;
   const Atomic<collected::HeapThread*>& records_;  // the newest, linked by `older`
   MarkThreads& helpers_;
+  const collected::LayoutTable& layouts_;
   uint64_t epoch_ = 0;           // of the running mark; the collector's thread
   uint32_t page_jobs_ = 0;       // jobs from 1 on: root pages; then threads
   Atomic<RootPage*> next_page_;  // not given out yet in this mark

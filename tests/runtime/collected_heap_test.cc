@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -68,6 +69,31 @@ TEST(CollectedHeapTest, EachObjectIsScannedByItsOwnLayout) {
     EXPECT_EQ(heap.PlaceOf(object + which), SH_PLACE_OBJECT) << i;
     EXPECT_EQ(heap.PlaceOf(object + 1 - which), SH_PLACE_HOLE) << i;
   }
+}
+
+// What such an object loses unseen must be remembered where it is stored next.
+TEST(CollectedHeapTest, StoresRememberWhatTheyWriteWhereATypeIsSearchedWordByWord) {
+  constexpr uint32_t kRemembersBoth = 1;
+  static sh_layout frame = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "frame", 0, 0};
+  CollectedHeap& heap = *CollectedHeap::Get();
+  void* const kept = heap.New(frame, 100);
+  Node* const tree = BottomUp(16);
+  std::atomic<bool> is_over{false};
+  std::thread collector([&] {
+    for (int i = 0; i < 10; ++i) heap.Collect();
+    is_over = true;
+  });
+  uint64_t seen = 0;
+  while (!is_over) {
+    const uint32_t flag = __atomic_load_n(&sh_inline_v1.barrier_on, __ATOMIC_RELAXED);
+    if (flag == 0) continue;
+    EXPECT_EQ(flag, kRemembersBoth);
+    ++seen;
+  }
+  collector.join();
+  EXPECT_NE(seen, 0U);
+  EXPECT_EQ(heap.PlaceOf(kept), SH_PLACE_OBJECT);
+  EXPECT_EQ(CountNodes(tree), (2 << 16) - 1);
 }
 
 TEST(CollectedHeapTest, TreesComeAndGoInBoundedMemory) {
