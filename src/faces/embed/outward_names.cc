@@ -15,9 +15,9 @@
 SPANHEAP_CORE_NAMES(SPANHEAP_JUMP)
 #undef SPANHEAP_JUMP
 
-// What code inlined into programs reads. Written by the chosen core.
+// What code inlined into programs reads. Written by the chosen core. The other half, in static
+// TLS, of which there is little, is not renamed: the copy and its core have one sh_inline_words_v1.
 constinit sh_inline_data_v1 sh_inline_v1{};
-constinit __thread char* sh_inline_words_v1 = nullptr;
 
 namespace spanheap::face {
 
