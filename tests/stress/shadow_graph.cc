@@ -53,12 +53,21 @@ Kind kinds[] = {
      kHugeWords,
      kHugeWords - 4},
 };
+constexpr unsigned kSearchedKind = 3;
 constexpr unsigned kLargeKind = 6;
 constexpr unsigned kHugeKind = 7;
 constexpr unsigned kEndedKind = 5;
 
-// Searched word by word: edges, then weak handles.
-sh_layout top_layout = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "top", 0, 0};
+bool searches = true;
+
+unsigned DrawKind(Random& random, unsigned below) {
+  const auto kind = static_cast<unsigned>(random.Below(below));
+  return kind == kSearchedKind && !searches ? 0 : kind;
+}
+
+// Each word is a pointer: edges, then weak handles.
+constexpr uint64_t kOnePointer = 1;
+sh_layout top_layout = {8, SH_SCAN_PRECISE, 0, &kOnePointer, nullptr, nullptr, "top", 0, 0};
 
 void* New(sh_layout& layout, size_t count) {
   void* const object = sh_gc_new(&layout, count);
@@ -174,8 +183,10 @@ uint32_t ShadowGraph::NewRecord() {
   return record;
 }
 
+void ShadowGraph::SearchNothing() { searches = false; }
+
 ShadowGraph::Found ShadowGraph::NewObject() {
-  unsigned kind = static_cast<unsigned>(random_.Below(kLargeKind));
+  unsigned kind = DrawKind(random_, kLargeKind);
   if (random_.OneIn(64)) kind = random_.OneIn(8) ? kHugeKind : kLargeKind;
   auto** const object = static_cast<void**>(New(kinds[kind].layout, 1));
   for (unsigned i = 0; i < kinds[kind].words; ++i) {
@@ -207,7 +218,7 @@ ShadowGraph::Found ShadowGraph::NewObject() {
 
 void ShadowGraph::MakeGarbage() {
   for (uint64_t n = random_.Below(20); n > 0; --n) {
-    auto** const object = static_cast<void**>(New(kinds[random_.Below(kEndedKind)].layout, 1));
+    auto** const object = static_cast<void**>(New(kinds[DrawKind(random_, kEndedKind)].layout, 1));
     object[0] = object;  // noise: garbage that looks like pointers
   }
 }

@@ -24,6 +24,9 @@ namespace spanheap::stress {
 class ShadowGraph {
  public:
   explicit ShadowGraph(uint64_t seed) : random_(seed) {}
+  // Before the first graph: no object is searched word by word. The heap's barrier may then
+  // remember less.
+  static void SearchNothing();
 
   // A new top, which nothing holds but the caller.
   void** Begin();
