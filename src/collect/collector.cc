@@ -327,6 +327,7 @@ void Collector::EndMark() {
   totals.background_ns.FetchAdd(figures_.background_ns);
   state.live.StoreRelease(figures_.live());
   world_->SetBarrier(false);
+  specials.EndMark();
   state.phase.StoreRelease(Phase::kOff);
   work.End();
   store.BeginSweep();

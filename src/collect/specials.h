@@ -87,11 +87,18 @@ class Specials {
   // dead ones are noted under the attempt's number; returns how many.
   uint64_t Doom(uint32_t block, uint64_t attempt);
   // Nothing was marked since: it holds. The world is stopped.
-  void CommitDoomed(uint64_t attempt) NO_THREAD_SAFETY_ANALYSIS { doomed_ = attempt; }
+  void CommitDoomed(uint64_t attempt) NO_THREAD_SAFETY_ANALYSIS {
+    doomed_ = attempt;
+    has_ended_lives_ = true;
+  }
+  // The mark is over. The world is stopped.
+  void EndMark() NO_THREAD_SAFETY_ANALYSIS { has_ended_lives_ = false; }
   // Their weak handles end, they are queued, and shaded.
   void EndDoomed(uint32_t block, Marker& marker);
-  // While marking: whether it is dead, though its weak handles may not say so yet.
-  bool IsDoomed(ObjectRef object);
+  // While marking, when a weak handle of it is asked: true if it has been found dead, though it may
+  // not be queued, nor its handles say so; now they do. Else who holds it would hold what is to be
+  // destroyed.
+  bool EndIfDead(ObjectRef object);
   bool has_destructors() const { return has_destructors_.LoadAcquire() != 0; }  // or had
   // The object is given up by the program: its finalizer is forgotten, all else takes effect now.
   // Returns its destructors, to be run by RunDestructor and given to Finish, linked by `next`.
@@ -186,7 +193,9 @@ class Specials {
   Special* first_queued_ GUARDED_BY(mutex_) = nullptr;  // oldest first
   Special* last_queued_ GUARDED_BY(mutex_) = nullptr;
   uint64_t next_id_ GUARDED_BY(mutex_) = 1;
-  uint64_t doomed_ GUARDED_BY(mutex_) = 0;          // the last attempt that held
+  uint64_t doomed_ GUARDED_BY(mutex_) = 0;  // the last attempt that held
+  // In this mark: what is not marked by then is dead.
+  bool has_ended_lives_ GUARDED_BY(mutex_) = false;
   bool has_finalizers_ GUARDED_BY(mutex_) = false;  // or had
   Atomic<uint32_t> has_destructors_;
   Block** blocks_ = nullptr;  // written under mutex_; entries below block_count_ are constant

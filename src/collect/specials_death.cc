@@ -179,12 +179,23 @@ void Specials::EndDoomedOfLocked(CollectedSpan& span, Marker& marker) {
                 [this](Special* special) NO_THREAD_SAFETY_ANALYSIS { TakeEffectLocked(special); });
 }
 
-bool Specials::IsDoomed(ObjectRef object) {
+bool Specials::EndIfDead(ObjectRef object) {
   MutexLock lock(mutex_);
+  if (!has_ended_lives_) return false;
   const ObjectFinder finder(*store_);
-  const Special* const special =
-      FindLocked(finder.SpanOf(object), finder.BaseOf(object).value, SpecialKind::kDestructLater);
-  return special != nullptr && IsDoomedLocked(*special);
+  CollectedSpan& span = finder.SpanOf(object);
+  const Special* const destructor =
+      FindLocked(span, finder.BaseOf(object).value, SpecialKind::kDestructLater);
+  const bool is_doomed = destructor != nullptr && IsDoomedLocked(*destructor);
+  if (IsMarked(object) && !is_doomed) return false;
+  const auto ends = [&](const Special& special) NO_THREAD_SAFETY_ANALYSIS {
+    const ObjectRef its = ObjectOf(special.object);
+    return special.kind.LoadAcquire() == SpecialKind::kWeak && its.page == object.page &&
+           its.slot == object.slot;
+  };
+  TakeOutLocked(span, ends,
+                [this](Special* special) NO_THREAD_SAFETY_ANALYSIS { TakeEffectLocked(special); });
+  return true;
 }
 
 int64_t Specials::ExternalOfMarked(uint32_t block) {

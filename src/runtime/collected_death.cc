@@ -149,7 +149,7 @@ void* CollectedHeap::WeakGet(const void* handle) {
   WithObject(target, [&](ObjectRef ref, Marker* marking) {
     // The span is swept now: if the object was dead, the handle says so.
     found = PointerTo(Address(word->LoadAcquire()));
-    if (marking != nullptr && collector.specials.IsDoomed(ref)) found = nullptr;
+    if (marking != nullptr && collector.specials.EndIfDead(ref)) found = nullptr;
     if (marking != nullptr && found != nullptr) marking->Shade(AddressOf(found).value);
     return true;
   });

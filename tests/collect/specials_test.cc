@@ -137,6 +137,31 @@ TEST_F(SpecialsTest, WhatHasRunBeforeAMarkSawItIsMarked) {
   EXPECT_EQ(world_.AllocatedSlots(), 0U);
 }
 
+// A destructor is to run: nobody gets hold of what leads to the object any more.
+TEST_F(SpecialsTest, AWeakHandleGivesNothingThatReachesWhatIsToBeDestroyed) {
+  sh_layout layout = Destroyed(SH_FINALIZE_LATER);
+  void** const parent = New(plain_);
+  void** const held = New(plain_);
+  parent[0] = New(layout);
+  EXPECT_TRUE(specials().SetDestructor(RefOf(parent[0]), layout, 1));
+  auto* const handle = static_cast<Atomic<uintptr_t>*>(world_.New(handle_));
+  handle->StoreRelease(reinterpret_cast<uintptr_t>(parent));
+  const auto word = reinterpret_cast<uintptr_t>(handle);
+  specials().WeakHandle(RefOf(parent), reinterpret_cast<uintptr_t>(parent), word, nullptr);
+  const ObjectRef marked = RefOf(held);
+  world_.heap.store.tables().marks(marked.page)[marked.slot / 64].FetchOr(marked.bit());
+  EXPECT_EQ(specials().Doom(0, 1), 1U);
+  EXPECT_FALSE(specials().EndIfDead(RefOf(parent)));
+  specials().CommitDoomed(1);
+  EXPECT_FALSE(specials().EndIfDead(marked));
+  EXPECT_TRUE(specials().EndIfDead(RefOf(parent[0])));
+  EXPECT_NE(handle->LoadAcquire(), 0U);
+  EXPECT_TRUE(specials().EndIfDead(RefOf(parent)));
+  EXPECT_EQ(handle->LoadAcquire(), 0U);
+  specials().EndMark();
+  EXPECT_FALSE(specials().EndIfDead(RefOf(parent)));
+}
+
 // The record of a fact that took effect serves the next one.
 TEST_F(SpecialsTest, ADestructorThatIsSetAnewIsNotTakenForOneThatHasRun) {
   sh_layout layout = Destroyed(SH_FINALIZE_LATER);
@@ -146,7 +171,7 @@ TEST_F(SpecialsTest, ADestructorThatIsSetAnewIsNotTakenForOneThatHasRun) {
   void** const object = New(layout);
   world_.roots.push_back(object);
   EXPECT_TRUE(specials().SetDestructor(RefOf(object), layout, 1));
-  EXPECT_FALSE(specials().IsDoomed(RefOf(object)));
+  EXPECT_FALSE(specials().EndIfDead(RefOf(object)));
   world_.Collect();
   EXPECT_EQ(RunQueued(), "");
 }
