@@ -129,7 +129,7 @@ void* CollectedHeap::WeakHandle(const void* address) {
     return handle != 0;
   };
   if (WithObject(address, get)) return PointerTo(Address(handle));
-  // None yet. The handle is an object of its own, never part of a tiny block.
+  // None yet. The handle is an object of its own; it may share a tiny block with others.
   static constinit sh_layout handle_layout = {8,       SH_SCAN_NONE,  0, nullptr, nullptr,
                                               nullptr, "weak handle", 0, 0};
   auto* const made = static_cast<Atomic<uintptr_t>*>(New(handle_layout, 1));
