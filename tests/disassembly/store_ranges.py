@@ -7,7 +7,8 @@ usage: store_ranges.py FILE...     exit 1 at the first range of another shape, o
 A thread that is stopped in a range is sent back to its start, so nothing in it may have had an
 effect but its last instruction, and nothing it reads may have changed:
 
-    cmpl $0, flag      jne out      mov value, (slot)
+    cmpl $0, flag      jne out                                         mov value, (slot)
+    cmpl $2, flag      jne out      cmpq $0, (slot)      jne out       mov value, (slot)
 """
 
 import re
@@ -48,19 +49,22 @@ def instructions_in(path, start, end):
 
 
 def check(instructions, start, end):
-    """Raises WrongRange unless this is a test, a branch out and a store of one word, last."""
+    """Raises WrongRange unless this is tests, each with a branch out, and a store of one word."""
     shown = "; ".join(f"{each.mnemonic} {each.operands}" for each in instructions)
-    if len(instructions) != 3:
-        raise WrongRange(f"not three instructions: {shown}")
-    test, branch, store = instructions
-    if test.mnemonic not in ("cmpl", "cmp") or not test.operands.startswith("$0x0,"):
+    if len(instructions) not in (3, 5):
+        raise WrongRange(f"neither three instructions nor five: {shown}")
+    tests, branches, store = instructions[:-1:2], instructions[1:-1:2], instructions[-1]
+    wanted = r"\$0x0," if len(tests) == 1 else r"(\$0x2|%\w+),"  # a register without optimisation
+    if tests[0].mnemonic not in ("cmpl", "cmp") or not re.match(wanted, tests[0].operands):
         raise WrongRange(f"does not begin with the test: {shown}")
-    if branch.mnemonic != "jne" or start <= (branch.target or 0) < end:
+    if any(each.mnemonic != "jne" or start <= (each.target or 0) < end for each in branches):
         raise WrongRange(f"does not branch out: {shown}")
     # To memory: the last operand has a bracket, or is an address relative to the instruction.
     to = re.split(r",(?![^(]*\))", store.operands.split("#")[0].strip())[-1]
     if store.mnemonic not in ("mov", "movq") or "(" not in to:
         raise WrongRange(f"does not end with the store: {shown}")
+    if len(tests) == 2 and (tests[1].mnemonic != "cmpq" or tests[1].operands != f"$0x0,{to}"):
+        raise WrongRange(f"does not look at the slot: {shown}")
 
 
 def main(paths):

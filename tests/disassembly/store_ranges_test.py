@@ -35,6 +35,9 @@ void Move(void** to, void** from, int n) {
   if (*slot == nullptr) StorePointer(slot + 1, value); else StorePointer(slot + 2, slot);
 }
 void Pair(void** slot, void* a, void* b) { StorePointer(slot, a); StorePointer(slot + 1, b); }
+bool OverNull(void** slot, void* value) {
+  return spanheap::detail::TryStoreOverNull(slot + 1, value, 2);
+}
 void Begin(spanheap::Ptr<int>* place, int* value) { new (place) spanheap::Ptr<int>(value); }
 """
 STUBS = r"""
@@ -66,6 +69,15 @@ class Shape(unittest.TestCase):
     def test_the_sequence_passes(self):
         store_ranges.check(listing("cmpl   $0x0,0x2f(%rip)", "jne    99 <f>",
                                    "mov    %rsi,0x8(%rdi,%rax,8)"), 0x10, 0x13)
+
+    def test_the_sequence_that_looks_at_the_slot_passes(self):
+        lines = ["cmpl   $0x2,(%rax)", "jne    99 <f>", "cmpq   $0x0,0x8(%rdi,%rax,8)",
+                 "jne    99 <f>", "mov    %rsi,0x8(%rdi,%rax,8)"]
+        store_ranges.check(listing(*lines), 0x10, 0x15)
+        for at, wrong in ((0, "cmpl   $0x0,(%rax)"), (2, "cmpq   $0x0,(%rdi)"),
+                          (2, "cmpq   $0x1,0x8(%rdi,%rax,8)"), (3, "jne    14 <f>")):
+            with self.subTest(wrong=wrong), self.assertRaises(store_ranges.WrongRange):
+                store_ranges.check(listing(*lines[:at], wrong, *lines[at + 1:]), 0x10, 0x15)
 
     def test_what_is_between_is_found(self):
         with self.assertRaises(store_ranges.WrongRange):
