@@ -104,6 +104,7 @@ void Collector::BeginMark() {
   world_->Start();
   NoteStop(begin, figures_.stop1_ns, 1);
   events.Add(EventKind::kLive, 0, begin, 0, figures_.live_at_start);
+  NoteGoal(begin);
   SPANHEAP_PROBE(mark__begin, cycles() + 1, figures_.live_at_start);
 }
 
@@ -169,15 +170,19 @@ void Collector::FinishMark() {
   NoteEnd(marking);
 }
 
+void Collector::NoteGoal(uint64_t from_ns) {
+  const uint64_t goal = state.goal.LoadAcquire();
+  events.Add(EventKind::kGoal, 0, from_ns, 0, goal == policy::Pacer::kNever ? 0 : goal);
+}
+
 // For those who look from outside.
 void Collector::NoteEnd(uint64_t mark_begin_ns) {
   const uint32_t thread = os::ThreadId();
   const uint64_t end = os::MonotonicNow_ns();
-  const uint64_t goal = state.goal.LoadAcquire();
   events.Add(EventKind::kMark, thread, mark_begin_ns, last_.mark_ns, last_.heap_scanned);
   events.Add(EventKind::kCycle, thread, last_.start_ns, end - last_.start_ns, last_.number);
   events.Add(EventKind::kLive, 0, end, 0, last_.marked);
-  events.Add(EventKind::kGoal, 0, end, 0, goal == policy::Pacer::kNever ? 0 : goal);
+  NoteGoal(end);
   SPANHEAP_PROBE(mark__end, last_.number, last_.marked);
 }
 

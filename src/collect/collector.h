@@ -100,6 +100,7 @@ class Collector {
   bool MarkSome(Marker& marker, unsigned rank, EventRun& run);
   // `which`: 1 before marking, 2 after it.
   void NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which);
+  void NoteGoal(uint64_t from_ns);
   void NoteEnd(uint64_t mark_begin_ns);
   void EndPace();
   template <class Function>

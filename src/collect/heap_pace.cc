@@ -81,6 +81,7 @@ void HeapPace::Begin(uint64_t live) {
   state_.credit.StoreRelease(0);
   ReadLimit();
   pacer_.Begin(live);
+  state_.goal.StoreRelease(pacer_.goal());  // a late cycle has another one
 }
 
 void HeapPace::Revise(uint64_t scanned) {
