@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -85,6 +86,7 @@ TEST(CollectedHeapTest, StoresRememberWhatTheyWriteWhereATypeIsSearchedWordByWor
   });
   uint64_t seen = 0;
   while (!is_over) {
+    std::this_thread::sleep_for(std::chrono::microseconds(10));  // sanitizers deliver signals here
     const uint32_t flag = __atomic_load_n(&sh_inline_v1.barrier_on, __ATOMIC_RELAXED);
     if (flag == 0) continue;
     EXPECT_EQ(flag, kRemembersBoth);
