@@ -54,7 +54,7 @@ enum {
 typedef struct sh_visitor sh_visitor;
 
 /* A type. The structure and what it points to live for ever, for the heap keeps its address;
- * one structure per type, or as many as come about. All but the last two is constant. */
+ * one structure per type, or as many as come about. All but the last two are constant. */
 typedef struct sh_layout {
   size_t size;                  /* of one element; a multiple of 8 unless kind is SH_SCAN_NONE */
   uint32_t kind;                /* SH_SCAN_... */

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/count_ones.h"
 
 namespace spanheap::collected {
 namespace {
@@ -70,7 +71,9 @@ void Allocator::TellPlace(const Request& request) {
                           request.bytes >= kLeast && request.bytes <= kMaxBitsBytes;
   if (request.count != 1 || !is_inlined) return;
   const auto place = static_cast<uint32_t>(request.kind * sizeof(ClaimedWord));
-  __atomic_store_n(&layout.place, place, __ATOMIC_RELAXED);  // relaxed: says nothing else
+  // Relaxed: says nothing else. Once: all threads that make such objects read it.
+  if (__atomic_load_n(&layout.place, __ATOMIC_RELAXED) == place) return;
+  __atomic_store_n(&layout.place, place, __ATOMIC_RELAXED);
 }
 
 size_t Allocator::Claim(AllocationCache& cache, const Request& request) {
@@ -91,7 +94,7 @@ size_t Allocator::Claim(AllocationCache& cache, const Request& request) {
     store_.Release(word.span);
     word.span = nullptr;
   }
-  const auto slots = static_cast<uint64_t>(std::popcount(word.free()));
+  const auto slots = uint64_t{CountOnes(word.free())};
   const size_t bytes = slots * word.slots.slot_bytes;
   state_.live.FetchAddRelaxed(bytes);  // relaxed: counters
   state_.allocated_bytes.FetchAddRelaxed(bytes);
@@ -155,7 +158,7 @@ uint64_t Allocator::Blacken(const ClaimedWord& word, uint64_t mask) {
     marks[MarkBlock::kScanned + word.word].FetchOr(mask);
   }
   marks[word.word].FetchOr(mask);
-  return static_cast<uint64_t>(std::popcount(mask)) * word.slots.slot_bytes;
+  return uint64_t{CountOnes(mask)} * word.slots.slot_bytes;
 }
 
 void Allocator::MarkClaimed(AllocationCache& cache) {

@@ -68,6 +68,7 @@ void FinalizerThread::RunAll() {
     }
     if (special == nullptr) return;
     Run(*special);
+    WipeStackBelow();  // who waits for this may begin a cycle at once, which looks here first
     CollectedHeap::Get()->FinishSpecial(special);
     finished_.FetchAdd(1);
     os::FutexWakeAll(finished_);

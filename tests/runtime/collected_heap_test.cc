@@ -58,15 +58,15 @@ TEST(CollectedHeapTest, AListOnTheStackLivesThroughCollections) {
 
 // Types of one size share claimed words, which are made ready for one of them.
 TEST(CollectedHeapTest, EachObjectIsScannedByItsOwnLayout) {
-  constexpr uint64_t kFirst = 1;
-  constexpr uint64_t kSecond = 2;
-  sh_layout* layouts[] = {
-      new sh_layout{16, SH_SCAN_PRECISE, 0, &kFirst, nullptr, nullptr, "first", 0, 0},
-      new sh_layout{16, SH_SCAN_PRECISE, 0, &kSecond, nullptr, nullptr, "second", 0, 0}};
+  static constexpr uint64_t kFirst = 1;
+  static constexpr uint64_t kSecond = 2;
+  static sh_layout layouts[] = {
+      {16, SH_SCAN_PRECISE, 0, &kFirst, nullptr, nullptr, "first", 0, 0},
+      {16, SH_SCAN_PRECISE, 0, &kSecond, nullptr, nullptr, "second", 0, 0}};
   CollectedHeap& heap = *CollectedHeap::Get();
   for (unsigned i = 0; i < 1000; ++i) {
     const unsigned which = i / 3 % 2;
-    auto* const object = static_cast<void**>(heap.New(*layouts[which], 1));
+    auto* const object = static_cast<void**>(heap.New(layouts[which], 1));
     EXPECT_EQ(heap.PlaceOf(object + which), SH_PLACE_OBJECT) << i;
     EXPECT_EQ(heap.PlaceOf(object + 1 - which), SH_PLACE_HOLE) << i;
   }

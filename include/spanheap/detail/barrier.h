@@ -75,18 +75,21 @@ extern const int32_t __stop_sh_gc_stores[] __attribute__((visibility("hidden"), 
   sh_gc_unregister_stores_v1(__start_sh_gc_stores);
 }
 
+// The store before it ends a sequence that begins at label 1: both are recorded.
+#define SH_END_OF_STORE_RANGE                         \
+  "2:\n"                                              \
+  "   .pushsection sh_gc_stores, \"a?\", @progbits\n" \
+  "   .balign 4\n"                                    \
+  "   .long 1b - .\n"                                 \
+  "   .long 2b - .\n"                                 \
+  "   .popsection\n"
+
 inline __attribute__((always_inline)) void StorePointer(void** slot, void* value) {
   // The store is the last instruction; nothing in between changes what the sequence reads.
   asm goto(
       "1: cmpl $0, %[flag]\n"
       "   jne %l[marking]\n"
-      "   movq %[value], %[slot]\n"
-      "2:\n"
-      "   .pushsection sh_gc_stores, \"a?\", @progbits\n"
-      "   .balign 4\n"
-      "   .long 1b - .\n"
-      "   .long 2b - .\n"
-      "   .popsection\n"
+      "   movq %[value], %[slot]\n" SH_END_OF_STORE_RANGE
       :
       : [slot] "m"(*slot), [value] "er"(value), [flag] "m"(sh_inline_v1.barrier_on)
       : "cc", "memory"
@@ -105,13 +108,7 @@ inline __attribute__((always_inline)) bool TryStoreOverNull(void** slot, void* v
       "   jne %l[otherwise]\n"
       "   cmpq $0, %[slot]\n"
       "   jne %l[otherwise]\n"
-      "   movq %[value], %[slot]\n"
-      "2:\n"
-      "   .pushsection sh_gc_stores, \"a?\", @progbits\n"
-      "   .balign 4\n"
-      "   .long 1b - .\n"
-      "   .long 2b - .\n"
-      "   .popsection\n"
+      "   movq %[value], %[slot]\n" SH_END_OF_STORE_RANGE
       :
       : [slot] "m"(*slot), [value] "er"(value), [flag] "m"(sh_inline_v1.barrier_on),
         [wanted] "er"(flag)
@@ -121,6 +118,8 @@ inline __attribute__((always_inline)) bool TryStoreOverNull(void** slot, void* v
 otherwise:
   return false;
 }
+
+#undef SH_END_OF_STORE_RANGE
 
 // Here every store is one, as long as the compiler moves nothing behind it.
 inline __attribute__((always_inline)) void StorePointerRelease(void** slot, void* value) {
