@@ -85,8 +85,9 @@ SPANHEAP_NO_SANITIZE void ProgramWorld::Copy(const WordRanges& ranges, void* sel
 
 // Once in a mark: a forked child goes on with its parent's copy, of threads that it has not, too.
 void ProgramWorld::CopyStacks() NO_THREAD_SAFETY_ANALYSIS {
-  if (has_copy_ || layouts_.has_searched()) return;
-  looked_at_ = copied_ = 0;
+  if (has_copy_) return;
+  looked_at_ = copied_ = 0;  // also where none is made: MarkCopied marks what is there
+  if (layouts_.has_searched()) return;
   has_copy_ =
       mutators_.ScanStopped(epoch_, kMostCopied * sizeof(uintptr_t), &Copy, this, looked_at_);
 }

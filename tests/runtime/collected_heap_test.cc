@@ -98,6 +98,23 @@ TEST(CollectedHeapTest, StoresRememberWhatTheyWriteWhereATypeIsSearchedWordByWor
   EXPECT_EQ(CountNodes(tree), (2 << 16) - 1);
 }
 
+// Stacks are no longer copied from then on: what the last copy held must not be marked again.
+TEST(CollectedHeapTest, TheLastCopyOfStacksKeepsNothing) {
+  static sh_layout frame = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "frame", 0, 0};
+  CollectedHeap& heap = *CollectedHeap::Get();
+  uintptr_t inverted = 0;
+  std::thread([&] {
+    void* volatile node = NewNode(nullptr, nullptr);
+    inverted = ~reinterpret_cast<uintptr_t>(node);
+    heap.Collect();
+    ASSERT_EQ(heap.PlaceOf(node), SH_PLACE_OBJECT);
+    heap.New(frame, 1);
+  }).join();
+  heap.Collect();
+  heap.Collect();
+  EXPECT_NE(heap.PlaceOf(reinterpret_cast<void*>(~inverted)), SH_PLACE_OBJECT);
+}
+
 TEST(CollectedHeapTest, TreesComeAndGoInBoundedMemory) {
   constexpr int kDepth = 14;
   Node* const kept = BottomUp(kDepth);
