@@ -119,6 +119,14 @@ class Running(unittest.TestCase):
         events = json.loads(self.path.read_text())["traceEvents"]
         self.assertIn("mark", {event["name"] for event in events})
 
+    def test_what_was_written_over_before_it_began_is_not_missed(self):
+        with Subject(SUBJECT, "cycles") as subject:
+            done = spanheap("trace", subject.pid, "-o", self.path, "--for", 0.05)
+        events = json.loads(self.path.read_text())["traceEvents"]
+        self.assertNotIn("cycle 1", {event["name"] for event in events})
+        self.assertIn("cycle 500", {event["name"] for event in events})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_a_program_without_collected_objects_has_none(self):
         script = "import time; print('ready', flush=True); time.sleep(60)"
         with Subject(sys.executable, "-c", script) as subject:

@@ -27,9 +27,10 @@ std::vector<Event> EventReader::ReadNew() {
   const auto bytes = memory_.Array<char>(ring, capacity * record);
   const auto again = memory_.Array<char>(ring, capacity * record);
   if (end > capacity && end - capacity > next_) {
-    lost_ += end - capacity - next_;
+    if (has_read_) lost_ += end - capacity - next_;
     next_ = end - capacity;
   }
+  has_read_ = true;
   std::vector<Event> events;
   for (; next_ < end; ++next_) {
     const uint64_t at = next_ % capacity * record;

@@ -42,7 +42,7 @@ class EventReader {
 
   // All events since the last call that are there still, by number.
   std::vector<Event> ReadNew();
-  // Events that were written over before they were read.
+  // Events since the first call that were written over before they were read.
   uint64_t lost() const { return lost_; }
 
  private:
@@ -50,6 +50,7 @@ class EventReader {
   const RootReader& root_;
   uint64_t next_ = 0;  // the first number that was not read
   uint64_t lost_ = 0;
+  bool has_read_ = false;  // what was written over before is not missed
 };
 
 }  // namespace spanheap::look
