@@ -266,19 +266,15 @@ typedef struct sh_gc_stats {
   uint64_t stops; /* of the world */
   uint64_t stop_total_ns;
   uint64_t stop_max_ns;
-  uint64_t assist_ns;          /* processor time of threads that marked while allocating */
-  uint64_t dedicated_ns;       /* 0: workers are not told apart */
-  uint64_t fractional_ns;      /* processor time of all mark workers */
-  uint64_t idle_ns;            /* 0, as dedicated_ns */
-  uint64_t scan_heap_bytes;    /* scanned by the last cycle */
-  uint64_t scan_stack_bytes;   /* 0: stacks are counted among the globals */
-  uint64_t scan_globals_bytes; /* all roots that the last mark looked at */
-  uint64_t finalizers_queued;  /* destructors that run later are among them */
+  uint64_t assist_ns;         /* processor time of threads that marked while allocating */
+  uint64_t background_ns;     /* processor time of the collector's own threads, marking */
+  uint64_t scan_heap_bytes;   /* scanned by the last cycle */
+  uint64_t scan_roots_bytes;  /* looked at by it, stacks among them */
+  uint64_t finalizers_queued; /* destructors that run later are among them */
   uint64_t finalizers_run;
   uint64_t cleanups_queued;
   uint64_t cleanups_run;
-  uint64_t limited_cycle; /* 0: this version does not tell when the processor limit was on */
-  uint64_t threads;       /* known now */
+  uint64_t threads; /* known now */
   int64_t memory_limit;
   int64_t percent;
   /* How many stops, and assists by threads that allocate, took how long: element i counts those of

@@ -94,9 +94,9 @@ void CollectedHeap::ReadStats(sh_gc_stats& stats) const {
   stats.stop_total_ns = totals.stop_ns.LoadRelaxed();
   stats.stop_max_ns = totals.longest_stop_ns.LoadRelaxed();
   stats.assist_ns = totals.assist_ns.LoadRelaxed();
-  stats.fractional_ns = totals.background_ns.LoadRelaxed();
+  stats.background_ns = totals.background_ns.LoadRelaxed();
   stats.scan_heap_bytes = last.heap_scanned;
-  stats.scan_globals_bytes = last.roots_scanned;
+  stats.scan_roots_bytes = last.roots_scanned;
   stats.finalizers_queued = collector.specials.queued();
   stats.finalizers_run = collector.specials.run();
   stats.cleanups_queued = collector.specials.cleanups_queued();

@@ -95,7 +95,7 @@ Figures Now() {
   now.wall_ns = Clock_ns(CLOCK_MONOTONIC);
   now.process_ns = Clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   now.assist_ns = stats.assist_ns;
-  now.collector_ns = stats.assist_ns + stats.dedicated_ns + stats.fractional_ns + stats.idle_ns;
+  now.collector_ns = stats.assist_ns + stats.background_ns;
   now.cycles = stats.cycles;
   now.allocated = stats.allocated_bytes;
   return now;

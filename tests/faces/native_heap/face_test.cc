@@ -44,6 +44,50 @@ TEST(NativeFaceTest, TypesOfOneSizeTakeTurns) {
   EXPECT_EQ(sh_gc_verify(), 0U);
 }
 
+// All that a program can read is told by some program.
+TEST(NativeFaceTest, NoFigureStaysZero) {
+  Root<Witness> root = NewWitness();
+  AdjustExternal(root.get(), 1000);
+  for (int i = 0; i < 100; ++i) {
+    AddCleanup(NewWitness(), [](int) {}, 1);
+    SetFinalizer(NewWitness(), [](Witness*) {});
+  }
+  ASSERT_TRUE(Eventually([] {
+    const GcStats now = ReadGcStats();
+    return now.cleanups_run > 0 && now.finalizers_run > 0;
+  }));
+  const GcStats now = ReadGcStats();
+  for (const uint64_t figure : {now.cycles,
+                                now.forced_cycles,
+                                now.live_bytes,
+                                now.marked_bytes,
+                                now.goal_bytes,
+                                now.trigger_bytes,
+                                now.mapped_bytes,
+                                now.external_bytes,
+                                now.allocated_bytes,
+                                now.allocated_objects,
+                                now.freed_bytes,
+                                now.freed_objects,
+                                now.stops,
+                                now.stop_total_ns,
+                                now.stop_max_ns,
+                                now.background_ns,
+                                now.scan_heap_bytes,
+                                now.scan_roots_bytes,
+                                now.finalizers_queued,
+                                now.finalizers_run,
+                                now.cleanups_queued,
+                                now.cleanups_run,
+                                now.threads}) {
+    EXPECT_NE(figure, 0U);
+  }
+  uint64_t stops = 0;
+  for (const uint64_t count : now.stop_times) stops += count;
+  EXPECT_EQ(stops, now.stops);
+  AdjustExternal(root.get(), -1000);
+}
+
 #ifndef SH_PORTABLE_BARRIER
 TEST(NativeFaceTest, AThreadTakesSmallObjectsByItself) {
   std::thread([] {
