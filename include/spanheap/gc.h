@@ -21,6 +21,7 @@
 #include "spanheap/detail/create.h"
 #include "spanheap/detail/death.h"
 #include "spanheap/detail/hash_map.h"
+#include "spanheap/detail/keepers.h"
 #include "spanheap/detail/layout.h"
 #include "spanheap/detail/layout_std.h"
 #include "spanheap/detail/list.h"

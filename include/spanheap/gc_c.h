@@ -296,6 +296,18 @@ size_t sh_gc_read_stops(uint64_t* stop_ns, size_t capacity) SH_NOTHROW;
  * stderr for each of the first of them. UINT64_MAX: there was no memory to compare. */
 uint64_t sh_gc_verify(void) SH_NOTHROW;
 
+/* Why does it live? Runs a cycle; then, with all threads stopped, looks for what leads to the
+ * object at or around the address ~hidden (inverted: the question keeps nothing), and writes a line
+ * without newline to text[0 .. size), cut off and ended by 0: the object, up to seven objects on
+ * the way to it, and at the end the root, or the thread and the address of the word on its stack:
+ *
+ *   0x7f5c01a02010 (32 bytes) is kept by 0x7f5c01a04000 (80 bytes), by the word at 0x7ffc4a5b6c78,
+ *   120 bytes up the stack of thread 4711
+ *
+ * Returns 1; or 0: nobody keeps it, or there is none; or -1: no memory to look. Cost: up to nine
+ * plain marks of the heap while the world is stopped. For debugging. */
+int sh_gc_who_keeps(uintptr_t hidden, char* text, size_t size) SH_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

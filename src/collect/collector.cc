@@ -27,6 +27,7 @@ bool Collector::Init(os::Memory& memory, MetadataArena& metadata, World& world) 
   queue.Init(metadata);
   specials.Init(store, layouts, metadata);
   verifier_.Init(memory, store, layouts, specials);
+  keepers.Init(memory, store, layouts, specials);
   work.Init(world);
   world_ = &world;
   metadata_ = &metadata;
@@ -94,6 +95,7 @@ void Collector::ResetInChild() {
   layouts.ResetInChild();
   queue.ResetInChild();
   specials.ResetInChild(this_mutator);
+  keepers.ResetInChild();
 }
 
 void Collector::BeginMark() {
@@ -319,6 +321,7 @@ size_t Collector::ReadStops(uint64_t* stop_ns, size_t capacity) const {
 void Collector::EndMark() {
   state.phase.StoreRelease(Phase::kTermination);
   if (verify_wanted_.Exchange(0) != 0) missed_.StoreRelease(verifier_.Run(*world_));
+  keepers.RunIfAsked(*world_);
   figures_.live_at_end = state.live.LoadAcquire();
   figures_.marked = work.marked_bytes() + state.black.LoadAcquire() + external_;
   figures_.held = state.held.LoadAcquire();

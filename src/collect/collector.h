@@ -22,6 +22,7 @@
 #include "collect/event_log.h"
 #include "collect/heap_pace.h"
 #include "collect/heap_state.h"
+#include "collect/keeper_search.h"
 #include "collect/mark_turns.h"
 #include "collect/mark_verifier.h"
 #include "collect/mark_work.h"
@@ -87,6 +88,7 @@ class Collector {
   TimeHistogram stop_times;
   TimeHistogram assist_times;
   EventLog events;
+  KeeperSearch keepers;
 
  private:
   friend struct spanheap::RootRecord;  // its layout is described to tools

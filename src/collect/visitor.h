@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// What a layout's trace() is given: the marker or the verifier that wants to know.
+// What a layout's trace() is given: the marker or the plain walk that wants to know.
 #pragma once
 
 namespace spanheap::collected {
 class Marker;
-class MarkVerifier;
+class PlainWalk;
 }  // namespace spanheap::collected
 
 struct sh_visitor {
-  spanheap::collected::Marker* marker;          // null: the verifier asks
-  spanheap::collected::MarkVerifier* verifier;  // null: the marker asks
+  spanheap::collected::Marker* marker;   // null: a plain walk asks
+  spanheap::collected::PlainWalk* walk;  // null: the marker asks
 };

@@ -25,6 +25,30 @@ struct HeapThread : Mutator {
   HeapThread* older = nullptr;     // of the list of all records; constant once it is in there
 };
 
+// A word that is a root, or may be one, and where it was seen.
+struct RootWord {
+  enum class Place : uint8_t {
+    kRoot,       // of RootSlabs
+    kRange,      // of RootRanges
+    kStack,      // of a thread
+    kRegisters,  // of a thread, or in frames of the call in which it waits
+    kLeftStack,  // of a fiber: nobody runs on it
+    kWhenDead,   // what a weak handle, cleanup, finalizer or destructor holds
+    kFinalizer,  // not the word's object, but what that holds
+  };
+
+  uintptr_t word;
+  uintptr_t at;  // 0: in the heap's own records
+  Place place;
+  uint32_t thread_id;       // 0: none
+  uintptr_t stack_pointer;  // of that thread
+
+  // It may have come to light after its thread was scanned; others are written through the barrier.
+  bool is_of_stack() const {
+    return place == Place::kStack || place == Place::kRegisters || place == Place::kLeftStack;
+  }
+};
+
 class World {
  public:
   // All threads that use the heap are stopped outside of sections, until Start.
@@ -53,11 +77,7 @@ class World {
   // Scans a thread that is not in the list and has not been scanned in this cycle; false: none.
   virtual bool MarkLateThread(Marker& marker) = 0;
   // Calls `visit` for each word that is a root or may be one, exact or not. The world is stopped.
-  enum class RootWord : uint8_t {
-    kStored,   // written through the barrier only
-    kOnStack,  // or in a register: it may have come to light after its thread was scanned
-  };
-  using VisitWord = void (*)(void* context, uintptr_t word, RootWord kind);
+  using VisitWord = void (*)(void* context, const RootWord& root);
   virtual void VisitRoots(VisitWord visit, void* context) = 0;
 
  protected:

@@ -96,6 +96,8 @@ class CollectedHeap {
   void Collect();
   // Runs a cycle and marks once more by the plain marker; returns how many objects were missed.
   uint64_t Verify();
+  // Runs a cycle and says in a line who keeps the object at ~hidden: 1; 0: nobody, -1: no memory.
+  int WhoKeeps(uintptr_t hidden, char* text, size_t size);
   // Each returns what was set before.
   int64_t SetPercent(int64_t percent);
   int64_t SetMemoryLimit(int64_t bytes);  // negative: only reads

@@ -13,7 +13,45 @@ namespace {
 using collected::HeapThread;
 using collected::Marker;
 
+using collected::RootWord;
+
 constexpr unsigned kPagesPerJob = 16;  // some 7000 roots: tens of microseconds
+
+// Words that are given away one by one, with where they are.
+struct WordVisit {
+  collected::World::VisitWord visit;
+  void* context;
+  RootWord root;
+
+  SPANHEAP_NO_SANITIZE void Words(os::WordSpan words) {
+    for (const uintptr_t* at = words.begin; at != words.end; ++at) {
+      root.word = *at;
+      root.at = reinterpret_cast<uintptr_t>(at);
+      visit(context, root);
+    }
+  }
+  static void Ranges(const WordRanges& ranges, void* self) {
+    for (const os::WordSpan& words : ranges) static_cast<WordVisit*>(self)->Words(words);
+  }
+};
+
+void VisitThread(const Mutator& mutator, WordVisit& call) {
+  const void* const context = mutator.context;
+  const uintptr_t* general = nullptr;
+  const uintptr_t* vectors = nullptr;
+  call.root = {0, 0, RootWord::Place::kStack, mutator.thread_id, mutator.stack_pointer};
+  if (context != nullptr) {
+    general = os::GeneralRegisters(context).begin;
+    vectors = os::VectorRegisters(context).begin;
+    call.root.stack_pointer = os::StackStart(context);
+  }
+  for (const os::WordSpan& words : mutator.Words()) {
+    const bool is_saved = words.begin == general || words.begin == vectors ||
+                          words.begin == static_cast<const uintptr_t*>(mutator.frames.words);
+    call.root.place = is_saved ? RootWord::Place::kRegisters : RootWord::Place::kStack;
+    call.Words(words);
+  }
+}
 
 }  // namespace
 
@@ -136,28 +174,19 @@ bool ProgramWorld::MarkOneThread(Marker& marker, uint64_t& bytes) {
 
 // Stacks of fibers and ambiguous ranges are scanned once in each epoch: a new one begins.
 void ProgramWorld::VisitRoots(VisitWord visit, void* context) NO_THREAD_SAFETY_ANALYSIS {
-  struct Call {
-    VisitWord visit;
-    void* context;
-    RootWord kind;
-    static void Words(const WordRanges& ranges, void* self) SPANHEAP_NO_SANITIZE {
-      const auto& call = *static_cast<Call*>(self);
-      for (const os::WordSpan& words : ranges) {
-        for (const uintptr_t* at = words.begin; at != words.end; ++at)
-          call.visit(call.context, *at, call.kind);
-      }
-    }
-  } call{visit, context, RootWord::kOnStack};
-  mutators_.ForEach([&](Mutator& mutator) { Call::Words(mutator.Words(), &call); });
+  WordVisit call{visit, context, {}};
+  mutators_.ForEach([&](Mutator& mutator) { VisitThread(mutator, call); });
   slabs_.ForEachPage([&](const RootPage& page) {
-    for (const Atomic<void*>& slot : page.slots)
-      visit(context, AddressOf(slot.LoadAcquire()).value, RootWord::kStored);
+    call.root = {0, 0, RootWord::Place::kRoot, 0, 0};
+    const auto* const slots = reinterpret_cast<const uintptr_t*>(page.slots);
+    call.Words({slots, slots + RootPage::kSlots});
   });
   mutators_.BeginEpoch(++epoch_);
   uint64_t bytes = 0;
-  while (mutators_.stacks().ScanNext(&Call::Words, &call, bytes)) {}
-  call.kind = RootWord::kStored;
-  while (mutators_.ranges().ScanNext(&Call::Words, &call, bytes)) {}
+  call.root.place = RootWord::Place::kLeftStack;
+  while (mutators_.stacks().ScanNext(&WordVisit::Ranges, &call, bytes)) {}
+  call.root.place = RootWord::Place::kRange;
+  while (mutators_.ranges().ScanNext(&WordVisit::Ranges, &call, bytes)) {}
   mutators_.EndEpoch();
 }
 

@@ -122,10 +122,10 @@ class ModelWorld final : public World {
   bool MarkLateThread(Marker&) override { return false; }
   void VisitRoots(VisitWord visit, void* context) override {
     for (void* root : roots) {
-      visit(context, reinterpret_cast<uintptr_t>(root), RootWord::kStored);
+      visit(context, {reinterpret_cast<uintptr_t>(root), 0, RootWord::Place::kRoot, 0, 0});
     }
     for (void* word : late_on_stack) {
-      visit(context, reinterpret_cast<uintptr_t>(word), RootWord::kOnStack);
+      visit(context, {reinterpret_cast<uintptr_t>(word), 0, RootWord::Place::kStack, 0, 0});
     }
   }
   uint32_t ListRoots() override { return static_cast<uint32_t>(roots.size()); }

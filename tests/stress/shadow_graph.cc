@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "shadow_graph.h"
 
+#include <cstdio>
+
 #include "spanheap/detail/barrier.h"
 #include "spanheap/gc_c.h"
 
@@ -322,10 +324,12 @@ void ShadowGraph::Forget() {
       record.reached = false;
       continue;
     }
+    dead_.emplace_back(record.hidden, record.serial);
     if (record.cleaned) forgotten_.push_back(std::move(record.cleaned));
     record = Record();
     free_.push_back(i);
   }
+  if (dead_.size() > kMostDead) dead_.erase(dead_.begin(), dead_.end() - kMostDead / 2);
   std::erase_if(forgotten_, [](const auto& cleaned) { return cleaned->load(); });
 }
 
@@ -347,6 +351,32 @@ uint64_t ShadowGraph::ReachableBytes(void** top) const {
     if (top[kTopEdges + i] != nullptr) bytes += sh_gc_size(top[kTopEdges + i]);
   }
   return bytes;
+}
+
+void* ShadowGraph::Drop(void** top) {
+  void* dropped = nullptr;
+  for (unsigned i = 0; i < kTopEdges; ++i) {
+    if (top_[i].to != kNone) dropped = Follow(top_[i], top + i);
+    Put({top + i, &top_[i]}, {nullptr, kNone});
+  }
+  for (unsigned i = 0; i < kWeaks; ++i) weaks_[i] = {};  // or Check takes objects in again
+  return dropped;
+}
+
+// An object that came up in its place has another serial.
+unsigned ShadowGraph::NameKeepersOfDead(unsigned most) const {
+  unsigned named = 0;
+  for (size_t i = dead_.size(); i > 0 && named < most; --i) {
+    const auto [hidden, serial] = dead_[i - 1];
+    auto** const object = static_cast<void**>(sh_gc_base(reinterpret_cast<void*>(~hidden)));
+    if (object == nullptr || !IsWhole(object)) continue;
+    if (reinterpret_cast<uint64_t>(object[1]) != serial) continue;
+    char text[400] = {};
+    if (sh_gc_who_keeps(hidden, text, sizeof text) != 1) continue;
+    fprintf(stderr, "dead, but %s\n", text);
+    ++named;
+  }
+  return named;
 }
 
 }  // namespace spanheap::stress

@@ -36,6 +36,11 @@ class ShadowGraph {
   void Check(void** top);
   // Bytes of what can be reached, after Check.
   uint64_t ReachableBytes(void** top) const;
+  // Takes all out; returns one object of it.
+  void* Drop(void** top);
+  // Says on stderr who keeps objects that Check has found dead lately, for up to `most` of them;
+  // returns for how many.
+  unsigned NameKeepersOfDead(unsigned most) const;
   uint64_t objects() const { return records_.size() - free_.size(); }
 
  private:
@@ -43,6 +48,7 @@ class ShadowGraph {
   static constexpr unsigned kTopEdges = 24;
   static constexpr unsigned kWeaks = 8;
   static constexpr uint64_t kMostObjects = 3000;
+  static constexpr uint32_t kMostDead = 100'000;
   static constexpr uint32_t kNone = ~0U;
 
   struct Edge {
@@ -87,6 +93,7 @@ class ShadowGraph {
   uint64_t next_serial_ = 1;
   std::vector<Record> records_;
   std::vector<uint32_t> free_;
+  std::vector<std::pair<uintptr_t, uint64_t>> dead_;  // address, inverted, and serial; newest last
   std::vector<std::unique_ptr<std::atomic<bool>>> forgotten_;  // their cleanups may run still
   Edge top_[kTopEdges];
   struct WeakRecord {

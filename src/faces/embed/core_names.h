@@ -80,5 +80,6 @@
   X(int64_t, sh_gc_set_memory_limit, (int64_t bytes), (bytes))                                     \
   X(void, sh_gc_read_stats, (sh_gc_stats* stats, size_t size), (stats, size))                      \
   X(size_t, sh_gc_read_stops, (uint64_t* stop_ns, size_t capacity), (stop_ns, capacity))           \
-  X(uint64_t, sh_gc_verify, (), ())
+  X(uint64_t, sh_gc_verify, (), ())                                                                \
+  X(int, sh_gc_who_keeps, (uintptr_t hidden, char* text, size_t size), (hidden, text, size))
 // clang-format on

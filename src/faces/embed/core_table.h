@@ -19,7 +19,7 @@
 namespace spanheap::face {
 
 // Of the table's layout and of what programs inline (spanheap/detail/inline_v1.h).
-inline constexpr uint32_t kCoreNumber = 2;
+inline constexpr uint32_t kCoreNumber = 3;
 
 struct CoreTable {
   uint32_t number;

@@ -18,6 +18,12 @@ SPANHEAP_EXPORT uint64_t sh_gc_verify() noexcept {
   return heap == nullptr ? 0 : heap->Verify();
 }
 
+SPANHEAP_EXPORT int sh_gc_who_keeps(uintptr_t hidden, char* text, size_t size) noexcept {
+  if (size > 0) *text = '\0';
+  CollectedHeap* const heap = CollectedHeap::Get();
+  return heap == nullptr ? -1 : heap->WhoKeeps(hidden, text, size);
+}
+
 SPANHEAP_EXPORT int sh_gc_set_percent(int percent) noexcept {
   CollectedHeap* const heap = CollectedHeap::Get();
   return heap == nullptr ? -1 : static_cast<int>(heap->SetPercent(percent));
