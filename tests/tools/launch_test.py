@@ -42,10 +42,20 @@ class Usage(unittest.TestCase):
             self.assertIn(option, text)
 
     def test_mistakes_are_one_line_and_code_2(self):
-        for words in ([], ["run"], ["run", "--"], ["run", "--bogus"], ["fly"], ["run", "--json"]):
+        for words in ([], ["run"], ["run", "--"], ["run", "--bogus"], ["fly"], ["run", "--json"],
+                      ["explain"], ["explain", "--bogus", "1"], ["explain", "1", "2"],
+                      ["top", "--every", "x", "1"], ["trace", "1"], ["view", "1"]):
             done = run(*words)
             self.assertEqual(done.returncode, 2, words)
             self.assertTrue(one_line(done.stderr), done.stderr)
+
+    def test_what_cannot_be_looked_into_is_one_line_and_code_1(self):
+        for target in ("999999999", "/no/such/core", __file__, "0"):
+            for command in (["explain"], ["top"], ["view", "-o", "/dev/null"],
+                            ["trace", "-o", "/dev/null"]):
+                done = run(*command, target)
+                self.assertEqual(done.returncode, 1, command)
+                self.assertTrue(one_line(done.stderr), done.stderr)
 
     def test_settings_must_be_pairs(self):
         for setting in ("nonsense", "=1", "a=1,b=2", "a=b c"):
@@ -64,6 +74,11 @@ class PassingThrough(unittest.TestCase):
         for code in (0, 1, 42, 255):
             done = run("run", "--", SUBJECT, "exit", str(code))
             self.assertEqual((done.returncode, done.stderr), (code, ""))
+
+    def test_a_program_without_collected_objects_has_its_own_threads_only(self):
+        script = "import os; print(os.listdir('/proc/self/task') == [str(os.getpid())])"
+        done = run("run", "--", sys.executable, "-c", script)
+        self.assertEqual((done.returncode, done.stdout), (0, "True\n"))
 
     def test_deadly_signals_end_the_command_too(self):
         for number in (signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL):
