@@ -49,6 +49,9 @@ class Usage(unittest.TestCase):
             self.assertEqual(done.returncode, 2, words)
             self.assertTrue(one_line(done.stderr), done.stderr)
 
+    def test_what_is_no_command_is_named(self):
+        self.assertIn("fly is not a command", run("fly", "high").stderr)
+
     def test_what_cannot_be_looked_into_is_one_line_and_code_1(self):
         for target in ("999999999", "/no/such/core", __file__, "0"):
             for command in (["explain"], ["top"], ["view", "-o", "/dev/null"],

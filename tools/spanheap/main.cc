@@ -104,6 +104,12 @@ void DescribeTrace(CLI::App& trace, TraceOptions& options) {
       ->check(CLI::Range(0.01, 1e9));
 }
 
+std::string Complaint(const CLI::App& app, const std::string& first, const std::string& error) {
+  if (first.empty() || first.starts_with("-")) return error;
+  const auto is_first = [&](const CLI::App* command) { return command->get_name() == first; };
+  return app.get_subcommands(is_first).empty() ? first + " is not a command" : error;
+}
+
 int Main(int count, char** arguments) {
   Words words = PartWords(count, arguments);
   CLI::App app("Runs programs on the spanheap memory manager.", "spanheap");
@@ -124,12 +130,14 @@ int Main(int count, char** arguments) {
   TraceOptions trace_options;
   CLI::App& trace = *app.add_subcommand("trace", "Write down what its collector does, as it goes");
   DescribeTrace(trace, trace_options);
+  const std::string first = words.ours.empty() ? "" : words.ours.front();
   std::reverse(words.ours.begin(), words.ours.end());  // the order CLI11 takes from a vector
   try {
     app.parse(words.ours);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    fmt::print(stderr, "spanheap: {} (spanheap --help tells more)\n", error.what());
+    fmt::print(stderr, "spanheap: {} (spanheap --help tells more)\n",
+               Complaint(app, first, error.what()));
     return kUsageError;
   }
   if (top.parsed()) explain_options.watches = true;
