@@ -77,6 +77,8 @@ class HeapPace {
   // Processor time since the start, of the process and of the collector in it.
   void NoteUse(uint64_t process_ns, uint64_t collector_ns);
   void NoteStop(uint64_t ns, unsigned processors) { limiter_.UpdateStopped(ns, processors); }
+  // Bytes allocated for each byte scanned, as the last cycles had it; both by one processor.
+  double cons_mark() const { return pacer_.cons_mark(); }
   void SetProcessors(unsigned processors) { limiter_.SetProcessors(processors); }
 
   void ResetInChild();

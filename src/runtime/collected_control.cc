@@ -6,6 +6,7 @@
 #include "base/line_writer.h"
 #include "os/clock.h"
 #include "os/output.h"
+#include "policy/pace_rules.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/options.h"
@@ -42,6 +43,25 @@ void Milliseconds(LineWriter& line, uint64_t ns) {
   if (rest % 100 == 0) return;
   line.Char(static_cast<char>('0' + rest / 10 % 10));
   if (rest % 10 != 0) line.Char(static_cast<char>('0' + rest % 10));
+}
+
+void Thousandths(LineWriter& line, uint64_t n) {
+  line.Decimal(n / 1000).Char('.');
+  line.Decimal(n / 100 % 10).Decimal(n / 10 % 10).Decimal(n % 10);
+}
+
+// What the pacer meant to come, and what came: for who looks into when cycles begin.
+void PrintPace(const collected::CycleFigures& c, double cons_mark) {
+  const uint64_t processor_ns = std::max<uint64_t>(c.mark_ns * c.processors, 1);
+  LineWriter line;
+  line.Text("pacer: ").Decimal((c.assist_ns + c.background_ns) * 100 / processor_ns);
+  line.Text("% CPU (").Decimal(static_cast<uint64_t>(policy::kMarkUtilization * 100));
+  line.Text(" exp.) for ").Decimal(c.heap_scanned).Char('+').Decimal(c.roots_scanned);
+  line.Text(" B scanned in ").Decimal(c.live_at_start).Text(" B -> ").Decimal(c.live_at_end);
+  line.Text(" B (goal ").Decimal(c.goal).Text(", cons/mark ");
+  Thousandths(line, static_cast<uint64_t>(cons_mark * 1000));
+  line.Text(")\n");
+  os::WriteAll(2, line.data(), line.size());
 }
 
 }  // namespace
@@ -119,9 +139,8 @@ void CollectedHeap::NoteCycle() {
                         collector.totals.background_ns.LoadRelaxed() +
                         collector.totals.stop_ns.LoadRelaxed() * p;
   LineWriter line;
-  line.Text("gc ").Decimal(c.number).Text(" @").Decimal(elapsed / 1'000'000'000).Char('.');
-  const uint64_t thousandths = elapsed / 1'000'000 % 1000;
-  line.Decimal(thousandths / 100).Decimal(thousandths / 10 % 10).Decimal(thousandths % 10);
+  line.Text("gc ").Decimal(c.number).Text(" @");
+  Thousandths(line, elapsed / 1'000'000);
   line.Text("s ").Decimal(used * 100 / std::max<uint64_t>(elapsed * p, 1)).Text("%: ");
   const uint64_t clock[] = {c.stop1_ns, c.mark_ns, c.stop2_ns};
   for (unsigned i = 0; i < 3; ++i) {
@@ -143,6 +162,7 @@ void CollectedHeap::NoteCycle() {
   if (c.forced) line.Text(" (forced)");
   line.Char('\n');
   os::WriteAll(2, line.data(), line.size());
+  if (options.gctrace > 1) PrintPace(c, collector.pace.cons_mark());
 }
 
 }  // namespace spanheap

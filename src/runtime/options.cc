@@ -214,7 +214,7 @@ constexpr Row kRows[] = {
     {"stats_json", false, ReadText<&Options::stats_json>, WriteText<&Options::stats_json>},
     Number<&Options::stats_pid>("stats_pid"),
     {"gogc", true, ReadGogc, WriteGogc},
-    Number<&Options::gctrace, 1>("gctrace"),
+    Number<&Options::gctrace, 2>("gctrace"),
     Choice<&Options::background, kSwitchNames>("background"),
     {"release", true, ReadChoice<&Options::release, kReleaseNames>,
      WriteChoice<&Options::release, kReleaseNames>},

@@ -70,7 +70,7 @@ struct Options {
   // ends; off: cycles by call only. Read when that heap starts.
   static constexpr uint32_t kGogcOff = ~uint32_t{0};
   uint32_t gogc = 100;
-  // gctrace=0|1: a line on stderr for each cycle of the collected heap.
+  // gctrace=0|1|2: a line on stderr for each cycle of the collected heap; 2: and one of the pacer.
   uint32_t gctrace = 0;
 
   // background=on|off: a thread of the heap's own may give memory back; else slow paths do it.

@@ -20,6 +20,9 @@ LINE = re.compile(r"gc (\d+) @([\d.]+)s (\d+)%: ([\d.]+)\+([\d.]+)\+([\d.]+) ms 
                   r"(\d+)->(\d+)->(\d+) MB, (\d+) MB goal, \d+ MB stacks, \d+ MB globals, (\d+) P"
                   r"( \(forced\))?$")
 
+PACE = re.compile(r"pacer: (\d+)% CPU \(25 exp\.\) for (\d+)\+(\d+) B scanned in (\d+) B -> (\d+) B "
+                  r"\(goal (\d+), cons/mark \d+\.\d{3}\)$")
+
 
 class Traced(unittest.TestCase):
     """One program, seen three ways."""
@@ -105,6 +108,20 @@ class Traced(unittest.TestCase):
         names = {event["tid"] for event in self.named("thread_name")}
         self.assertLessEqual({event["tid"] for event in self.events if event["ph"] == "X"}, names)
         self.assertEqual((self.done.returncode, self.done.stderr), (0, ""))
+
+
+class Paced(unittest.TestCase):
+    def test_a_line_of_the_pacer_follows_each_cycles_line(self):
+        done = subprocess.run([COMMAND, "run", "--set", "gctrace=2", "--", SUBJECT, "once"],
+                              check=True, timeout=60, text=True, stderr=subprocess.PIPE)
+        lines = done.stderr.splitlines()
+        self.assertGreaterEqual(len(lines), 6)
+        for line, pace in zip(lines[::2], lines[1::2]):
+            cycle, paced = LINE.match(line), PACE.match(pace)
+            self.assertTrue(cycle and paced, line + pace)
+            self.assertEqual([int(cycle[i]) for i in (12, 13, 15)],
+                             [int(paced[i]) >> 20 for i in (4, 5, 6)])
+            self.assertGreater(int(paced[2]) + int(paced[3]), 0)
 
 
 class Running(unittest.TestCase):
