@@ -14,7 +14,9 @@ struct TreeNode {
 
 class Trees {
  public:
-  TreeNode* Make(std::uint64_t depth) {
+  // Not inlined into itself: the frame of several levels in one has slots that are written late, and
+  // in them lie branches of the tree before, whole ones in the first frame.
+  [[gnu::noinline]] TreeNode* Make(std::uint64_t depth) {
     gaps_.Tick();
     ++made_;
     if (depth == 0) return heap::New<TreeNode>(nullptr, nullptr);
