@@ -10,6 +10,9 @@ namespace {
 // that marking is not always on; never later, so that there is a little room.
 constexpr uint64_t kEarliest64th = 45;
 constexpr uint64_t kLatest64th = 61;
+// Where allocation pays most of the marking, the trigger is no earlier than this. Earlier: fewer
+// assists while marking goes on, and a larger heap: what is allocated meanwhile counts as alive.
+constexpr uint64_t kEarliestPaid64th = 57;
 // A goal that was missed moves by so much at once.
 constexpr double kOvershoot = 1.1;
 constexpr int64_t kLeastRemaining = 1000;
@@ -30,6 +33,12 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(std::min(value, kUn
 int64_t Truncated(double value) {
   constexpr double kLargest = 9.2e18;
   return static_cast<int64_t>(std::min(value, kLargest));
+}
+
+// A runway longer than `longest`: as much shorter as it is too long. `wanted` above 0.
+uint64_t PaidRunway(uint64_t wanted, uint64_t longest) {
+  const auto square = static_cast<double>(longest) * static_cast<double>(longest);
+  return static_cast<uint64_t>(square / static_cast<double>(wanted));
 }
 
 }  // namespace
@@ -64,10 +73,14 @@ uint64_t PaceRules::TriggerFor(uint64_t limit_goal) const {
   if (marked_ >= goal) return goal;
   const uint64_t step = (goal - marked_) / 64;
   const uint64_t earliest = std::max({min_trigger, marked_, marked_ + step * kEarliest64th});
+  const uint64_t paid = std::max(earliest, marked_ + step * kEarliestPaid64th);
   uint64_t latest = marked_ + step * kLatest64th;
   if (goal > kHeapMinimum) latest = std::max(latest, goal - kHeapMinimum);
   latest = std::max(latest, earliest);
-  const uint64_t wanted = runway_ > goal ? earliest : goal - runway_;
+  uint64_t runway = runway_;
+  const uint64_t longest = goal - std::min(earliest, goal);
+  if (runway > longest) runway = std::max(PaidRunway(runway, longest), goal - std::min(paid, goal));
+  const uint64_t wanted = runway > goal ? earliest : goal - runway;
   return std::min(std::clamp(wanted, earliest, latest), goal);
 }
 

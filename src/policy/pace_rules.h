@@ -8,13 +8,16 @@
 //             is enough to finish in time: that distance, the runway, follows from how fast the
 //             program allocated compared with how fast it was marked in the last cycles. If it was
 //             too short, allocating threads pay: so many units of mark work for each byte.
+//             A runway longer than the bound on the trigger lets it be means that they pay in any
+//             case. Then marking starts later, and they pay more for a shorter time: what is
+//             allocated while marking counts as alive, and twice over in the next goal.
 // Picture.    marked ......... trigger ===runway=== goal
 // Invariants. trigger <= goal. marked <= goal.
 // Threads.    A value; the collector guards it, and hands in counters that others change as they
 //             are at that moment. Revise is racy by design: it runs often.
 // Cost.       Some divisions.
 // Go.         mgcpacer.go. Integers and rounding as there; the current figures are arguments. Ours:
-//             no cons/mark ratio from a cycle without mark work, the share of processors that
+//             the later start where a quarter is not enough, no cons/mark ratio from a cycle without mark work, the share of processors that
 //             marked is held below one, and a goal that a limit has set is never moved.
 // Tests.      tests/policy/pace_rules_test.cc: each formula, and tests/models/pacer_model.h at
 //             random. tests/sim/pacer_sim_test.cc: programs.

@@ -55,7 +55,16 @@ struct PacerModel {
     int64_t hi = marked + (g - marked) / 64 * 61;
     if (g > 4194304 && g - 4194304 > hi) hi = g - 4194304;
     if (hi < lo) hi = lo;
-    int64_t t = runway > g ? lo : g - runway;
+    int64_t way = runway;
+    const int64_t most = lo < g ? g - lo : 0;
+    if (way > most) {
+      const int64_t late = marked + (g - marked) / 64 * 57;
+      const int64_t paid = late > lo ? late : lo;
+      const int64_t least = paid < g ? g - paid : 0;
+      way = static_cast<int64_t>(std::trunc(double(most) * double(most) / double(way)));
+      if (way < least) way = least;
+    }
+    int64_t t = way > g ? lo : g - way;
     if (t < lo) t = lo;
     if (t > hi) t = hi;
     return t > g ? g : t;

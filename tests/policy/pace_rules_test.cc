@@ -96,11 +96,28 @@ TEST(PaceRules, TheTriggerStaysWithinItsBounds) {
   pacer.ResetLive(64 * kMiB, {60 * kMiB, 0, 0});
   pacer.Commit(64 * kMiB, 0, true);
   EXPECT_GT(pacer.runway(), pacer.GoalFor(kUnbounded));
-  EXPECT_EQ(pacer.TriggerFor(kUnbounded), 64 * kMiB + 45 * kMiB);
+  EXPECT_EQ(pacer.TriggerFor(kUnbounded), 64 * kMiB + 57 * kMiB);
   PaceRules idle;  // no runway: no later than 4 MiB before the goal, where that is later than 61/64
   idle.ResetLive(640 * kMiB, {});
   idle.Commit(640 * kMiB, 0, true);
   EXPECT_EQ(idle.TriggerFor(kUnbounded), 1280 * kMiB - 4 * kMiB);
+}
+
+// Goal 128 MiB, earliest trigger 64 + 45 of them.
+TEST(PaceRules, ARunwayThatIsTooLongIsMadeAsMuchShorter) {
+  const auto trigger_for = [](uint64_t runway) {
+    PaceRules pacer;
+    pacer.StartCycle(100 * kMiB);
+    // cons/mark is a third of the bytes grown to the bytes scanned, and the runway is thrice that.
+    pacer.EndCycle({1'000'000, 0, 0, 1, 100 * kMiB + runway, {60 * kMiB, 0, 0}});
+    pacer.ResetLive(64 * kMiB, {60 * kMiB, 0, 0});
+    pacer.Commit(64 * kMiB, 0, true);
+    EXPECT_NEAR(double(pacer.runway()), double(runway), 1);
+    return double(pacer.TriggerFor(kUnbounded)) / kMiB;
+  };
+  EXPECT_NEAR(trigger_for(19 * kMiB), 128 - 19, 0.01);
+  EXPECT_NEAR(trigger_for(38 * kMiB), 128 - 9.5, 0.01);
+  EXPECT_NEAR(trigger_for(190 * kMiB), 128 - 7, 0.01);  // a bound: it is not all assists
 }
 
 TEST(PaceRules, AssistsAndIdleTimeCount) {
