@@ -15,7 +15,8 @@ struct Node {
 
 class Builder {
  public:
-  Node* FromBottom(std::uint64_t depth) {
+  // Neither this nor Populate is inlined into itself, as in trees.h.
+  [[gnu::noinline]] Node* FromBottom(std::uint64_t depth) {
     gaps_.Tick();
     ++made_;
     if (depth == 0) return heap::New<Node>(nullptr, nullptr, depth, made_);
@@ -48,7 +49,7 @@ class Builder {
   }
 
  private:
-  void Populate(Node* node, std::uint64_t depth) {
+  [[gnu::noinline]] void Populate(Node* node, std::uint64_t depth) {
     gaps_.Tick();
     ++made_;
     if (depth == 0) return;

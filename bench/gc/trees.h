@@ -14,8 +14,8 @@ struct TreeNode {
 
 class Trees {
  public:
-  // Not inlined into itself: the frame of several levels in one has slots that are written late, and
-  // in them lie branches of the tree before, whole ones in the first frame.
+  // Not inlined into itself: a frame of several levels has slots that are written late, and in
+  // them lie branches of the tree before.
   [[gnu::noinline]] TreeNode* Make(std::uint64_t depth) {
     gaps_.Tick();
     ++made_;
