@@ -3,31 +3,31 @@
 
 namespace spanheap {
 
-unsigned CentralList::QueueFor(const Span& span) {
-  return span.ownership.free_count() * kQueues / (uint32_t{span.slots} + 1);
+unsigned CentralList::FillOf(const Span& span) {
+  return span.ownership.free_count() * kFills / (uint32_t{span.slots} + 1);
 }
 
 Span* CentralList::Take(const SpanTable& table) {
   MutexLock lock(mutex_);
-  for (SpanQueue& queue : queues_) {
-    Span* span = queue.Pop(table);
+  for (unsigned queue = 0; queue < kQueues; ++queue) {
+    Span* span = queues_[queue].Pop(table);
     if (span == nullptr) continue;
-    NoteUnlinkedLocked(span);
+    NoteUnlinkedLocked(span, queue);
     return span;
   }
   return nullptr;
 }
 
-bool CentralList::Put(const SpanTable& table, Span* span) {
+bool CentralList::Put(const SpanTable& table, Span* span, bool backed) {
   MutexLock lock(mutex_);
   if (span->ownership.is_listed_and_empty(span->slots)) {
     span->ownership.PopToHeld();
     return false;
   }
-  const unsigned queue = QueueFor(*span);
+  const unsigned queue = FillOf(*span) + (backed ? 0 : kFills);
   span->link.StoreRelease(static_cast<uint16_t>(uint32_t{span->malloc_class} << 8 | (queue + 1)));
   queues_[queue].Push(table, span);
-  count_.AddOwned(1);
+  counts_.AddOwned(CountIn(queue));
   return true;
 }
 
@@ -38,8 +38,9 @@ bool CentralList::TakeIfEmpty(const SpanTable& table, Span* span, unsigned mallo
   const uint16_t link = span->link.LoadAcquire();
   if (link == 0 || link >> 8 != malloc_class) return false;
   if (!span->ownership.is_listed_and_empty(span->slots)) return false;
-  queues_[(link & 0xff) - 1].Remove(table, span);
-  NoteUnlinkedLocked(span);
+  const unsigned queue = (link & 0xff) - 1;
+  queues_[queue].Remove(table, span);
+  NoteUnlinkedLocked(span, queue);
   return true;
 }
 
@@ -47,14 +48,15 @@ bool CentralList::TakeThis(const SpanTable& table, Span* span, unsigned malloc_c
   MutexLock lock(mutex_);
   const uint16_t link = span->link.LoadAcquire();  // as above
   if (link == 0 || link >> 8 != malloc_class) return false;
-  queues_[(link & 0xff) - 1].Remove(table, span);
-  NoteUnlinkedLocked(span);
+  const unsigned queue = (link & 0xff) - 1;
+  queues_[queue].Remove(table, span);
+  NoteUnlinkedLocked(span, queue);
   return true;
 }
 
-void CentralList::NoteUnlinkedLocked(Span* span) {
+void CentralList::NoteUnlinkedLocked(Span* span, unsigned queue) {
   span->link.StoreRelease(0);
-  count_.AddOwned(-uint64_t{1});
+  counts_.AddOwned(-CountIn(queue));
   span->ownership.PopToHeld();
 }
 

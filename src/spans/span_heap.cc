@@ -157,20 +157,34 @@ void SpanHeap::FillHoles(Span& span, uint32_t word, uint64_t mask) {
       -static_cast<int64_t>(static_cast<unsigned>(std::popcount(filled)) * holes.unit().value));
 }
 
-// As TakeSlots, but slots whose pages are backed come first.
-uint32_t SpanHeap::TakeSlotsAmongHoles(Span& span, uint32_t want, void** out) {
-  const uint32_t k = span.ownership.Take(want);
+// Slots of `span` that touch none of `units`, up to `want`.
+uint32_t SpanHeap::TakeSlotsBeside(uint32_t units, Span& span, uint32_t want, void** out) {
   const SpanHoles holes(span, os_page_);
   uint32_t taken = 0;
-  for (bool any = false; taken < k; any = true) {
-    for (uint32_t w = 0; w < span.word_count() && taken < k; ++w) {
-      // Relaxed: as in TakeSlots.
-      uint64_t mask = ~span.bits[w].LoadRelaxed();
-      if (!any) mask &= ~holes.SlotsTouching(span.holes.LoadRelaxed(), w);
-      taken += TakeSome(span, w, mask, k - taken, out + taken);
-    }
+  for (uint32_t w = 0; w < span.word_count() && taken < want; ++w) {
+    // Relaxed: as in TakeSlots.
+    const uint64_t mask = ~span.bits[w].LoadRelaxed() & ~holes.SlotsTouching(units, w);
+    taken += TakeSome(span, w, mask, want - taken, out + taken);
   }
-  return k;
+  return taken;
+}
+
+// As TakeSlots, but slots whose pages are backed come first, here and in other spans: 0 may mean
+// that another span has some.
+uint32_t SpanHeap::TakeSlotsAmongHoles(Span& span, uint32_t want, void** out) {
+  const uint32_t k = span.ownership.Take(want);
+  uint32_t taken =
+      TakeSlotsBeside(span.holes.LoadRelaxed(), span, k, out);  // relaxed: the holder's
+  while (taken < k && !central_[span.malloc_class].has_backed()) {
+    taken += TakeSlotsBeside(0, span, k - taken, out + taken);
+  }
+  if (taken < k) span.ownership.Return(k - taken, span.slots);  // held: nothing follows from it
+  return taken;
+}
+
+bool SpanHeap::IsBacked(Span& span) const {
+  // Relaxed: who held it before wrote it, and let go of it since.
+  return span.holes.LoadRelaxed() == 0 || SpanHoles(span, os_page_).HasBackedSlot();
 }
 
 Span* SpanHeap::TakeListed(uint32_t index) {
@@ -193,7 +207,7 @@ void SpanHeap::FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, un
                         PageCache& cache) {
   switch (next) {
     case OwnershipWord::Next::kList:
-      if (!central_[malloc_class].Put(table_, &span)) Retire(span, cache);
+      if (!central_[malloc_class].Put(table_, &span, IsBacked(span))) Retire(span, cache);
       return;
     case OwnershipWord::Next::kRelease:
       Retire(span, cache);

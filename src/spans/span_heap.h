@@ -40,7 +40,8 @@ class SpanHeap {
   // A span of the class with free slots, held by the caller.
   Span* TakeSpan(unsigned malloc_class, PageCache& cache);
   static constexpr uint32_t kMaxBatch = BatchShelf::kMaxBatch;
-  // Takes up to `want` slots of a held span, ascending from word `cursor` on, into `out`.
+  // Takes up to `want` slots of a held span, ascending from word `cursor` on, into `out`. 0: it has
+  // none, or none whose page is backed while a span with such slots waits; the caller drops it.
   uint32_t TakeSlots(Span& span, uint32_t want, uint32_t& cursor, void** out);
   // The caller holds the span no longer.
   void DropSpan(Span& span, PageCache& cache);
@@ -153,6 +154,8 @@ class SpanHeap {
   // Takes an empty span apart; its pages are the caller's then.
   PageRun TakeApart(Span& span);
   uint32_t TakeSlotsAmongHoles(Span& span, uint32_t want, void** out);
+  uint32_t TakeSlotsBeside(uint32_t units, Span& span, uint32_t want, void** out);
+  bool IsBacked(Span& span) const;
   uint32_t TakeSome(Span& span, uint32_t word, uint64_t mask, uint32_t want, void** out);
   void FillHoles(Span& span, uint32_t word, uint64_t mask);
   void FillAllHoles(Span& span);

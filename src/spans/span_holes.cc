@@ -62,6 +62,14 @@ uint32_t SpanHoles::FreeUnits() const {
   return free;
 }
 
+bool SpanHoles::HasBackedSlot() const {
+  const uint32_t holes = span_.holes.LoadRelaxed();  // relaxed: holders before wrote it
+  for (uint32_t w = 0; w < span_.word_count(); ++w) {
+    if ((~span_.bits[w].LoadAcquire() & ~SlotsTouching(holes, w)) != 0) return true;
+  }
+  return false;
+}
+
 uint32_t SpanHoles::Claim() {
   // Relaxed here and below: the holder is the only writer.
   const uint32_t units = FreeUnits() & ~span_.holes.LoadRelaxed();

@@ -33,6 +33,8 @@ class SpanHoles {
 
   // Bits of word `w` of the span's bitmap whose slots touch one of `units`.
   uint64_t SlotsTouching(uint32_t units, uint32_t w) const;
+  // A free slot touches no hole.
+  bool HasBackedSlot() const;
   // Units that the slots of `mask` in word `w` touch.
   uint32_t UnitsTouchedBy(uint64_t mask, uint32_t w) const;
   Bytes unit() const { return Bytes(unit_); }

@@ -184,7 +184,7 @@ void SpanProtocol::FollowUp(Next next, uint32_t index, unsigned thread) {
   KnowsOnly("follows up", uint64_t{index} << 8 | static_cast<uint64_t>(next));
   switch (next) {
     case Next::kList:
-      if (!shared_.list.Put(shared_.table, &span)) {
+      if (!shared_.list.Put(shared_.table, &span, true)) {
         ++events_.found_empty_when_listing;
         Release(index, thread);
       }

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "spans/span_fixture.h"
@@ -134,6 +136,32 @@ TEST_F(HoleSweepTest, RefillsPreferSlotsThatTouchNoHole) {
   blocks_.insert(blocks_.end(), blocks, blocks + 8);
   blocks_.insert(blocks_.end(), rest.begin(), rest.begin() + n);
   spans().DropSpan(*span, cache_);
+  FreeRest();
+}
+
+TEST_F(HoleSweepTest, RefillsUseWhatIsBackedInAllSpansBeforeAHole) {
+  TakeSpans(MallocClassFor(512), 4);
+  FreeAllBut(40);
+  Sweep();
+  Sweep();
+  const uint64_t holes = spans().hole_bytes();
+  ASSERT_GT(holes, 0U);
+  const size_t backed = (spans().small_bytes() - holes) / 512 - blocks_.size();
+  uint32_t cursor = 0;
+  for (size_t taken = 0; taken < backed;) {
+    Span* span = spans().TakeSpan(class_, cache_);
+    ASSERT_NE(span, nullptr);
+    void* blocks[8];
+    const auto want = static_cast<uint32_t>(std::min<size_t>(std::size(blocks), backed - taken));
+    const uint32_t n = spans().TakeSlots(*span, want, cursor, blocks);
+    ASSERT_GT(n, 0U);
+    for (uint32_t i = 0; i < n; ++i) memset(blocks[i], 0x5a, 512);
+    blocks_.insert(blocks_.end(), blocks, blocks + n);
+    taken += n;
+    spans().DropSpan(*span, cache_);
+  }
+  EXPECT_EQ(spans().hole_bytes(), holes);
+  EXPECT_TRUE(AllIntact());
   FreeRest();
 }
 

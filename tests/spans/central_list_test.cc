@@ -24,9 +24,9 @@ class CentralListTest : public ::testing::Test {
     EXPECT_EQ(span->ownership.Drop(kSlots), OwnershipWord::Next::kList);
     return span;
   }
-  Span* Listed(uint32_t page, uint32_t free) {
+  Span* Listed(uint32_t page, uint32_t free, bool backed = true) {
     Span* const span = Dropped(page, free);
-    EXPECT_TRUE(list_.Put(table_, span));
+    EXPECT_TRUE(list_.Put(table_, span, backed));
     return span;
   }
 
@@ -50,10 +50,24 @@ TEST_F(CentralListTest, GivesTheFullestFirstAndTheLowestAmongThem) {
   EXPECT_EQ(list_.span_count(), 0U);
 }
 
+TEST_F(CentralListTest, GivesSpansWithoutABackedSlotLast) {
+  Span* const away_full = Listed(1, 2, false);
+  Span* const away = Listed(2, 60, false);
+  EXPECT_FALSE(list_.has_backed());
+  Span* const backed = Listed(3, 60);
+  EXPECT_TRUE(list_.has_backed());
+  EXPECT_EQ(list_.Take(table_), backed);
+  EXPECT_FALSE(list_.has_backed());
+  EXPECT_EQ(list_.Take(table_), away_full);
+  EXPECT_TRUE(list_.TakeThis(table_, away, kClass));
+  EXPECT_FALSE(list_.has_backed());
+  EXPECT_EQ(list_.span_count(), 0U);
+}
+
 TEST_F(CentralListTest, DoesNotTakeInASpanThatBecameEmptyMeanwhile) {
   Span* const span = Dropped(1, 10);
   EXPECT_EQ(span->ownership.Return(kSlots - 10, kSlots), OwnershipWord::Next::kNothing);
-  EXPECT_FALSE(list_.Put(table_, span));
+  EXPECT_FALSE(list_.Put(table_, span, true));
   EXPECT_TRUE(span->ownership.is_held());
   EXPECT_EQ(list_.Take(table_), nullptr);
 }
