@@ -219,6 +219,7 @@ uint64_t Storm(Pool& pool, const Options& options) {
 
 // Of a graph that was dropped this frame still has an object.
 [[gnu::noinline]] unsigned KeepOneOf(ShadowGraph& graph, void** top) {
+  for (unsigned i = 0; i < kStepsPerTurn; ++i) graph.Step(top);  // nobody may have worked on it
   void* volatile kept = graph.Drop(top);
   graph.Check(top);
   const unsigned named = graph.NameKeepersOfDead(1);
