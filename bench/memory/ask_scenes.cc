@@ -81,6 +81,7 @@ void Trim(Report& report) {
   constexpr std::size_t kBlocks = 10'000;
   constexpr std::size_t kSize = 100'000;
   char** blocks = MapTable<char*>(kBlocks);
+  const auto base = static_cast<double>(ResidentBytes());
   for (std::size_t i = 0; i < kBlocks; ++i) {
     blocks[i] = static_cast<char*>(std::malloc(kSize));
     std::memset(blocks[i], 1, kSize);
@@ -93,14 +94,21 @@ void Trim(Report& report) {
   watch.longest_ms = 0;
   reader.longest_ms = 0;
   const std::uint64_t calls = reader.calls.load();
+  const double freed = static_cast<double>(ResidentBytes());
   const double start = Watch::Now_ms();
-  malloc_trim(0);
+  const int first = malloc_trim(0);
   const double took = Watch::Now_ms() - start;
+  const double kept = (static_cast<double>(ResidentBytes()) - base) / (freed - base);
   const auto in_between = static_cast<double>(reader.calls.load() - calls);
   watch.stop = true;
   reader.stop = true;
   pthread_join(watcher, nullptr);
   pthread_join(asker, nullptr);
+  malloc_trim(0);
+  const int last = malloc_trim(0);
+  report.Add({"trim: kept of what was free and resident", kept, 0.05, "x"});
+  report.Add({"trim: it said otherwise than 1", first == 1 ? 0.0 : 1.0, kNothing, ""});
+  report.Add({"trim: with nothing to give it said", static_cast<double>(last), kNothing, ""});
   report.Add({"trim: malloc_trim of 1 GB", took, 0, "ms"});
   report.Add({"trim: longest pair of another thread", watch.longest_ms, 0, "ms"});
   report.Add({"trim: longest mallinfo2 of another thread", reader.longest_ms.load(), 0, "ms"});

@@ -18,7 +18,15 @@ struct Scene {
 };
 constexpr Scene kScenes[] = {{"sparse", Sparse}, {"spike", Spike},       {"web", Web},
                              {"idle", Idle},     {"pipeline", Pipeline}, {"churn", Churn},
-                             {"trim", Trim},     {"figures", Figures}};
+                             {"trim", Trim},     {"figures", Figures},   {"limits", Limits}};
+
+constexpr struct {
+  const char* verb;
+  void (*run)();
+} kParts[] = {{"--churn", ChurnChild},
+              {"--soft-limit", SoftLimitChild},
+              {"--soft-limit-moving", MovingSoftLimitChild},
+              {"--hard-limit", HardLimitChild}};
 
 bool IsWanted(const char* name, int count, char** names) {
   bool any = false;
@@ -49,7 +57,9 @@ int RunApart(const Scene& scene, bool json) {
 int main(int argc, char** argv) {
   bool json = false;
   int misses = 0;
-  if (argc > 1 && std::strcmp(argv[1], "--churn") == 0) spanheap::bench::ChurnChild();
+  for (const auto& part : spanheap::bench::kParts) {
+    if (argc > 1 && std::strcmp(argv[1], part.verb) == 0) part.run();
+  }
   for (int i = 1; i < argc; ++i) json = json || std::strcmp(argv[i], "--json") == 0;
   for (const auto& scene : spanheap::bench::kScenes) {
     if (!spanheap::bench::IsWanted(scene.name, argc, argv)) continue;

@@ -23,6 +23,9 @@ struct Figure {
   const char* unit;
 };
 
+// A target that only 0 meets.
+inline constexpr double kNothing = 1e-9;
+
 class Report {
  public:
   explicit Report(bool json) : json_(json) {}
@@ -108,7 +111,11 @@ void Pipeline(Report& report);
 void Churn(Report& report);
 void Trim(Report& report);
 void Figures(Report& report);
-// The body of the processes that Churn starts; does not return.
+void Limits(Report& report);
+// The bodies of the processes that scenes start; they do not return.
 [[noreturn]] void ChurnChild();
+[[noreturn]] void SoftLimitChild();
+[[noreturn]] void MovingSoftLimitChild();
+[[noreturn]] void HardLimitChild();
 
 }  // namespace spanheap::bench
