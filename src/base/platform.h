@@ -20,6 +20,10 @@
 #define SPANHEAP_IN_RESULT_REGISTER(pointer) static_cast<void>(pointer)
 #endif
 
+// From here on the compiler does not know how the pointer came to be: it cannot see that a loop over
+// it clears memory, and call memset.
+#define SPANHEAP_FORGET(pointer) asm("" : "+r"(pointer))
+
 namespace spanheap {
 
 // What a core of this machine moves at once. Fields written by different threads keep this apart.

@@ -125,7 +125,6 @@ void* Allocate(size_t n) {
 }
 
 void* AllocateZeroed(size_t n) {
-  if (void* block = TryAllocateFast(n)) return memset(block, 0, n);
   if (n > kMaxRunBytes) return n > kMaxBlock ? nullptr : AllocateLarge(n, kMinAlignment);
   bool zeroed = false;
   void* block = AllocateOfClass(MallocClassFor(n == 0 ? 1 : n), n, zeroed);

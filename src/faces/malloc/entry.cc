@@ -35,7 +35,7 @@ void* AllocateSlow(size_t n, const void* caller) {
   return OrOutOfMemory(block);
 }
 
-void* AllocateZeroed(size_t count, size_t size) {
+void* AllocateZeroedSlow(size_t count, size_t size) {
   size_t n = 0;
   if (__builtin_mul_overflow(count, size, &n)) return OutOfMemory();
   return OrOutOfMemory(heap::AllocateZeroed(n));
