@@ -17,6 +17,7 @@ target_compile_options(spanheap_headers INTERFACE ${spanheap_no_builtin_malloc})
 
 # What the core is compiled with: libc only, nothing thrown, one TLS word reached without a call.
 add_library(spanheap_core_flags INTERFACE)
+target_compile_definitions(spanheap_core_flags INTERFACE SPANHEAP_CORE)  # for public headers
 target_compile_options(
   spanheap_core_flags
   INTERFACE ${spanheap_warnings} -fno-plt -ftls-model=initial-exec -fvisibility=hidden

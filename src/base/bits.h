@@ -6,11 +6,12 @@
 #include <bit>
 #include <cstdint>
 
+#include "base/count_ones.h"
 #include "base/units.h"
 
 namespace spanheap {
 
-constexpr bool IsPowerOfTwo(uint64_t n) { return std::has_single_bit(n); }
+constexpr bool IsPowerOfTwo(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
 constexpr uint64_t RoundUp(uint64_t n, uint64_t power_of_two) {
   return (n + power_of_two - 1) & ~(power_of_two - 1);
 }
@@ -37,7 +38,7 @@ constexpr uint64_t BitRange(unsigned from, unsigned n) { return LowBits(n) << fr
 
 // The `n` lowest set bits of `bits` (all of them if there are fewer).
 constexpr uint64_t LowestSet(uint64_t bits, unsigned n) {
-  if (n >= static_cast<unsigned>(std::popcount(bits))) return bits;
+  if (n >= CountOnes(bits)) return bits;
   uint64_t rest = bits;
   for (unsigned i = 0; i < n; ++i) rest &= rest - 1;
   return bits & ~rest;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "collect/slot_census.h"
 
-#include <bit>
+#include "base/count_ones.h"
 
 namespace spanheap::collected {
 
@@ -27,8 +27,8 @@ void SlotCensus::CountSpan(const SpanStore& store, const CollectedSpan& span, ui
     // Relaxed: as of some moment.
     const uint64_t taken = allocated[w].LoadRelaxed() & ~padding;
     const uint64_t alive = is_swept ? taken : taken & marks[w].LoadRelaxed();
-    live += static_cast<uint64_t>(std::popcount(alive));
-    dead += static_cast<uint64_t>(std::popcount(taken & ~alive));
+    live += CountOnes(alive);
+    dead += CountOnes(taken & ~alive);
   }
   counts.live += live;
   counts.dead += dead;
@@ -41,7 +41,7 @@ void SlotCensus::CountSpan(const SpanStore& store, const CollectedSpan& span, ui
 void SlotCensus::CountCache(const AllocationCache& cache) {
   for (unsigned kind = 1; kind < kKindCount; ++kind) {
     // Relaxed: as of some moment.
-    counts_[kind].cached += static_cast<uint64_t>(std::popcount(cache.words[kind].free()));
+    counts_[kind].cached += CountOnes(cache.words[kind].free());
   }
 }
 

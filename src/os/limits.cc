@@ -7,10 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <bit>
-
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/count_ones.h"
 #include "os/keep_errno.h"
 #include "os/memory.h"
 #include "os/proc_text.h"
@@ -70,7 +69,7 @@ unsigned ProcessorCount() {
   const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
   unsigned count = 0;
   for (long i = 0; i < bytes / static_cast<long>(sizeof mask[0]); ++i) {
-    count += static_cast<unsigned>(std::popcount(mask[i]));
+    count += CountOnes(mask[i]);
   }
   return count == 0 ? 1 : count;
 }

@@ -79,7 +79,7 @@ void RefuseMemoryOnceForTest(int64_t n);
 // False: none will be, unless one of these is called again.
 bool IsRefusalDueForTest();
 
-// The OS page (4 KiB to 64 KiB) and the huge page (0: none, or one above 4 MiB), read once.
+// The OS page (4 KiB to 64 KiB), and the huge page (0: above 4 MiB) where the kernel has such.
 Bytes PageSize();
 Bytes HugePageSize();
 

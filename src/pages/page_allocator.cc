@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/count_ones.h"
 
 namespace spanheap {
 namespace {
@@ -310,11 +311,11 @@ PageBlock PageAllocator::TakeBlock() {
   WordOf(chunk.used, base) = ~uint64_t{0};
   WordOf(chunk.scavenged, base) = 0;
   WordOf(chunk.zeroed, base) = 0;
-  const auto taken = static_cast<uint32_t>(std::popcount(block.free));
+  const auto taken = CountOnes(block.free);
   index_.Allocate(c, taken);
   counts_.free -= taken;
   NoteTaken();
-  counts_.scavenged -= static_cast<uint64_t>(std::popcount(block.scavenged));
+  counts_.scavenged -= CountOnes(block.scavenged);
   search_ = base + (kPagesPerWord - Pages(1));  // all of the block is used now, and all below
   return block;
 }
@@ -328,11 +329,11 @@ void PageAllocator::ReturnBlock(const PageBlock& block) {
   WordOf(chunk.used, block.base) &= ~block.free;
   WordOf(chunk.scavenged, block.base) |= block.scavenged;
   WordOf(chunk.zeroed, block.base) |= block.zeroed;
-  const auto returned = static_cast<uint32_t>(std::popcount(block.free));
+  const auto returned = CountOnes(block.free);
   index_.Free(c, returned);
   LowerSearch(block.base);
   counts_.free += returned;
-  counts_.scavenged += static_cast<uint64_t>(std::popcount(block.scavenged));
+  counts_.scavenged += CountOnes(block.scavenged);
 }
 
 // ---- giving back

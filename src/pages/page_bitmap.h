@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "base/bits.h"
+#include "base/count_ones.h"
 #include "base/platform.h"
 #include "layout/geometry.h"
 #include "pages/run_summary.h"
@@ -46,12 +47,12 @@ struct alignas(kCacheLine) PageBitmap {
     ForWords(from, n, [this](unsigned w, uint64_t mask) { words[w] &= ~mask; });
   }
   unsigned CountRange(unsigned from, unsigned n) const {
-    int count = 0;
+    unsigned count = 0;
     ForWords(from, n, [&](unsigned w, uint64_t mask) {
       const uint64_t set = words[w] & mask;
-      if (set != 0) count += std::popcount(set);  // a call where the processor cannot be relied on
+      count += CountOnes(set);
     });
-    return static_cast<unsigned>(count);
+    return count;
   }
   bool AllSet(unsigned from, unsigned n) const {
     uint64_t missing = 0;

@@ -2,6 +2,7 @@
 #include "pages/page_cache.h"
 
 #include "base/bits.h"
+#include "base/count_ones.h"
 #include "base/fatal.h"
 #include "pages/page_bitmap.h"
 
@@ -17,7 +18,7 @@ PageRun PageCache::Allocate(Pages n) {
   PageRun run;
   run.first = base_ + Pages(at);
   run.count = n;
-  run.scavenged = Pages(static_cast<uint32_t>(std::popcount(scavenged & mask)));
+  run.scavenged = Pages(CountOnes(scavenged & mask));
   run.zeroed = (zeroed_ & mask) == mask;
   // Relaxed: the owner is the only writer.
   free_.StoreRelaxed(free & ~mask);

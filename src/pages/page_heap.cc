@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/count_ones.h"
 #include "base/fatal.h"
 #include "os/futex.h"
 
@@ -453,7 +454,7 @@ PageHeapStats PageHeap::ReadStats() const {
   const PageAllocator::Counts& counts = pages_.counts();
   uint64_t cached = 0;
   for (const PageCache* c = caches_; c != nullptr; c = c->next_) {
-    cached += static_cast<uint64_t>(std::popcount(c->free_bits()));
+    cached += CountOnes(c->free_bits());
   }
   stats.grown = BytesIn(counts.grown);
   stats.cached = BytesIn(cached);
@@ -481,7 +482,7 @@ uint64_t PageHeap::Verify() {
     if (free == 0) continue;
     const PageBitmap& bits = pages_.Chunk(ChunkOf(c->base())).used;
     SPANHEAP_CHECK((free & ~bits.words[PageInChunk(c->base()) / 64]) == 0);
-    used -= static_cast<uint64_t>(std::popcount(free));
+    used -= CountOnes(free);
   }
   return used - pages_.counts().claimed;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/census.h"
 
+#include "base/count_ones.h"
+
 #include <algorithm>
-#include <bit>
 
 #include "sync/core_section.h"
 
@@ -38,8 +39,7 @@ struct Counter {
       thread.cached_bytes += cached * BlockBytes(c);
     }
     thread.id = block.thread_id.LoadRelaxed();  // relaxed: written before the block was listed
-    thread.page_cache_bytes = static_cast<uint64_t>(std::popcount(block.page_cache.free_bits()))
-                              << kPageShift;
+    thread.page_cache_bytes = CountOnes(block.page_cache.free_bits()) << kPageShift;
     thread.refills = block.refills.LoadRelaxed();
     thread.flushes = block.flushes.LoadRelaxed();
     if (thread.id != 0) census.List(thread);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "scavenge/hole_sweep.h"
 
+#include "base/count_ones.h"
+
 #include <bit>
 
 #include "spans/span_holes.h"
@@ -53,8 +55,7 @@ void HoleSweep::AddRanges(Batch& batch, Span& span, uint32_t claimed) {
   for (uint32_t rest = claimed; rest != 0;) {
     const uint32_t row = LowestRow(rest);
     const Address from = start + Bytes(unit.value * static_cast<size_t>(std::countr_zero(row)));
-    batch.ranges[batch.range_count++] = {
-        from, Bytes(unit.value * static_cast<size_t>(std::popcount(row)))};
+    batch.ranges[batch.range_count++] = {from, Bytes(unit.value * CountOnes(row))};
     ++taken.ranges;
     rest &= ~row;
   }
@@ -97,7 +98,7 @@ Bytes HoleSweep::Release(os::Memory& memory, Batch& batch, PageCache& cache) {
       rest &= ~row;
       if (released[range]) gone |= row;
     }
-    const Bytes bytes(holes.unit().value * static_cast<size_t>(std::popcount(gone)));
+    const Bytes bytes(holes.unit().value * CountOnes(gone));
     spans_.NoteHoles(static_cast<int64_t>(bytes.value));
     holes.Finish(taken.claimed, gone);
     LetGo(*taken.span, cache);

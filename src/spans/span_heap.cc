@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/count_ones.h"
 #include "base/fatal.h"
 #include "spans/lone_return.h"
 #include "spans/return_batch.h"
@@ -153,8 +154,7 @@ void SpanHeap::FillHoles(Span& span, uint32_t word, uint64_t mask) {
   const uint32_t filled = now & holes.UnitsTouchedBy(mask, word);
   if (filled == 0) return;
   span.holes.StoreRelaxed(now & ~filled);
-  NoteHoles(
-      -static_cast<int64_t>(static_cast<unsigned>(std::popcount(filled)) * holes.unit().value));
+  NoteHoles(-static_cast<int64_t>(CountOnes(filled) * holes.unit().value));
 }
 
 // Slots of `span` that touch none of `units`, up to `want`.
@@ -232,7 +232,7 @@ void SpanHeap::FillAllHoles(Span& span) {
   const uint32_t holes = span.holes.LoadRelaxed();  // relaxed: the holder writes it
   if (holes == 0) return;
   const SpanHoles of(span, os_page_);
-  NoteHoles(-static_cast<int64_t>(static_cast<unsigned>(std::popcount(holes)) * of.unit().value));
+  NoteHoles(-static_cast<int64_t>(CountOnes(holes) * of.unit().value));
   span.holes.StoreRelaxed(0);
 }
 
@@ -412,9 +412,9 @@ void SpanHeap::Verify(uint64_t (&used)[kMallocClassCount]) const {
 void SpanHeap::VerifySpan(const Span& span) const {
   uint32_t set = 0;
   for (uint32_t w = 0; w < span.word_count(); ++w) {
-    set += static_cast<uint32_t>(std::popcount(span.bits[w].LoadAcquire()));
+    set += CountOnes(span.bits[w].LoadAcquire());
   }
-  set -= static_cast<uint32_t>(std::popcount(span.padding()));
+  set -= CountOnes(span.padding());
   SPANHEAP_CHECK(set + span.ownership.free_count() == span.slots);
   SPANHEAP_CHECK(span.ownership.is_listed() == (span.link.LoadAcquire() != 0));
   SPANHEAP_CHECK(span.ownership.free_count() == 0 || span.ownership.is_held() ||

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/count_ones.h"
 
 namespace spanheap {
 namespace {
@@ -76,7 +77,7 @@ uint32_t SpanHoles::Claim() {
   if (units == 0) return 0;
   uint32_t slots = 0;
   for (uint32_t w = 0; w < span_.word_count(); ++w) {
-    slots += static_cast<uint32_t>(std::popcount(SlotsTouching(units, w)));
+    slots += CountOnes(SlotsTouching(units, w));
   }
   // Their bits are clear, but whoever cleared the last of them may not have counted it yet.
   const uint32_t taken = span_.ownership.Take(slots);
@@ -97,7 +98,7 @@ void SpanHoles::Finish(uint32_t claimed, uint32_t released) {
   for (uint32_t w = 0; w < span_.word_count(); ++w) {
     const uint64_t mask = SlotsTouching(claimed, w);
     if (mask == 0) continue;
-    slots += static_cast<uint32_t>(std::popcount(mask));
+    slots += CountOnes(mask);
     SPANHEAP_CHECK((span_.ClearBits(w, mask) & mask) == mask);
   }
   span_.ownership.Return(slots, span_.slots);  // held: nothing follows from it

@@ -67,13 +67,22 @@ extern const int32_t __stop_sh_gc_stores[] __attribute__((visibility("hidden"), 
 }
 
 // Runs when this module is loaded, before its other constructors; once for each file, and again is
-// no harm.
-[[gnu::constructor(101), gnu::visibility("hidden")]] inline void RegisterStores() {
+// no harm. The library itself does so when it begins to collect.
+#ifdef SPANHEAP_CORE
+#define SH_AT_LOAD
+#define SH_AT_UNLOAD
+#else
+#define SH_AT_LOAD gnu::constructor(101),
+#define SH_AT_UNLOAD gnu::destructor(101),
+#endif
+[[SH_AT_LOAD gnu::visibility("hidden")]] inline void RegisterStores() {
   sh_gc_register_stores_v1(__start_sh_gc_stores, __stop_sh_gc_stores);
 }
-[[gnu::destructor(101), gnu::visibility("hidden")]] inline void UnregisterStores() {
+[[SH_AT_UNLOAD gnu::visibility("hidden")]] inline void UnregisterStores() {
   sh_gc_unregister_stores_v1(__start_sh_gc_stores);
 }
+#undef SH_AT_LOAD
+#undef SH_AT_UNLOAD
 
 // The store before it ends a sequence that begins at label 1: both are recorded.
 #define SH_END_OF_STORE_RANGE                         \
@@ -128,6 +137,7 @@ inline __attribute__((always_inline)) void StorePointerRelease(void** slot, void
 
 #else
 
+inline void RegisterStores() {}
 inline bool TryStoreOverNull(void**, void*, uint32_t) { return false; }
 inline void StorePointer(void** slot, void* value) { sh_gc_store_slow(slot, value); }
 inline void StorePointerRelease(void** slot, void* value) { sh_gc_store_release(slot, value); }
