@@ -63,12 +63,16 @@ bool MutatorRegistry::Attach(Mutator& record) {
   return true;
 }
 
-// Whoever has the list may wait for this thread to stop, so it waits for the list parked.
+// Whoever has the list may wait for this thread to stop, so it waits for the list parked. The last
+// pin may go while it is on its way to sleep.
 void MutatorRegistry::Detach(Mutator& record) {
   SPANHEAP_DCHECK(this_mutator == &record);
   stacks_.Leave(record);
   BeginBlocking();
-  while (!TryDetach(record)) os::FutexWait(record.pins, record.pins.LoadAcquire());
+  while (!TryDetach(record)) {
+    const uint32_t pins = record.pins.LoadAcquire();
+    if (pins != 0) os::FutexWait(record.pins, pins);
+  }
   this_mutator = nullptr;
 }
 

@@ -89,6 +89,42 @@ TEST(MutatorRegistryTest, ThreadsComeAndGoWhileTheWorldIsStopped) {
   EXPECT_EQ(TestRegistry().count(), 0U);
 }
 
+// The last pin goes at any moment of the way to sleep; where several threads want the list, that
+// way is longer.
+TEST(MutatorRegistryTest, AThreadThatDetachesIsNotLeftWaitingForAPinThatIsGone) {
+  constexpr unsigned kThreads = 4;
+  constexpr uint32_t kRounds = 8000;
+  constexpr uint32_t kAll = kThreads * kRounds;
+  static Mutator records[kThreads];
+  Atomic<uint32_t> rounds;
+  std::vector<std::thread> threads;
+  for (Mutator& record : records) {
+    threads.emplace_back([&record, &rounds] {
+      for (uint32_t i = 0; i < kRounds; ++i) {
+        TestRegistry().Attach(record);
+        TestRegistry().Detach(record);
+        rounds.FetchAdd(1);
+      }
+    });
+  }
+  constexpr uint64_t kLongest_ns = 2'000'000'000;
+  uint64_t epoch = uint64_t{1} << 40;
+  uint32_t seen = 0;
+  for (uint64_t since_ns = os::MonotonicNow_ns(); seen != kAll;) {
+    Mutator* taken[kThreads];
+    const uint32_t count = TestRegistry().TakeUnscanned(++epoch, taken, kThreads);
+    for (uint32_t i = 0; i < count; ++i) MutatorRegistry::Unpin(*taken[i]);
+    const uint32_t now = rounds.LoadAcquire();
+    if (now != seen) since_ns = os::MonotonicNow_ns();
+    seen = now;
+    if (os::MonotonicNow_ns() - since_ns < kLongest_ns) continue;
+    EXPECT_EQ(seen, kAll) << "somebody sleeps";
+    for (Mutator& record : records) os::FutexWakeAll(record.pins);
+    since_ns = os::MonotonicNow_ns();
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST(MutatorRegistryTest, AThreadThatEndedWithoutDetachingIsNoticedAndTakenOut) {
   static Mutator* const record = new Mutator;
   std::thread([&] {
