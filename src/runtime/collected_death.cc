@@ -147,9 +147,11 @@ void* CollectedHeap::WeakGet(const void* handle) {
   if (target == nullptr) return nullptr;
   void* found = nullptr;
   WithObject(target, [&](ObjectRef ref, Marker* marking) {
-    // The span is swept now: if the object was dead, the handle says so.
-    found = PointerTo(Address(word->LoadAcquire()));
-    if (marking != nullptr && collector.specials.EndIfDead(ref)) found = nullptr;
+    // The span is swept now, and who was found dead in this mark has no handles any more: then the
+    // handle says so. It is read last, for others may end it at any time before.
+    if (marking == nullptr || !collector.specials.EndIfDead(ref)) {
+      found = PointerTo(Address(word->LoadAcquire()));
+    }
     if (marking != nullptr && found != nullptr) marking->Shade(AddressOf(found).value);
     return true;
   });

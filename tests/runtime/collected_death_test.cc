@@ -9,6 +9,7 @@
 
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
+#include "os/futex.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap.h"
 #include "spanheap/detail/barrier.h"
@@ -70,6 +71,50 @@ TEST(CollectedDeathTest, AWeakHandleIsOnePerAddressAndBecomesNullWhenTheObjectDi
   CollectAndDrain();
   Elsewhere([&] { EXPECT_EQ(Heap().WeakGet(*slots[1]), nullptr); });
   detail::StorePointer(slots[1], nullptr);
+}
+
+constexpr uint64_t kOneWord = 1;
+sh_layout flagged = {16,
+                     SH_SCAN_PRECISE,
+                     SH_FINALIZE_LATER,
+                     &kOneWord,
+                     nullptr,
+                     [](void* object) { static_cast<uint64_t*>(object)[1] = 1; },
+                     "flagged when destroyed",
+                     0,
+                     0};
+sh_layout pointers = {8, SH_SCAN_PRECISE, 0, &kOneWord, nullptr, nullptr, "pointers", 0, 0};
+
+void MakeFlagged(void** handles, size_t count) {
+  detail::StorePointer(handles, Heap().New(pointers, count));
+  for (size_t i = 0; i < count; ++i) {
+    void* const object = Heap().New(flagged, 1);
+    ASSERT_TRUE(Heap().SetDestructor(object, flagged, 1));
+    detail::StorePointer(static_cast<void**>(*handles) + i, Heap().WeakHandle(object));
+  }
+}
+
+// The handle made last ends first: then the lives of all these objects are just ending.
+TEST(CollectedDeathTest, AHandleThatEndsWhileItIsAskedGivesNothingThatIsToBeDestroyed) {
+  constexpr size_t kCount = 400;
+  void** const root = Heap().roots.Take();
+  for (int round = 0; round < 30; ++round) {
+    Elsewhere([&] { MakeFlagged(root, kCount); });
+    std::atomic<bool> is_over{false};
+    std::thread asker([&] {
+      Heap().Thread();
+      auto** const handles = static_cast<void**>(*root);
+      const auto* const last = static_cast<const Atomic<uintptr_t>*>(handles[kCount - 1]);
+      while (last->LoadAcquire() != 0 && !is_over) {}
+      auto* volatile const found = static_cast<uint64_t*>(Heap().WeakGet(handles[0]));
+      while (!is_over) os::YieldThread();
+      EXPECT_TRUE(found == nullptr || found[1] == 0);
+    });
+    CollectAndDrain();
+    is_over = true;
+    asker.join();
+  }
+  detail::StorePointer(root, nullptr);
 }
 
 TEST(CollectedDeathTest, DestructorsRunOnceLaterOrAtSweep) {
