@@ -351,6 +351,7 @@ bool SpanStore::ReclaimSome(uint64_t before, Pages n) {
 }
 
 void SpanStore::EnsureSwept(CollectedSpan* span) {
+  if (records_.IndexOf(span) == 0) return;  // its pages went back after its object was found
   while (span->swept.LoadAcquire() != generation()) {
     if (ClaimSweep(span)) {
       SweepClaimed(span);

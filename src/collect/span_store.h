@@ -70,7 +70,8 @@ class SpanStore {
   // since `before` were in use, or nothing is left to sweep.
   bool ReclaimSome(uint64_t before, Pages n);
   static constexpr Pages kReclaimStep{256};  // others wait for the section that this is in
-  // On return the span is swept, by this thread or another.
+  // On return the span is swept, by this thread or another. Record 0 is, too: who looks for the
+  // span of an object that dies may find that.
   void EnsureSwept(CollectedSpan* span);
   // Spans not swept yet, held ones included.
   uint32_t unswept() const { return unswept_.LoadAcquire(); }

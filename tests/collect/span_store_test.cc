@@ -41,6 +41,18 @@ TEST_F(SpanStoreTest, ASweepFreesWhatIsNotMarkedAndGivesEmptySpansBack) {
   EXPECT_EQ(store().ReadStats().freed_objects, uint64_t{kObjects - kObjects / 10});
 }
 
+// Who has found a dead object through a weak handle looks up its span, and somebody sweeps first.
+TEST_F(SpanStoreTest, NobodyWaitsForTheSpanOfAnObjectWhosePagesHaveGoneBack) {
+  void* const object = world_.New(node_);
+  const ObjectFinder finder(store());
+  const ObjectRef found = finder.Find(reinterpret_cast<uintptr_t>(object));
+  ASSERT_TRUE(found);
+  world_.ReleaseCaches();
+  world_.Collect();
+  store().EnsureSwept(&finder.SpanOf(found));
+  EXPECT_FALSE(finder.Find(reinterpret_cast<uintptr_t>(object)));
+}
+
 TEST_F(SpanStoreTest, PagesForALargeObjectAreReclaimedPieceByPiece) {
   constexpr Pages kWanted{1500};
   for (int i = 0; i < 400'000; ++i) world_.New(i % 16 == 0 ? typed_ : node_);
