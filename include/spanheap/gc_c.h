@@ -224,7 +224,7 @@ void sh_gc_blocking_end(void) SH_NOTHROW;
 typedef struct sh_gc_stack sh_gc_stack;
 /* [low, high) is a stack of no use yet. Null: no memory. */
 sh_gc_stack* sh_gc_stack_register(void* low, void* high) SH_NOTHROW;
-/* No thread runs on it, and none will. */
+/* No thread runs on it, and none will; its memory is there until this returns. */
 void sh_gc_stack_unregister(sh_gc_stack* stack) SH_NOTHROW;
 /* The stack that the calling thread runs on; its own one has a handle, too. */
 sh_gc_stack* sh_gc_stack_current(void) SH_NOTHROW;

@@ -42,7 +42,8 @@ SPANHEAP_EXPORT sh_gc_stack* sh_gc_stack_register(void* low, void* high) noexcep
 
 SPANHEAP_EXPORT void sh_gc_stack_unregister(sh_gc_stack* stack) noexcept {
   Mutator* const self = SelfOrAdopt();
-  if (self != nullptr && stack != nullptr) self->registry->stacks().Unregister(*Record(stack));
+  if (self != nullptr && stack != nullptr)
+    self->registry->stacks().Unregister(*self, *Record(stack));
 }
 
 SPANHEAP_EXPORT sh_gc_stack* sh_gc_stack_current() noexcept {

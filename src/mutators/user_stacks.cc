@@ -59,11 +59,20 @@ bool UserStacks::Grow() {
   return true;
 }
 
+void UserStacks::ScanByBarrierLocked(Mutator& self, StackRecord& stack) {
+  if (epoch_ == 0 || stack.scanned_epoch == epoch_) return;
+  WordRanges words;
+  stack.AddTo(words);
+  ShadeByBarrier(self, words);
+  stack.scanned_epoch = epoch_;
+}
+
 // The record stays one: a thread that once ran there may still look at it.
-void UserStacks::Unregister(StackRecord& stack) {
+void UserStacks::Unregister(Mutator& self, StackRecord& stack) {
   const StopDelay delay;
   MutexLock lock(mutex_);
   SPANHEAP_CHECK(stack.runner == nullptr && "nobody runs on a stack that is unregistered");
+  ScanByBarrierLocked(self, stack);
   UnlinkLocked(stack);
   stack.bounds = {};
   stack.stack_pointer = 0;
@@ -91,12 +100,7 @@ void UserStacks::Switch(Mutator& self, StackRecord& to, const void* frame) {
   from.scanned_epoch = self.scanned_epoch;
   from.runner = nullptr;
   if (!from.is_listed) LinkLocked(from);  // the thread's own, for the first time
-  if (epoch_ != 0 && to.scanned_epoch != epoch_) {
-    WordRanges words;
-    to.AddTo(words);
-    ShadeByBarrier(self, words);
-    to.scanned_epoch = epoch_;
-  }
+  ScanByBarrierLocked(self, to);
   to.runner = &self;
   self.previous_stack = &from;
   self.current_stack = &to;

@@ -5,9 +5,9 @@
 //
 // Idea.       See mutators/stack_record.h. A list under a lock; a marker holds the lock while it
 //             shades the words of one stack, so a switch to that stack waits so long.
-// Invariants. U1 a stack in the list without a runner is scanned once in each epoch, by ScanNext
-//             or by who switches to it. U2 a stack that a thread leaves is as well scanned as the
-//             thread.
+// Invariants. U1 a stack in the list without a runner is scanned once in each epoch, by ScanNext,
+//             by who switches to it, or by who takes it away. U2 a stack that a thread leaves is as
+//             well scanned as the thread.
 // Threads.    Register, Unregister, Switch: threads that run (they open a StopDelay). ScanNext:
 //             who is no mutator, or parked. BeginEpoch, EndEpoch: while the world is stopped.
 // Tests.      tests/mutators/hiding_places_test.cc.
@@ -27,8 +27,9 @@ class UserStacks {
 
   // A stack on which nobody has run. Null: no memory.
   StackRecord* Register(os::StackBounds bounds);
-  // Nobody runs on it, and none will.
-  void Unregister(StackRecord& stack);
+  // Nobody runs on it, and none will. What nobody has scanned yet is remembered by `self`, the
+  // calling thread: others may have read it there.
+  void Unregister(Mutator& self, StackRecord& stack);
   // The thread is about to detach: its own stack is none any more, nor does it run on any.
   void Leave(Mutator& self);
 
@@ -53,6 +54,8 @@ class UserStacks {
  private:
   void LinkLocked(StackRecord& stack) REQUIRES(mutex_);
   void UnlinkLocked(StackRecord& stack) REQUIRES(mutex_);
+  // What nobody has scanned of it in this epoch, `self` remembers.
+  void ScanByBarrierLocked(Mutator& self, StackRecord& stack) REQUIRES(mutex_);
   StackRecord* TakeUnused();
   bool Grow();
 

@@ -196,6 +196,30 @@ TEST_F(BarrierTest, WhoeverIsNotSeenInTheStopIsScannedLater) {
   EXPECT_GT(phase.ScanRest(), 64U);
 }
 
+// The fiber has left its pointers where another thread may read them.
+TEST_F(BarrierTest, AStackThatNobodyHasScannedIsRememberedWhenItIsTakenAway) {
+  void* memory[3] = {kA, nullptr, kB};
+  UserStacks& stacks = TestRegistry().stacks();
+  const auto left = [&] {
+    StackRecord* const stack =
+        stacks.Register({AddressOf(static_cast<void*>(memory)), AddressOf(memory + 3)});
+    stack->stack_pointer = WordOf(memory);
+    return stack;
+  };
+  StackRecord* const unseen = left();
+  {
+    const Phase phase(0);
+    stacks.Unregister(*this_mutator, *unseen);
+    EXPECT_EQ(Remembered(), Words({WordOf(kA), WordOf(kB)}));
+  }
+  StackRecord* const seen = left();
+  {
+    const Phase phase(kAnyBytes);
+    stacks.Unregister(*this_mutator, *seen);
+    EXPECT_EQ(Remembered(), Words());
+  }
+}
+
 TEST_F(BarrierTest, TheRestOfARangeIsRememberedWhenItIsTakenAway) {
   void* range[3] = {kA, nullptr, kB};
   RootRanges& ranges = TestRegistry().ranges();

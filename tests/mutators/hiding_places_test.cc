@@ -348,7 +348,7 @@ TEST(HidingPlacesTest, TheStackOfAFiberThatRuns) {
     fiber_hider = &hider;
     StartFiber(fiber);
     SwitchTo(*fiber.record, fiber.back, fiber.context);
-    TestRegistry().stacks().Unregister(*fiber.record);
+    TestRegistry().stacks().Unregister(*this_mutator, *fiber.record);
   }));
 }
 
@@ -367,7 +367,7 @@ TEST(HidingPlacesTest, TheStackOfAFiberThatWaits) {
     }
     EXPECT_TRUE(found);
     SwitchTo(*fiber.record, fiber.back, fiber.context);
-    TestRegistry().stacks().Unregister(*fiber.record);
+    TestRegistry().stacks().Unregister(*this_mutator, *fiber.record);
   });
   thread.join();
 }
@@ -388,7 +388,7 @@ TEST(HidingPlacesTest, WhoSwitchesToAFiberDuringAMarkScansItFirst) {
     }
     CountAndEmpty(attached.record());
     EXPECT_TRUE(has_seen_word.LoadAcquire());
-    TestRegistry().stacks().Unregister(*fiber.record);
+    TestRegistry().stacks().Unregister(*this_mutator, *fiber.record);
   });
   thread.join();
 }
