@@ -45,8 +45,9 @@ class Allocator {
   // False: more than can ever be had.
   static bool Plan(sh_layout& layout, size_t count, Request& request);
 
-  // The usual object, 16 to 512 bytes without a type number: all but the slot is worked out in a
-  // few instructions. Null: it is another one, or the kind has no slot claimed.
+  // The usual object, 16 to 512 bytes without a type number, each word a pointer or none: all but
+  // the slot is worked out in a few instructions. Null: it is another one, or the kind has no slot
+  // claimed.
   SPANHEAP_ALWAYS_INLINE static void* TryNewUsual(AllocationCache& cache, const sh_layout& layout,
                                                   size_t count);
   // From the claimed word; null: Claim first.
@@ -106,7 +107,8 @@ void* Allocator::TryNewUsual(AllocationCache& cache, const sh_layout& layout, si
   if (layout.kind == SH_SCAN_NONE) {
     return cache.words[KindFor(size_class, Domain::kNoScan)].TakeSlot(slot);
   }
-  if (layout.kind != SH_SCAN_PRECISE) return nullptr;
+  const bool is_ambiguous = (layout.flags & SH_AMBIGUOUS_WORDS) != 0;
+  if (layout.kind != SH_SCAN_PRECISE || is_ambiguous) return nullptr;
   ClaimedWord& word = cache.words[KindFor(size_class, Domain::kBits)];
   char* const at = word.TakeSlot(slot);
   if (at == nullptr) return nullptr;

@@ -17,7 +17,7 @@ uint32_t LayoutTable::AddSlow(sh_layout& layout) {
   }
   block.LoadAcquire()[id % kBlock] = &layout;
   count_.StoreRelease(id);
-  if (layout.kind == SH_SCAN_CONSERVATIVE) has_searched_.StoreRelease(true);
+  Note(layout);
   __atomic_store_n(&layout.id, id, __ATOMIC_RELEASE);
   return id;
 }

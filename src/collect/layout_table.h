@@ -32,8 +32,13 @@ class LayoutTable {
     return *blocks_[id / kBlock].LoadAcquire()[id % kBlock];
   }
   uint32_t count() const { return count_.LoadAcquire(); }
-  // A type has been numbered that is searched word by word: frames of coroutines, lambdas, what the
-  // program says nothing about. Some of its words may be written without the barrier.
+  // An object of the type is about to be made. With a number it is noted as that is given.
+  void Note(const sh_layout& layout) {
+    if (IsSearched(layout) && !has_searched()) has_searched_.StoreRelease(true);
+  }
+  // A type has been noted that is searched word by word, or has such fields: frames of coroutines,
+  // lambdas, unions, what the program says nothing about. Some of its words may be written without
+  // the barrier.
   bool has_searched() const { return has_searched_.LoadAcquire(); }
   void ResetInChild() { mutex_.ResetInChild(); }
 
@@ -41,13 +46,16 @@ class LayoutTable {
   static constexpr uint32_t kBlock = 1024;
   static constexpr uint32_t kBlocks = 256;
 
+  static bool IsSearched(const sh_layout& layout) {
+    return layout.kind == SH_SCAN_CONSERVATIVE || (layout.flags & SH_AMBIGUOUS_WORDS) != 0;
+  }
   SPANHEAP_COLD uint32_t AddSlow(sh_layout& layout) EXCLUDES(mutex_);
 
   MetadataArena* metadata_ = nullptr;  // const after Init
   Mutex mutex_{LockRank::kSpanRecords};
   Atomic<const sh_layout**> blocks_[kBlocks];  // written under mutex_
   Atomic<uint32_t> count_;                     // written under mutex_
-  Atomic<bool> has_searched_;                  // stays
+  Atomic<bool> has_searched_;                  // stays true
 };
 
 }  // namespace spanheap::collected

@@ -216,6 +216,7 @@ void* CollectedHeap::NewSlow(sh_layout& layout, size_t count) {
   // What has a destructor has a slot of its own: facts of objects are facts of slots.
   if (request.bytes < 16 && layout.kind == SH_SCAN_NONE && layout.destroy == nullptr)
     return NewTiny(*thread, request);
+  collector.layouts.Note(layout);
   Allocator::TellPlace(request);
   for (;;) {
     if (void* at = collector.allocator.TryNewSmall(thread->cache, request)) [[likely]]

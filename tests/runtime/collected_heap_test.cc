@@ -73,11 +73,11 @@ TEST(CollectedHeapTest, EachObjectIsScannedByItsOwnLayout) {
 }
 
 // What such an object loses unseen must be remembered where it is stored next.
-TEST(CollectedHeapTest, StoresRememberWhatTheyWriteWhereATypeIsSearchedWordByWord) {
+void ExpectBothAreRememberedBesides(sh_layout& layout) {
   constexpr uint32_t kRemembersBoth = 1;
-  static sh_layout frame = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "frame", 0, 0};
   CollectedHeap& heap = *CollectedHeap::Get();
-  void* const kept = heap.New(frame, 100);
+  BottomUp(2);
+  void* const kept = heap.New(layout, 1);
   Node* const tree = BottomUp(16);
   std::atomic<bool> is_over{false};
   std::thread collector([&] {
@@ -96,6 +96,18 @@ TEST(CollectedHeapTest, StoresRememberWhatTheyWriteWhereATypeIsSearchedWordByWor
   EXPECT_NE(seen, 0U);
   EXPECT_EQ(heap.PlaceOf(kept), SH_PLACE_OBJECT);
   EXPECT_EQ(CountNodes(tree), (2 << 16) - 1);
+}
+
+TEST(CollectedHeapTest, StoresRememberWhatTheyWriteWhereAFieldIsSearchedWordByWord) {
+  constexpr uint64_t kAllWords = 3;  // as a Node, whose slots it may take
+  static sh_layout record = {
+      16, SH_SCAN_PRECISE, SH_AMBIGUOUS_WORDS, &kAllWords, nullptr, nullptr, "record", 0, 0};
+  ExpectBothAreRememberedBesides(record);
+}
+
+TEST(CollectedHeapTest, StoresRememberWhatTheyWriteWhereATypeIsSearchedWordByWord) {
+  static sh_layout frame = {800, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "frame", 0, 0};
+  ExpectBothAreRememberedBesides(frame);
 }
 
 // Stacks are no longer copied from then on: what the last copy held must not be marked again.
