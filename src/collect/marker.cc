@@ -38,14 +38,18 @@ uint64_t NoteTaken(Atomic<uint64_t>& scanned, uint64_t wanted) {
 
 // ---- finding and marking
 
-// The word goes into the window, and what has been there longest is marked.
+// What the word points to goes into the window, and what has been there longest is marked.
 SPANHEAP_ALWAYS_INLINE void Marker::Notice(uintptr_t word) {
   const uint32_t page = finder_.PageOf(word);
   if (page == 0) return;
-  __builtin_prefetch(store_.tables().marks(page));
-  __builtin_prefetch(store_.tables().allocated_line(page));
-  if (newest_ - oldest_ == kWindow) MarkNow(window_[oldest_++ % kWindow]);
-  window_[newest_++ % kWindow] = word;
+  const ObjectRef object = finder_.Locate(word, page);
+  if (!object) return;
+  __builtin_prefetch(store_.tables().marks(object.page) + object.slot / 64);
+  if (!SideTables::IsBesideMarks(object.shape())) {
+    __builtin_prefetch(store_.tables().allocated(object.page, object.shape()) + object.slot / 64);
+  }
+  if (newest_ - oldest_ == kWindow) MarkFound(ObjectRef::Unpack(window_[oldest_++ % kWindow]));
+  window_[newest_++ % kWindow] = object.packed();
 }
 
 void Marker::Shade(uintptr_t word) { Notice(word); }
@@ -53,7 +57,7 @@ void Marker::Shade(uintptr_t word) { Notice(word); }
 // Looks at all that waits; false: nothing did.
 bool Marker::MarkWindow() {
   if (oldest_ == newest_) return false;
-  while (oldest_ != newest_) MarkNow(window_[oldest_++ % kWindow]);
+  while (oldest_ != newest_) MarkFound(ObjectRef::Unpack(window_[oldest_++ % kWindow]));
   return true;
 }
 
@@ -96,11 +100,15 @@ void Marker::QueueObject(uintptr_t at) {
 }
 
 SPANHEAP_ALWAYS_INLINE void Marker::MarkFound(ObjectRef object) {
-  Atomic<uint64_t>& word = store_.tables().marks(object.page)[object.slot / 64];
-  // Relaxed: a stale 0 costs an atomic more. What is marked is allocated.
-  if ((word.LoadRelaxed() & object.bit()) != 0 || !finder_.IsAllocated(object)) return;
-  const uint64_t before = word.raw().fetch_or(object.bit(), std::memory_order_seq_cst);
-  if ((before & object.bit()) != 0) return;
+  // Relaxed: a stale 0 costs an exchange more. What is marked is allocated.
+  const uint64_t seen = store_.tables().marks(object.page)[object.slot / 64].LoadRelaxed();
+  if ((seen & object.bit()) == 0) MarkNew(object);
+}
+
+void Marker::MarkNew(ObjectRef object) {
+  if (!finder_.IsAllocated(object)) return;
+  std::atomic<uint64_t>& word = store_.tables().marks(object.page)[object.slot / 64].raw();
+  if ((word.fetch_or(object.bit(), std::memory_order_seq_cst) & object.bit()) != 0) return;
   const SpanKind& shape = object.shape();
   ++counts_.marked_objects;
   if (shape.domain == Domain::kBits) {
@@ -111,11 +119,6 @@ SPANHEAP_ALWAYS_INLINE void Marker::MarkFound(ObjectRef object) {
   counts_.marked_bytes +=
       IsLargeKind(object.kind) ? BytesOf(finder_.SpanOf(object).pages).value : shape.block_bytes;
   if (shape.domain == Domain::kTyped) QueueObject(finder_.BaseOf(object).value);
-}
-
-void Marker::MarkNow(uintptr_t word) {
-  const ObjectRef object = finder_.Locate(word, finder_.PageOf(word));
-  if (object) MarkFound(object);
 }
 
 // ---- passing on

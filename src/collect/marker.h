@@ -85,8 +85,8 @@ class Marker {
   static uintptr_t EntryOf(ObjectRef object) { return uintptr_t{object.page} << 16 | object.slot; }
 
   SPANHEAP_ALWAYS_INLINE void Notice(uintptr_t word);
-  void MarkNow(uintptr_t word);
   SPANHEAP_ALWAYS_INLINE void MarkFound(ObjectRef object);
+  SPANHEAP_NOINLINE void MarkNew(ObjectRef object);
   bool MarkWindow();
   bool TakeOwnership(uint32_t page);
   void QueueSpan(ObjectRef object);
@@ -122,7 +122,7 @@ class Marker {
   MarkCounts counts_;
   uint32_t oldest_ = 0;  // of the window: entries [oldest_, newest_)
   uint32_t newest_ = 0;
-  uintptr_t window_[kWindow] = {};
+  uint64_t window_[kWindow] = {};  // packed
   uintptr_t ring_[kRing] = {};
 };
 

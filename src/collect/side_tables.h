@@ -8,8 +8,9 @@
 //             their first collected page. Kind bytes may be read for every page of the heap before
 //             that: they read as zero.
 // Picture.    page n:  kind_of[n]  span_of[n]  owner[n]
-//             marks[n]      8 words marked, 8 words scanned     (8-byte slots: 16 words marked)
-//             allocated[n]  8 words                             (8-byte slots: not used)
+//             marks[n]      4 words marked, 4 words allocated, 8 words scanned: up to 256 slots
+//                           8 words marked, 8 words scanned: up to 512    (8-byte slots: 16 marked)
+//             allocated[n]  8 words, of spans of 257 to 512 slots
 //             pointers[n]   16 words, a bit per word of a page  (8-byte slots: 16 words allocated)
 // Invariants. Of a page that is in no collected span, kind, marks and allocated bits are zero.
 // Threads.    Any. Cover takes a lock when a chunk is new. Entries are atomics.
@@ -33,9 +34,11 @@ struct RootRecord;
 
 namespace spanheap::collected {
 
-// Two cache lines that are fetched together: marks first, scanned behind.
+// Two cache lines that are fetched together: marks first, scanned behind. Where half a line is
+// enough for the marks, allocated bits are the other half: who marks looks at both.
 struct alignas(128) MarkBlock {
-  static constexpr unsigned kScanned = 8;  // the first scanned word
+  static constexpr unsigned kAllocated = 4;  // the first allocated word, if they are here
+  static constexpr unsigned kScanned = 8;    // the first scanned word
   Atomic<uint64_t> words[16];
 };
 struct alignas(kCacheLine) AllocatedBlock {
@@ -75,10 +78,13 @@ class SideTables {
     return marks_[page].words + MarkBlock::kScanned;
   }
   Atomic<uint64_t>* allocated(uint32_t page, const SpanKind& kind) const {
+    if (IsBesideMarks(kind)) return marks_[page].words + MarkBlock::kAllocated;
     return kind.words > 8 ? pointers_[page].words : allocated_[page].words;
   }
-  // Where they stand unless the page's slots are of 8 bytes: to be asked for in advance.
-  const void* allocated_line(uint32_t page) const { return &allocated_[page]; }
+  // The allocated bits lie in the marks' cache line.
+  static constexpr bool IsBesideMarks(const SpanKind& kind) {
+    return kind.words <= MarkBlock::kScanned - MarkBlock::kAllocated;
+  }
   Atomic<uint64_t>* pointers(uint32_t page) const { return pointers_[page].words; }
 
   size_t page_capacity() const { return pages_; }

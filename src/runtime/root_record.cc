@@ -232,6 +232,7 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     Number("gc.page_tables", collected::SideTables::kBytesPerPage),
     Number("gc.mark_record", sizeof(collected::MarkBlock)),
     Number("gc.allocated_record", sizeof(collected::AllocatedBlock)),
+    Number("gc.allocated_in_marks", collected::MarkBlock::kAllocated * sizeof(uint64_t)),
     Number("gc.pointer_record", sizeof(collected::PointerBlock)),
     Number("gcspan.record", sizeof(collected::CollectedSpan)),
     SPANHEAP_FIELD("gcspan.first", collected::CollectedSpan, first),

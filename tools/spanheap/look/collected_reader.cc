@@ -111,7 +111,9 @@ void CollectedReader::ReadSpans(HeapImage& image) const {
 
 // `live` is read as what is allocated, `dead` as what is marked, of spans to be swept.
 void CollectedReader::ReadBits(CollectedImage& image, size_t& unreadable) const {
-  // Slots of the smallest class have more bits than a record holds: theirs are in a third table.
+  // Few bits lie in the marks' record, from `beside` on and as many as come before; those of the
+  // smallest class are more than a record of their own holds: they are in a third table.
+  const uint64_t beside = root_.Number("gc.allocated_in_marks");
   const uint64_t allocated_record = root_.Number("gc.allocated_record");
   const uint64_t pointer_record = root_.Number("gc.pointer_record");
   const uint64_t mark_record = root_.Number("gc.mark_record");
@@ -122,8 +124,9 @@ void CollectedReader::ReadBits(CollectedImage& image, size_t& unreadable) const 
   for (const CollectedSpanImage& span : image.spans) {
     const uint64_t size = image.kinds[span.kind].words * sizeof(uint64_t);
     const uint64_t page = span.first_page;
-    const uint64_t bits = size > allocated_record ? pointers + page * pointer_record
-                                                  : allocated + page * allocated_record;
+    const uint64_t bits = size <= beside             ? marks + page * mark_record + beside
+                          : size <= allocated_record ? allocated + page * allocated_record
+                                                     : pointers + page * pointer_record;
     pieces.push_back({bits, &image.live[span.first_word], size});
     if (span.is_swept) continue;
     pieces.push_back({marks + page * mark_record, &image.dead[span.first_word], size});
