@@ -20,6 +20,14 @@ import schema
 COMMAND = os.environ["SPANHEAP_COMMAND"]
 FIXTURES = pathlib.Path(os.environ["SPANHEAP_FIXTURES"])
 SUBJECT = str(FIXTURES / "heap_subject")
+LOCKS_A_MEBIBYTE = """import ctypes, mmap, resource, time
+resource.setrlimit(resource.RLIMIT_MEMLOCK,
+                   (4 << 20, resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]))
+m = mmap.mmap(-1, 1 << 20)
+c = ctypes.CDLL(None)
+assert c.mlock(ctypes.byref(ctypes.c_char.from_buffer(m)), ctypes.c_size_t(1 << 20)) == 0
+print("ready", flush=True)
+time.sleep(600)"""
 
 
 def spanheap(*words):
@@ -211,6 +219,17 @@ class Busy(unittest.TestCase):
             self.assertEqual(limits["limit_bytes"], 1000 << 20)
             self.assertLess(limits["target_bytes"], 1000 << 20)
             self.assertIn("soft 1000", spanheap("explain", subject.pid).stdout)
+
+    def test_locked_memory_is_named_with_its_limit(self):
+        words = ["python3", "-S", "-c", LOCKS_A_MEBIBYTE]
+        with Subject(*words) as subject:
+            self.assertEqual(look(subject.pid)["locked"],
+                             {"bytes": 1 << 20, "limit_bytes": 4 << 20})
+            self.assertRegex(spanheap("explain", subject.pid).stdout,
+                             r"locked +1\.0 MiB  of addresses, limit 4\.0 MiB: ")
+        with Subject(SUBJECT, "busy") as subject:
+            self.assertEqual(look(subject.pid)["locked"]["bytes"], 0)
+            self.assertNotIn("  locked  ", spanheap("explain", subject.pid).stdout)
 
     def test_watching_shows_it_again_and_ends_on_interrupt(self):
         with Subject(SUBJECT, "busy") as subject:

@@ -100,6 +100,12 @@ Json Settings(const HeapImage& image) {
   return all;
 }
 
+Json Locked(const LockedMemory& locked) {
+  Json json = {{"bytes", locked.bytes}};
+  if (locked.limit != LockedMemory::kNone) json["limit_bytes"] = locked.limit;
+  return json;
+}
+
 }  // namespace
 
 Json LookToJson(const Look& look) {
@@ -122,6 +128,7 @@ Json LookToJson(const Look& look) {
     json["swapped_bytes"] = account.swapped;
     json["heap_rest_bytes"] = account.heap_rest;
     json["huge_bytes"] = account.huge;
+    json["locked"] = Locked(look.locked);
   }
   json["others"] = Others(account);
   json["fragmentation"] = {

@@ -112,6 +112,24 @@ void AddScavengerState(TextPage& page, const ScavengerImage& scavenger) {
             FormatBytes(scavenger.released[2]), FormatBytes(scavenger.released[3]));
 }
 
+void AddLimits(TextPage& page, const LimitImage& limits) {
+  if (limits.limit == LimitImage::kNone && limits.ceiling == LimitImage::kNone) return;
+  const auto text = [](uint64_t bytes) {
+    return bytes == LimitImage::kNone ? std::string("none") : FormatBytes(bytes);
+  };
+  page.Line("    limits count      {:>11}  soft {} (kept below {}), hard {}",
+            FormatBytes(limits.counted), text(limits.limit), text(limits.target),
+            text(limits.ceiling));
+}
+
+void AddLocked(TextPage& page, const LockedMemory& locked) {
+  if (locked.bytes == 0) return;
+  const std::string limit =
+      locked.limit == LockedMemory::kNone ? "none" : FormatBytes(locked.limit);
+  page.Line("    locked            {:>11}  of addresses, limit {}: their memory stays",
+            FormatBytes(locked.bytes), limit);
+}
+
 void AddScavenger(TextPage& page, const Look& look) {
   const Account& account = look.account;
   page.Gap();
@@ -129,15 +147,8 @@ void AddScavenger(TextPage& page, const Look& look) {
               tools::FormatTime(scavenger.spent_ns), tools::FormatTime(scavenger.mib_ns));
   }
   if (scavenger.knows_more) AddScavengerState(page, scavenger);
-  const LimitImage& limits = look.image.limits;
-  if (limits.limit != LimitImage::kNone || limits.ceiling != LimitImage::kNone) {
-    const auto text = [](uint64_t bytes) {
-      return bytes == LimitImage::kNone ? std::string("none") : FormatBytes(bytes);
-    };
-    page.Line("    limits count      {:>11}  soft {} (kept below {}), hard {}",
-              FormatBytes(limits.counted), text(limits.limit), text(limits.target),
-              text(limits.ceiling));
-  }
+  AddLimits(page, look.image.limits);
+  AddLocked(page, look.locked);
   page.Line("    peak mapped       {:>11}", FormatBytes(look.image.counters.peak));
 }
 

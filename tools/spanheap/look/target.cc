@@ -135,6 +135,7 @@ void Target::ReadOnce(const LookOptions& options, Look& look) const {
   look.is_core = !is_alive;
   look.seconds = Now();
   look.image = HeapReader(memory(), *root_).Read();
+  if (is_alive) look.locked = LockedMemoryOf(pid_);
   look.map = std::make_unique<HeapMap>(look.image);
   if (is_alive && options.reads_residency) {
     look.residency = Residency(pid_, HeapStretches(look.image));

@@ -15,6 +15,7 @@
 #include "spanheap/look/account.h"
 #include "spanheap/look/core_file.h"
 #include "spanheap/look/heap_reader.h"
+#include "spanheap/look/locked_memory.h"
 #include "spanheap/look/process_memory.h"
 
 namespace spanheap::look {
@@ -44,6 +45,7 @@ struct Look {
   HeapImage image;
   std::unique_ptr<HeapMap> map;  // of the image
   Account account;
+  LockedMemory locked;                     // not known of a core file
   Residency residency;                     // nothing is known where it was not asked for
   std::array<Bounds, kCategories> bounds;  // of what is mapped
 };
