@@ -20,8 +20,8 @@
 #define SPANHEAP_IN_RESULT_REGISTER(pointer) static_cast<void>(pointer)
 #endif
 
-// From here on the compiler does not know how the pointer came to be: it cannot see that a loop over
-// it clears memory, and call memset.
+// From here on the compiler does not know how the pointer came to be: it cannot see that a loop
+// over it clears memory, and call memset.
 #define SPANHEAP_FORGET(pointer) asm("" : "+r"(pointer))
 
 namespace spanheap {

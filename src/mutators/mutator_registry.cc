@@ -16,7 +16,6 @@
 #include "os/service_thread.h"
 #include "os/thread.h"
 #include "os/thread_context.h"
-#include "spanheap/detail/barrier.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
@@ -32,7 +31,6 @@ auto EachFrom(Mutator* first) {
 
 bool MutatorRegistry::Start(const MutatorHooks& hooks, int signal) {
   hooks_ = hooks;
-  detail::RegisterStores();  // of this library
   signal_ = signal != 0 ? signal : os::ChooseStopSignal();
   StopDelay::SetHook(&StopAtEndOfDelay);
   if (signal_ == 0 || !os::InstallHandler(signal_, &HandleStopSignal, previous_action_))

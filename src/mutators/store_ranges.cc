@@ -23,11 +23,25 @@ struct Module {
   Module* next = nullptr;            // constant once it is in the list
   uint32_t capacity = 0;             // constant
   Atomic<uint32_t> count;            // 0: nothing to be found
-  StoreRange ranges[1];              // `capacity` of them
+  StoreRange ranges[1] = {};         // `capacity` of them
 };
 
+// The first few that have few ranges need no memory of their own: this library is one of them, and
+// it comes when the collector starts, which must not fail for that.
+struct SmallModule {
+  static constexpr uint32_t kRanges = 16;
+  Module module;
+  StoreRange rest[kRanges - 1];
+
+  constexpr explicit SmallModule(Module* next)
+      : module{.next = next, .capacity = kRanges, .count = {}}, rest{} {}
+};
+constinit SmallModule small_modules[4] = {
+    SmallModule(&small_modules[1].module), SmallModule(&small_modules[2].module),
+    SmallModule(&small_modules[3].module), SmallModule(nullptr)};
+
 constinit Mutex modules_mutex{LockRank::kRoots};
-constinit Atomic<Module*> modules{nullptr};
+constinit Atomic<Module*> modules{&small_modules[0].module};
 
 Module* FindLocked(const int32_t* section) REQUIRES(modules_mutex) {
   for (Module* m = modules.LoadAcquire(); m != nullptr; m = m->next) {
@@ -47,8 +61,10 @@ Module* NewModule(uint32_t capacity) {
 }
 
 Module* ReusableLocked(uint32_t count) REQUIRES(modules_mutex) {
-  Module* module = FindLocked(nullptr);
-  return module != nullptr && module->capacity >= count ? module : nullptr;
+  for (Module* m = modules.LoadAcquire(); m != nullptr; m = m->next) {
+    if (m->section == nullptr && m->capacity >= count) return m;
+  }
+  return nullptr;
 }
 
 // Where a pair points: from each of its words, by the distance in it.

@@ -16,6 +16,7 @@
 #include "runtime/occupied.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
+#include "spanheap/detail/barrier.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
@@ -72,6 +73,7 @@ CollectedHeap* CollectedHeap::StartSlow() {
     return nullptr;
   }
   if (!runtime.EnsureStarted()) return nullptr;
+  detail::RegisterStores();  // of this library
   MutexLock lock(start_mutex);
   CollectedHeap* heap = the_heap_.LoadAcquire();
   if (heap != nullptr) return heap;
