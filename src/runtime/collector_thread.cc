@@ -19,18 +19,25 @@ constexpr uint64_t kVerifyMarks = 3;              // the level from which on eac
 
 }  // namespace
 
-bool CollectorThread::EnsureRunning() {
-  MutexLock lock(start_mutex_);
+bool CollectorThread::EnsureRunningLocked() {
   if (!is_running_) is_running_ = os::StartThread(Main, this, "spanheap-gc");
   if (is_running_) is_lost_.StoreRelease(0);
   return is_running_;
 }
 
-uint32_t CollectorThread::Request(bool forced) {
-  if (!EnsureRunning()) return 0;
-  const uint32_t mine = requested_.FetchAdd(1) + 1;
+// Who sees the number sees that it is forced.
+uint32_t CollectorThread::NextRequest(bool forced) {
+  MutexLock lock(start_mutex_);
+  if (!EnsureRunningLocked()) return 0;
+  const uint32_t mine = requested_.LoadAcquire() + 1;
   if (forced) forced_.StoreRelease(mine);
-  os::FutexWakeAll(requested_);
+  requested_.StoreRelease(mine);
+  return mine;
+}
+
+uint32_t CollectorThread::Request(bool forced) {
+  const uint32_t mine = NextRequest(forced);
+  if (mine != 0) os::FutexWakeAll(requested_);
   return mine;
 }
 

@@ -42,7 +42,8 @@ class CollectorThread {
 
  private:
   static void Main(void* self);
-  bool EnsureRunning();
+  bool EnsureRunningLocked() REQUIRES(start_mutex_);
+  uint32_t NextRequest(bool forced) EXCLUDES(start_mutex_);
   void Serve();
   void AwaitSwept();
   void RequestPeriodic();
@@ -50,7 +51,7 @@ class CollectorThread {
   collected::Collector& collector_;
   Mutex start_mutex_{LockRank::kStartUp};
   bool is_running_ GUARDED_BY(start_mutex_) = false;
-  Atomic<uint32_t> requested_;  // futex words
+  Atomic<uint32_t> requested_;  // futex words; this and forced_ are written under start_mutex_
   Atomic<uint32_t> served_;
   Atomic<uint32_t> forced_;  // the highest request that was made by hand
   Atomic<uint32_t> is_lost_;
