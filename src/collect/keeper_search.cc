@@ -2,6 +2,7 @@
 #include "collect/keeper_search.h"
 
 #include "collect/specials.h"
+#include "os/futex.h"
 
 namespace spanheap::collected {
 
@@ -14,14 +15,17 @@ bool KeeperSearch::TryAsk(uintptr_t hidden) {
 }
 
 bool KeeperSearch::TakeAnswer(Keepers& answer) {
-  const bool is_answered = state_.LoadAcquire() == State::kAnswered;
-  if (is_answered) answer = answer_;
+  State asked = State::kAsked;
+  if (state_.CompareExchangeStrong(asked, State::kNone)) return false;
+  while (state_.LoadAcquire() != State::kAnswered) os::YieldThread();
+  answer = answer_;
   state_.StoreRelease(State::kNone);
-  return is_answered;
+  return true;
 }
 
 void KeeperSearch::RunIfAsked(World& world) {
-  if (state_.LoadAcquire() != State::kAsked) return;
+  State asked = State::kAsked;
+  if (!state_.CompareExchangeStrong(asked, State::kRunning)) return;
   Run(world);
   state_.StoreRelease(State::kAnswered);
 }

@@ -46,14 +46,15 @@ class KeeperSearch {
 
   // False: another question is not done with. The bits of the address are inverted.
   bool TryAsk(uintptr_t hidden);
-  // Whoever has asked takes the answer; false: there is none, and no question any more.
+  // Whoever has asked takes the answer; false: there is none, and no question any more. Waits for a
+  // search that has begun.
   bool TakeAnswer(Keepers& answer);
   // Once for each question, in the stop that ends a mark.
   void RunIfAsked(World& world);
   void ResetInChild() { state_.StoreRelease(State::kNone); }
 
  private:
-  enum class State : uint32_t { kNone, kTaken, kAsked, kAnswered };
+  enum class State : uint32_t { kNone, kTaken, kAsked, kRunning, kAnswered };
 
   void Run(World& world);
   void FindRoot(World& world);

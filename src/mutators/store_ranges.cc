@@ -36,6 +36,8 @@ struct SmallModule {
   constexpr explicit SmallModule(Module* next)
       : module{.next = next, .capacity = kRanges, .count = {}}, rest{} {}
 };
+static_assert(sizeof(SmallModule) ==
+              sizeof(Module) + (SmallModule::kRanges - 1) * sizeof(StoreRange));  // one array
 constinit SmallModule small_modules[4] = {
     SmallModule(&small_modules[1].module), SmallModule(&small_modules[2].module),
     SmallModule(&small_modules[3].module), SmallModule(nullptr)};

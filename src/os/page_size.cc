@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // PageSize and HugePageSize (os/memory.h): the first asked of the kernel once, the second what
-// follows from it. (The kernel's file that tells it takes 30 us to open, a tenth of a small
-// program's start.)
+// follows from it: opening the kernel's file that tells it would be a good part of a small start.
 #include <sys/auxv.h>
 
 #include "base/atomic.h"

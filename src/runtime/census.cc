@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/census.h"
 
-#include "base/count_ones.h"
-
 #include <algorithm>
 
+#include "base/count_ones.h"
 #include "sync/core_section.h"
 
 namespace spanheap {

@@ -12,7 +12,6 @@ namespace {
 
 using collected::HeapThread;
 using collected::Marker;
-
 using collected::RootWord;
 
 constexpr unsigned kPagesPerJob = 16;  // some 7000 roots: tens of microseconds

@@ -5,6 +5,7 @@
 //
 // Idea.   The hot pair is an inline body with one tail call to its slow half:
 //           malloc -> Allocate -> heap::TryAllocateFast -> (null) AllocateSlow -> heap::Allocate
+//           calloc -> AllocateZeroed, likewise, and clears what it gets
 //           free   -> Free     -> heap::TryFreeFast     -> (no)   heap::Free
 // Fails.  Null with errno ENOMEM: no memory, an overflowing product, or more than PTRDIFF_MAX.
 //         EINVAL: an alignment that is no power of two. Frees leave errno alone.
@@ -34,8 +35,7 @@ SPANHEAP_ALWAYS_INLINE void* Allocate(size_t n) {
 // cleared here: the call of memset takes as long as all else that calloc does.
 SPANHEAP_ALWAYS_INLINE void* Clear(void* block, size_t n) {
   constexpr size_t kMostHere = 128;
-  constexpr size_t kStep = 16;
-  static_assert(kStep == kClassGranule, "every block has room for whole steps");
+  constexpr size_t kStep = kClassGranule;  // every block has room for whole steps
   if (n > kMostHere) return memset(block, 0, n);
   char* at = static_cast<char*>(block);
   const char* const end = at + n;
