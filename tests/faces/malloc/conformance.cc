@@ -50,6 +50,15 @@ bool Outcome::killed_by(int signal) const {
   return WIFSIGNALED(status) && WTERMSIG(status) == signal;
 }
 
+std::string Outcome::Text() const {
+  const bool killed = WIFSIGNALED(status);
+  std::string text = killed ? "killed by signal " + std::to_string(WTERMSIG(status))
+                            : "exited with " + std::to_string(WEXITSTATUS(status));
+  if (errors.empty()) return text;
+  const size_t start = errors.find_last_of('\n', errors.size() - 2);
+  return text + ": " + errors.substr(start == std::string::npos ? 0 : start + 1);
+}
+
 namespace {
 
 std::string ReadAll(int descriptor) {

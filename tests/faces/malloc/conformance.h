@@ -61,10 +61,15 @@ Scene FindScene(const std::string& name);
 struct Outcome {
   bool exited_with(int code) const;
   bool killed_by(int signal) const;
+  // In words, with the last line of stderr.
+  std::string Text() const;
 
   int status = 0;
   std::string errors;
 };
+#define EXPECT_ENDED(verdict, outcome, condition) \
+  (verdict).Expect((outcome).condition, (#condition ", but " + (outcome).Text()).c_str(), __LINE__)
+
 // `work` in a forked child, which exits with its result; killed after `seconds`.
 Outcome RunForked(const std::function<int()>& work, unsigned seconds = 20);
 // This program again with --scene; `prepare` runs in the child before exec.

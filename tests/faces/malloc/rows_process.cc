@@ -89,7 +89,7 @@ void ForkHandlersAllocate(Verdict& v) {
     other.join();
     return good == 10 && handler_runs == 20 ? 0 : 1;
   });
-  EXPECT(v, outcome.exited_with(0));
+  EXPECT_ENDED(v, outcome, exited_with(0));
   v.Note("the program's own handlers may allocate");
 }
 
