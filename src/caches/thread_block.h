@@ -46,9 +46,11 @@ constexpr uint32_t FirstCapacity(unsigned c) {
   return size <= 1024 ? 8 : (size >= 8192 ? 1 : static_cast<uint32_t>(8192 / size));
 }
 
-// What a bin's first stack has room for: bins beyond the table never get another.
+// What a bin's first stack has room for: two doublings, so that a program that uses a class a
+// little stays on it. Bins beyond the table never get another.
 constexpr uint32_t FirstRoom(unsigned c) {
-  return FirstCapacity(c) != 0 ? FirstCapacity(c) : MaxCapacity(c);
+  const uint32_t room = 4 * FirstCapacity(c);
+  return room != 0 && room < MaxCapacity(c) ? room : MaxCapacity(c);
 }
 
 namespace detail {
@@ -56,24 +58,29 @@ struct StackLayout {
   std::array<uint32_t, kMallocClassCount> bottom{};  // index of slot 0
   uint32_t total = 0;
 };
-// Stacks of room(c) blocks above their empty slot, one behind the other.
+// Stacks of room(c) blocks above their empty slot, `apart` slots left between them.
 template <class Room>
-consteval StackLayout LayOutStacks(Room room) {
+consteval StackLayout LayOutStacks(Room room, uint32_t apart) {
   StackLayout layout;
   for (unsigned c = 1; c < kMallocClassCount; ++c) {
     layout.bottom[c] = layout.total;
-    layout.total += room(c) + 1;
+    layout.total += room(c) + 1 + apart;
   }
   return layout;
 }
+// Stacks of 1024 blocks lie 8 KiB apart: without a gap their lower ends, all that most bins use,
+// would share a few sets of the first cache (32 KiB in 8 ways: a set for each line of 4 KiB).
+constexpr uint32_t kStackGap = 4 * kCacheLine / sizeof(void*) - 1;
 consteval auto MaxCapacities() {
   std::array<uint16_t, kMallocClassCount> most{};
   for (unsigned c = 1; c < kMallocClassCount; ++c) most[c] = static_cast<uint16_t>(MaxCapacity(c));
   return most;
 }
 }  // namespace detail
-inline constexpr auto kFirstStacks = detail::LayOutStacks([](unsigned c) { return FirstRoom(c); });
-inline constexpr auto kFullStacks = detail::LayOutStacks([](unsigned c) { return MaxCapacity(c); });
+inline constexpr auto kFirstStacks =
+    detail::LayOutStacks([](unsigned c) { return FirstRoom(c); }, 0);
+inline constexpr auto kFullStacks =
+    detail::LayOutStacks([](unsigned c) { return MaxCapacity(c); }, detail::kStackGap);
 inline constexpr auto kMaxCapacities = detail::MaxCapacities();
 
 // What slow paths know of a class beyond its bin.
