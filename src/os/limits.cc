@@ -41,10 +41,12 @@ MemoryLimits ReadMemoryLimits() {
   limits.address_space = Limit(RLIMIT_AS);
   limits.data = Limit(RLIMIT_DATA);
   limits.locked = Limit(RLIMIT_MEMLOCK);
-  char policy = '0';
-  limits.strict_overcommit =
-      ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1) == 1 && policy == '2';
   return limits;
+}
+
+bool IsOvercommitStrict() {
+  char policy = '0';
+  return ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1) == 1 && policy == '2';
 }
 
 bool IsSecureProcess() {

@@ -11,12 +11,13 @@ namespace spanheap::os {
 inline constexpr Bytes kUnlimited{~size_t{0}};
 
 struct MemoryLimits {
-  Bytes address_space;             // RLIMIT_AS
-  Bytes data;                      // RLIMIT_DATA
-  Bytes locked;                    // RLIMIT_MEMLOCK
-  bool strict_overcommit = false;  // vm.overcommit_memory is 2
+  Bytes address_space;  // RLIMIT_AS
+  Bytes data;           // RLIMIT_DATA
+  Bytes locked;         // RLIMIT_MEMLOCK
 };
 MemoryLimits ReadMemoryLimits();
+// vm.overcommit_memory is 2: what is writable is charged for, used or not. Reads a file.
+bool IsOvercommitStrict();
 
 // True when the process runs with more rights than its user (AT_SECURE): the environment is not
 // to be trusted.

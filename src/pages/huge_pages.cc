@@ -7,14 +7,34 @@
 
 namespace spanheap {
 
-// Relaxed throughout: the mode, the end of a pause, the last trial and the counters stand for
-// themselves.
+// Relaxed throughout: the settings, the mode, the end of a pause, the last trial and the counters
+// stand for themselves.
 
 void HugePages::Init(os::Memory& memory, const os::HugePageSettings& settings, Clock now_ns) {
+  Init(memory, settings.size, nullptr, now_ns);
+  Note(settings);
+}
+
+void HugePages::Init(os::Memory& memory, Bytes size, AskSettings ask, Clock now_ns) {
   memory_ = &memory;
   now_ns_ = now_ns;
-  system_ = {settings.are_possible(), settings.come_unasked()};
-  unit_ = system_.has_huge_pages ? settings.size : Bytes(0);
+  ask_ = ask;
+  size_ = size;
+  if (size.value == 0) Note({});
+}
+
+uint8_t HugePages::Note(const os::HugePageSettings& settings) {
+  const auto noted = static_cast<uint8_t>(kAsked | (settings.are_possible() ? kPossible : 0) |
+                                          (settings.come_unasked() ? kUnasked : 0));
+  settings_.StoreRelaxed(noted);
+  return noted;
+}
+
+// Two threads may ask at once, and get the same answer.
+HugePagePolicy::System HugePages::System() {
+  uint8_t noted = settings_.LoadRelaxed();
+  if (noted == 0) noted = Note(ask_());
+  return {(noted & kPossible) != 0, (noted & kUnasked) != 0};
 }
 
 void HugePages::SetMode(HugePageMode mode) { mode_.StoreRelaxed(static_cast<uint8_t>(mode)); }
@@ -42,7 +62,7 @@ bool HugePages::MayAdvise(Bytes step) {
   const HugePageMode mode = this->mode();
   const uint64_t paused_until_ns = paused_until_ns_.LoadRelaxed();
   const uint64_t now_ns = paused_until_ns == 0 ? 0 : now_ns_();
-  if (!HugePagePolicy::MayAsk(mode, system_, now_ns, paused_until_ns)) return false;
+  if (!HugePagePolicy::MayAsk(mode, System(), now_ns, paused_until_ns)) return false;
   if (mode == HugePageMode::kEager) return true;
   const os::MemoryState state = ReadState();
   if (HugePagePolicy::IsPlentiful(state.free, state.total, state.has_pressure, step)) return true;
@@ -66,7 +86,7 @@ bool HugePages::Advise(Address start, Bytes size, Address fresh) {
 
 bool HugePages::PassesTrial(Address fresh, Address end) {
   using Trial = HugePagePolicy::Trial;
-  for (Address at = fresh; at + unit_ <= end; at = at + unit_) {
+  for (Address at = fresh; at + size_ <= end; at = at + size_) {
     const uint64_t touch_ns = memory_->TouchFirst_ns(at);
     const Trial trial = HugePagePolicy::Judge(touch_ns, was_slow_.LoadRelaxed());
     was_slow_.StoreRelaxed(!HugePagePolicy::IsFast(touch_ns));
@@ -75,8 +95,10 @@ bool HugePages::PassesTrial(Address fresh, Address end) {
   return false;
 }
 
+// Before the settings are known it is said in any case: that costs a tenth of asking.
 void HugePages::LeaveOrdinary(Address start, Bytes size) {
-  if (HugePagePolicy::Otherwise(system_) == HugePageAdvice::kOrdinary) {
+  if (settings_.LoadRelaxed() == 0 ||
+      HugePagePolicy::Otherwise(System()) == HugePageAdvice::kOrdinary) {
     memory_->AdviseOrdinary(start, size);
   }
 }
@@ -95,10 +117,12 @@ bool HugeGrowth::IsSampleDense() const {
 }
 
 HugeGrowth::Step HugeGrowth::Next(Bytes grown, Bytes needed, Bytes usual) {
-  if (pages_ == nullptr || pages_->unit().value == 0) return Step::kUsual;
+  if (pages_ == nullptr) return Step::kUsual;
   const bool is_eager = pages_->mode() == HugePageMode::kEager;
+  if (!is_eager && grown < HugePagePolicy::kOrdinaryStart) return Step::kUsual;
+  if (pages_->Unit().value == 0) return Step::kUsual;
   if (!is_eager) {
-    if (grown < HugePagePolicy::kOrdinaryStart || !IsSampleDense()) return Step::kUsual;
+    if (!IsSampleDense()) return Step::kUsual;
     if (HugePagePolicy::IsSampleDue(huge_steps_, needed)) return Step::kSample;
   }
   const Bytes step = std::max(usual, HugePagePolicy::kStep);

@@ -6,6 +6,7 @@
 //             memory, the time a first touch takes) and gives the advice. Where the system makes
 //             huge pages unasked, memory that is not to have them is told so. HugeGrowth is the
 //             page heap's part of it: which steps of its growth are worth asking for.
+//             The settings are a file: a small heap does without, and forbids what comes unasked.
 // Invariants. Advice is given before first touch, over whole units, never on memory in use. Nothing
 //             here collapses pages.
 // Threads.    HugePages: any, no lock held that others wait for: each call may be system calls.
@@ -28,18 +29,21 @@ namespace spanheap {
 class HugePages {
  public:
   using Clock = uint64_t (*)();
+  using AskSettings = os::HugePageSettings (*)();
 
   constexpr HugePages() = default;
-  // Once, before others look.
+  // Once, before others look. Settings that are not given are asked for when needed; a huge page
+  // has `size` bytes, 0: a size that is no use.
   void Init(os::Memory& memory, const os::HugePageSettings& settings, Clock now_ns);
+  void Init(os::Memory& memory, Bytes size, AskSettings ask, Clock now_ns);
   // What counts against which limits: huge pages are asked for where there is room below these.
   void SetGauge(const MemoryGauge& gauge) { gauge_ = &gauge; }  // once, as Init
   // At any time; what was advised before stays so.
   void SetMode(HugePageMode mode);
 
   HugePageMode mode() const;
-  // A huge page; 0: none can be had.
-  Bytes unit() const { return unit_; }
+  // A huge page; 0: none can be had. May read the settings.
+  Bytes Unit() { return System().has_huge_pages ? size_ : Bytes(0); }
 
   // Whether `step` bytes of fresh memory may be asked for now; the caller knows they will be full.
   bool MayAdvise(Bytes step);
@@ -54,6 +58,13 @@ class HugePages {
   uint64_t pauses() const { return pauses_.LoadRelaxed(); }
 
  private:
+  // What is known of the settings, in one word.
+  static constexpr uint8_t kAsked = 1;
+  static constexpr uint8_t kPossible = 2;
+  static constexpr uint8_t kUnasked = 4;
+
+  HugePagePolicy::System System();
+  uint8_t Note(const os::HugePageSettings& settings);
   os::MemoryState ReadState() const;
   bool PassesTrial(Address fresh, Address end);
   void Pause();
@@ -61,8 +72,9 @@ class HugePages {
   os::Memory* memory_ = nullptr;  // these five: constant after Init
   const MemoryGauge* gauge_ = nullptr;
   Clock now_ns_ = nullptr;
-  Bytes unit_;
-  HugePagePolicy::System system_;
+  AskSettings ask_ = nullptr;
+  Bytes size_;
+  Atomic<uint8_t> settings_;
   Atomic<uint8_t> mode_;
   Atomic<bool> was_slow_;  // the last page that was tried
   Atomic<uint64_t> paused_until_ns_;

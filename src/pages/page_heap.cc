@@ -35,7 +35,8 @@ bool PageHeap::Init(os::Memory& memory, const PageHeapOptions& options) {
   MutexLock growing(growth_lock_);
   if (!space_.Init(memory, options)) return false;
   memory_ = &memory;
-  is_strict_ = options.limits.strict_overcommit || options.limits.data != os::kUnlimited;
+  ask_strict_ = options.is_overcommit_strict;
+  if (options.limits.data != os::kUnlimited) charged_for_.StoreRelaxed(Charged::kYes);
   NoteSpace();
   const auto units = ReleaseUnitsFor(options.os_page, options.huge_page);
   unit_ = units.huge_page;
@@ -181,8 +182,20 @@ void PageHeap::Flush(PageCache& cache) {
 
 // ---- growing
 
-Count PageHeap::StepFor(Count chunks) const {
-  if (is_strict_) return chunks;
+// A small heap does not ask, since that opens a file: it grows by what it must in any case.
+bool PageHeap::IsStrict() {
+  // Relaxed, both: whoever asks gets the same answer, and the peak is a hint.
+  Charged known = charged_for_.LoadRelaxed();
+  if (known == Charged::kUnknown) {
+    if (Bytes(peak_grown_.LoadRelaxed()) < HugePagePolicy::kOrdinaryStart) return false;
+    known = ask_strict_ != nullptr && ask_strict_() ? Charged::kYes : Charged::kNo;
+    charged_for_.StoreRelaxed(known);
+  }
+  return known == Charged::kYes;
+}
+
+Count PageHeap::StepFor(Count chunks) {
+  if (IsStrict()) return chunks;
   // Relaxed: changed under the growth lock only, which is held.
   const uint64_t grown = grown_.LoadRelaxed() >> kChunkShift;
   const auto step = static_cast<uint32_t>(std::clamp<uint64_t>(grown / 4, 1, kMostChunksPerStep));
@@ -190,7 +203,7 @@ Count PageHeap::StepFor(Count chunks) const {
 }
 
 HugeGrowth::Step PageHeap::NextStep(Count needed, Count usual) {
-  if (is_strict_) return HugeGrowth::Step::kUsual;  // what is charged for grows by what it must
+  if (IsStrict()) return HugeGrowth::Step::kUsual;  // what is charged for grows by what it must
   // Relaxed: as in StepFor.
   return huge_growth_.Next(Bytes(grown_.LoadRelaxed()), BytesOf(needed), BytesOf(usual));
 }
@@ -270,7 +283,7 @@ void PageHeap::NextGeneration() {
 }
 
 Pages PageHeap::ReleaseFree(Pages at_most, bool force) {
-  Pages released = is_strict_ ? ReleaseChunks(at_most) : Pages(0);
+  Pages released = IsStrict() ? ReleaseChunks(at_most) : Pages(0);
   const Urgency urgency = force ? Urgency::kAtOnce : Urgency::kNone;
   if (released < at_most) released += ReleaseUnits(at_most - released, urgency);
   if (released < at_most) released += ReleasePieces(at_most - released, urgency);

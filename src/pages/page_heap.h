@@ -152,7 +152,8 @@ class PageHeap {
   bool GrowRange(ChunkRange chunks, HugeGrowth::Step step) REQUIRES(growth_lock_) EXCLUDES(lock_);
   void TakeAdviceBack(ChunkRange chunks) EXCLUDES(lock_);
   bool GrowOver(PageIndex end, Pages more) REQUIRES(growth_lock_) EXCLUDES(lock_);
-  Count StepFor(Count chunks) const REQUIRES(growth_lock_);
+  Count StepFor(Count chunks) REQUIRES(growth_lock_);
+  bool IsStrict();
   HugeGrowth::Step NextStep(Count needed, Count usual) REQUIRES(growth_lock_);
   void NoteSpace() REQUIRES(growth_lock_);
   bool FillCache(PageCache& cache) EXCLUDES(lock_);
@@ -175,8 +176,10 @@ class PageHeap {
   void* keeper_ = nullptr;
   Atomic<bool> lazy_release_;
   MemoryGauge gauge_;
-  uint32_t unit_ = 0;       // pages of a huge page; 0: none; const after Init
-  bool is_strict_ = false;  // ready memory counts, used or not; const after Init
+  uint32_t unit_ = 0;               // pages of a huge page; 0: none; const after Init
+  bool (*ask_strict_)() = nullptr;  // const after Init
+  enum class Charged : uint8_t { kUnknown, kNo, kYes };
+  Atomic<Charged> charged_for_;  // ready memory counts, used or not
 
   Mutex growth_lock_{LockRank::kPageSpace};
   HugeGrowth huge_growth_ GUARDED_BY(growth_lock_);

@@ -83,8 +83,7 @@ PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
   }
   if (options.sparse && limits.address_space == os::kUnlimited) plan.capacity = kLeastCapacity;
   // Where memory is charged for, the heap starts small.
-  const bool is_charged = limits.strict_overcommit || limits.data != os::kUnlimited;
-  if (is_charged) plan.first = std::min(plan.first, kLeastReserve);
+  if (limits.data != os::kUnlimited) plan.first = std::min(plan.first, kLeastReserve);
   plan.first = std::max(RoundUp(plan.first, kChunkSize), kChunkSize);
   plan.capacity = std::min(plan.capacity, kMostCapacity);
   return plan;

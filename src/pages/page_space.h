@@ -52,7 +52,8 @@ class HugePages;
 struct PageHeapOptions {
   Bytes reserve;        // address space to reserve; 0: by the limits
   bool sparse = false;  // arenas on demand even if a reservation would be granted
-  os::MemoryLimits limits{os::kUnlimited, os::kUnlimited, os::kUnlimited, false};
+  os::MemoryLimits limits{os::kUnlimited, os::kUnlimited, os::kUnlimited};
+  bool (*is_overcommit_strict)() = nullptr;  // asked by heaps that are not small; null: it is not
   Bytes os_page{4096};
   Bytes huge_page{0};               // 0: none usable
   HugePages* huge_pages = nullptr;  // who asks the OS for them; null: nobody does

@@ -74,11 +74,12 @@ bool Runtime::StartLocked() {
   PageHeapOptions page_options;
   page_options.reserve = options.reserve;
   page_options.limits = os::ReadMemoryLimits();
+  page_options.is_overcommit_strict = os::IsOvercommitStrict;
   page_options.os_page = os::PageSize();
   page_options.huge_page = os::HugePageSize();
   page_options.huge_pages = &huge_pages;
   os::Memory& memory = os::TheMemory();
-  huge_pages.Init(memory, os::ReadHugePageSettings(), os::MonotonicNow_ns);
+  huge_pages.Init(memory, os::HugePageSize(), os::ReadHugePageSettings, os::MonotonicNow_ns);
   huge_pages.SetGauge(pages.gauge());
   huge_pages.SetMode(options.hugepages);
   gate.Init();

@@ -40,7 +40,7 @@ void* LargeBlocks::Allocate(Bytes size, Bytes alignment) {
 // ---- huge pages
 
 bool LargeBlocks::IsNextHuge(Bytes ready) {
-  if (huge_pages_ == nullptr || huge_pages_->unit().value == 0) return false;
+  if (huge_pages_ == nullptr || huge_pages_->Unit().value == 0) return false;
   if (huge_pages_->mode() == HugePageMode::kEager) return true;
   return huge_pages_->mode() == HugePageMode::kAuto && density_.IsNextDense() &&
          huge_pages_->MayAdvise(ready);
@@ -51,7 +51,7 @@ bool LargeBlocks::IsNextHuge(Bytes ready) {
 void LargeBlocks::Advise(Window& window, bool huge, Bytes touched) {
   if (huge_pages_ == nullptr) return;
   if (!huge) return huge_pages_->LeaveOrdinary(window.start, window.reserved);
-  const Bytes unit = huge_pages_->unit();
+  const Bytes unit = huge_pages_->Unit();
   const Address fresh = RoundUp(window.start + touched, unit);
   const bool can_try = fresh + unit * 2 <= window.start + window.ready;
   window.is_huge = huge_pages_->Advise(window.start, window.reserved, can_try ? fresh : Address());

@@ -47,7 +47,7 @@ TEST(LimitsTest, ReadsTheOvercommitPolicy) {
   std::ifstream file("/proc/sys/vm/overcommit_memory");
   int policy = -1;
   file >> policy;
-  EXPECT_EQ(ReadMemoryLimits().strict_overcommit, policy == 2);
+  EXPECT_EQ(IsOvercommitStrict(), policy == 2);
 }
 
 TEST(LimitsTest, CountsTheProcessorsItMayUse) {

@@ -58,6 +58,28 @@ TEST_F(HugePagesTest, ASmallHeapIsLeftAlone) {
   EXPECT_EQ(calls().advise_huge + calls().advise_ordinary + calls().first_touches, 0U);
 }
 
+TEST_F(HugePagesTest, ASmallHeapForbidsWhatItDoesNotKnowOf) {
+  static int asked = 0;
+  asked = 0;
+  const auto ask = [] {
+    ++asked;
+    return os::HugePageSettings{kUnit, Use::kOnAdvice};
+  };
+  huge_.Init(memory_, kUnit, ask, Now);
+  PageHeapOptions options;
+  options.huge_page = kUnit;
+  options.huge_pages = &huge_;
+  ASSERT_TRUE(heap_->Init(memory_, options));
+  GrowTo(HugePagePolicy::kOrdinaryStart);
+  EXPECT_EQ(asked, 0);
+  const uint64_t forbidden = calls().advise_ordinary;
+  EXPECT_GT(forbidden, 0U);
+  GrowTo(512_MiB);
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(calls().advise_ordinary, forbidden);
+  EXPECT_GE(AdvisedHuge(), 400_MiB);
+}
+
 TEST_F(HugePagesTest, ADenseHeapGrowsByHugeStepsInAddressOrder) {
   Start(Use::kOnAdvice);
   GrowTo(512_MiB);

@@ -131,7 +131,7 @@ TEST_F(PageHeapTest, HandsOutNoPageTwiceInSparseMode) {
 
 TEST_F(PageHeapTest, HandsOutNoPageTwiceUnderStrictOvercommit) {
   PageHeapOptions options;
-  options.limits.strict_overcommit = true;
+  options.is_overcommit_strict = [] { return true; };
   options.huge_page = 2_MiB;
   ASSERT_TRUE(Start(options));
   for (uint32_t seed = 1; seed <= 4; ++seed) Churn(*heap_, seed, 3000);
@@ -319,7 +319,7 @@ TEST_F(PageHeapTest, CachePagesAreCountedAndComeBackOnFlush) {
 
 TEST_F(PageHeapTest, StrictOvercommitGetsItsChargeBack) {
   PageHeapOptions options;
-  options.limits.strict_overcommit = true;
+  options.is_overcommit_strict = [] { return true; };
   ASSERT_TRUE(Start(options));
   const PageRun run = heap_->Allocate(Pages(2048));
   const Bytes ready = memory_.ready_bytes();
@@ -331,11 +331,27 @@ TEST_F(PageHeapTest, StrictOvercommitGetsItsChargeBack) {
   EXPECT_TRUE(heap_->Allocate(Pages(2048)).zeroed);
 }
 
+TEST_F(PageHeapTest, ASmallHeapDoesNotAskForTheOvercommitPolicy) {
+  static int asked = 0;
+  asked = 0;
+  PageHeapOptions options;
+  options.is_overcommit_strict = [] { return ++asked < 0; };
+  ASSERT_TRUE(Start(options));
+  const PageRun run = heap_->Allocate(Pages(1024));
+  heap_->Free(run.first, run.count);
+  heap_->ReleaseFree(Pages(4096), true);
+  EXPECT_EQ(asked, 0);
+  heap_->Allocate(Pages(8192));
+  heap_->ReleaseFree(Pages(4096), true);
+  heap_->ReleaseFree(Pages(4096), true);
+  EXPECT_EQ(asked, 1);
+}
+
 // All that the kernel will commit can be had, no more; what was given back can be had by others
 // meanwhile, and again.
 TEST_F(PageHeapTest, StrictOvercommitIsUsedUpAndServesOthersMeanwhile) {
   PageHeapOptions options;
-  options.limits.strict_overcommit = true;
+  options.is_overcommit_strict = [] { return true; };
   memory_.set_commit_limit(64_MiB);
   ASSERT_TRUE(Start(options));
   std::vector<PageRun> live;

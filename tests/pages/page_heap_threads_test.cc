@@ -109,7 +109,7 @@ TEST(PageHeapThreadsTest, NoPageHasTwoHoldersInSparseMode) {
 
 TEST(PageHeapThreadsTest, NoPageHasTwoHoldersUnderStrictOvercommit) {
   PageHeapOptions options;
-  options.limits.strict_overcommit = true;
+  options.is_overcommit_strict = [] { return true; };
   Hammer(options);
 }
 

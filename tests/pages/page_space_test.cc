@@ -157,8 +157,7 @@ TEST_F(PageSpaceTest, ReserveOptionOverridesTheLimits) {
   EXPECT_EQ(space_.tables().linear_bytes, (1_GiB + kChunkSize).value);
 }
 
-TEST_F(PageSpaceTest, StrictOvercommitIsChargedLittleAheadOfUse) {
-  options_.limits.strict_overcommit = true;
+TEST_F(PageSpaceTest, LittleIsChargedForAheadOfUse) {
   ASSERT_TRUE(space_.Init(memory_, options_));
   EXPECT_LE(memory_.ready_bytes(), 4_MiB);
 }
