@@ -36,6 +36,9 @@ GroupState ReadGroupState() {
   return Ask([](const CgroupMemory& of) { return of.ReadState(); });
 }
 
-void ForgetGroupsInChild() { state.StoreRelaxed(kUnknown); }  // relaxed: one thread is left
+void ForgetGroupsInChild() {
+  // Relaxed: one thread is left. Not written if that changes nothing: the page stays shared.
+  if (state.LoadRelaxed() != kUnknown) state.StoreRelaxed(kUnknown);
+}
 
 }  // namespace spanheap::os

@@ -32,7 +32,7 @@ class EpochReport {
   // In a forked child, whose report may be half written.
   void ResetInChild() NO_THREAD_SAFETY_ANALYSIS {
     mutex_.ResetInChild();
-    is_counted_ = false;
+    if (is_counted_) is_counted_ = false;
   }
 
  private:

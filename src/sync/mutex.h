@@ -48,8 +48,11 @@ class CAPABILITY("mutex") Mutex {
     if (word_.Exchange(kFree) == kHeldWithSleepers) [[unlikely]]
       WakeSlow();
   }
-  // In a forked child only: whoever else held or waited is gone.
-  void ResetInChild() NO_THREAD_SAFETY_ANALYSIS { word_.StoreRelease(kFree); }
+  // In a forked child only: whoever else held or waited is gone. What is free is not written: its
+  // page stays shared with the parent, and there are many such pages.
+  void ResetInChild() NO_THREAD_SAFETY_ANALYSIS {
+    if (word_.LoadRelaxed() != kFree) word_.StoreRelease(kFree);  // relaxed: one thread is left
+  }
 
   LockRank rank() const { return rank_; }
 

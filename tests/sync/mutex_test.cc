@@ -5,10 +5,12 @@
 #include "sync/mutex.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -149,6 +151,17 @@ TEST(MutexTest, AChildMayResetWhatAnotherThreadHeld) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+// There are hundreds of them, on pages that a child otherwise only reads.
+TEST(MutexTest, AResetInAChildDoesNotWriteWhatIsFree) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void* at = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(at, MAP_FAILED);
+  auto* mutex = new (at) Mutex(LockRank::kPageHeap);
+  ASSERT_EQ(mprotect(at, page, PROT_READ), 0);
+  mutex->ResetInChild();  // a write would end the process
+  EXPECT_EQ(munmap(at, page), 0);
 }
 
 class MutexDeathTest : public ::testing::Test {
