@@ -3,7 +3,8 @@
 """Five programs whose heaps grow to tens or hundreds of megabytes, with hugepages=off and auto.
 
 Runs take turns; before each, memory is touched and dropped (bench/README.md says why). Prints, for
-each program, the median over rounds of auto to off: wall time, processor time, peak memory.
+each program, the median over rounds of auto to off: wall time, processor time, peak memory; at the
+end the geometric means.
 """
 
 import argparse
@@ -20,6 +21,8 @@ BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "release"
 JSON = """import json
 table = {str(i): [i, str(i) * 3, {'a': i}] for i in range(300000)}
 print(len(json.loads(json.dumps(table))))"""
+TARGET_WALL = 0.96
+TARGET_PEAK = 1.03
 SQL = """create table t(a integer primary key, b text, c text);
 with recursive n(i) as (select 1 union all select i + 1 from n where i < 700000)
 insert into t select i, 'text ' || (i * 7919 % 100003), 'more ' || i from n;
@@ -78,14 +81,30 @@ def compare(program, rounds, build):
             cost[mode] = run_once(program, mode, library)
         ratios.append([auto / off for auto, off in zip(cost["auto"], cost["off"])])
     wall, processor, peak = ([row[i] for row in ratios] for i in range(3))
-    print(f"{program[0]:8} wall {statistics.median(wall):.3f} ({min(wall):.2f}..{max(wall):.2f})  "
-          f"cpu {statistics.median(processor):.3f}  peak {statistics.median(peak):.3f}", flush=True)
+    medians = [statistics.median(part) for part in (wall, processor, peak)]
+    print(f"{program[0]:8} wall {medians[0]:.3f} ({min(wall):.2f}..{max(wall):.2f})  "
+          f"cpu {medians[1]:.3f}  peak {medians[2]:.3f} ({min(peak):.3f}..{max(peak):.3f})",
+          flush=True)
+    return {"program": program[0], "wall": medians[0], "cpu": medians[1], "peak": medians[2],
+            "rounds": ratios}
+
+
+def sum_up(results):
+    """Geometric means over the programs, beside what is wanted of them."""
+    means = {part: statistics.geometric_mean(result[part] for result in results)
+             for part in ("wall", "cpu", "peak")}
+    verdicts = [f"{part} {means[part]:.3f} (target {target}: "
+                f"{'ok' if means[part] <= target else 'MISS'})"
+                for part, target in (("wall", TARGET_WALL), ("peak", TARGET_PEAK))]
+    print(f"all {len(results)}, geometric mean: {', '.join(verdicts)}, cpu {means['cpu']:.3f}")
+    return means
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all ratios")
     parser.add_argument("--build", type=pathlib.Path, default=BUILD)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="spanheap-huge-") as name:
@@ -95,9 +114,14 @@ def main():
             make_inputs(folder)
             os._exit(0)
         os.wait()
-        for program in programs(folder):
-            if not arguments.only or program[0] in arguments.only:
-                compare(program, arguments.rounds, arguments.build)
+        chosen = [program for program in programs(folder)
+                  if not arguments.only or program[0] in arguments.only]
+        if not chosen:
+            parser.error(f"no such program: {', '.join(arguments.only)}")
+        results = [compare(program, arguments.rounds, arguments.build) for program in chosen]
+        means = sum_up(results)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"programs": results, "means": means}, indent=1))
 
 
 if __name__ == "__main__":

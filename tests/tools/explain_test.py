@@ -251,6 +251,55 @@ class Busy(unittest.TestCase):
             self.assertLess(abs(resident_sum(seen) - by_kernel), by_kernel / 100)
 
 
+class RedisUnderLoad:
+    """redis-server with clients that set, push and delete until told to end."""
+
+    def __init__(self, folder):
+        socket_path = str(pathlib.Path(folder) / "redis")
+        command = ["redis-server", "--port", "0", "--unixsocket", socket_path, "--save", "",
+                   "--appendonly", "no"]
+        self.launcher = subprocess.Popen([COMMAND, "run", "--", *command], cwd=folder,
+                                         stdout=subprocess.PIPE, text=True)
+        while "ready to accept connections" not in self.launcher.stdout.readline().lower():
+            assert self.launcher.poll() is None
+        children = f"/proc/{self.launcher.pid}/task/{self.launcher.pid}/children"
+        self.pid = int(pathlib.Path(children).read_text().split()[0])
+        self.load = subprocess.Popen(
+            ["redis-benchmark", "-s", socket_path, "-q", "-t", "set,lpush,hset", "-r", "50000",
+             "-n", "100000", "-d", "300", "-l"], stdout=subprocess.DEVNULL)
+
+    def end_load(self):
+        self.load.kill()
+        self.load.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        self.end_load()
+        os.kill(self.pid, signal.SIGKILL)
+        self.launcher.communicate()
+
+
+@unittest.skipUnless(shutil.which("redis-server") and shutil.which("redis-benchmark"),
+                     "redis is not installed")
+class Redis(unittest.TestCase):
+    def test_adds_up_under_load_and_when_it_is_quiet(self):
+        with tempfile.TemporaryDirectory() as folder, RedisUnderLoad(folder) as redis:
+            for _ in range(5):
+                time.sleep(0.3)
+                seen = look(redis.pid)
+                self.assertIsNone(redis.load.poll())
+                self.assertLessEqual(seen["unreconciled_bytes"] * 20, seen["mapped_bytes"])
+            redis.end_load()
+            time.sleep(1)
+            seen = look(redis.pid)
+            self.assertEqual(seen["unreconciled_bytes"], 0)
+            by_kernel = status_bytes(redis.pid, "VmRSS")
+            self.assertLess(abs(resident_sum(seen) - by_kernel), by_kernel / 100)
+            self.assertGreater(mapped(seen)["live_bytes"], 10 << 20)
+
+
 class Refusals(unittest.TestCase):
     def refused(self, *words):
         done = spanheap("explain", *words)
