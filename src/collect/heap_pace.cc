@@ -97,8 +97,9 @@ void HeapPace::End(const policy::Pacer::Spent& spent, const policy::Pacer::Marke
   pacer_.End(spent, marked);
   died_ = died;
   freed_before_ = store_.freed_bytes();
-  fewest_ = SpanBytes();
-  wasted_ = Less(fewest_, ObjectBytes());
+  const uint64_t spans = SpanBytes();
+  wasted_ = policy::WastedAfter({wasted_, Less(spans, ObjectBytes()), Less(spans, fewest_)});
+  fewest_ = spans;
   sweep_pages_.StoreRelease(store_.pages_in_use());
   ReadLimit();
   pacer_.Commit(marked.live, false);

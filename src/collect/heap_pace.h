@@ -98,7 +98,7 @@ class HeapPace {
   // Of the last mark.
   uint64_t died_ GUARDED_BY(mutex_) = 0;          // bytes that were to be swept then
   uint64_t freed_before_ GUARDED_BY(mutex_) = 0;  // bytes freed until then
-  uint64_t wasted_ GUARDED_BY(mutex_) = 0;        // free slots that allocation had not filled
+  uint64_t wasted_ GUARDED_BY(mutex_) = 0;        // free slots that will not be filled
   uint64_t fewest_ GUARDED_BY(mutex_) = 0;        // the least that spans took up since then
   Atomic<uint64_t> sweep_pages_;                  // to be swept after it, in all
   // policy::SweepPace, as of some moment.

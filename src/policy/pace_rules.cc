@@ -13,6 +13,8 @@ constexpr uint64_t kLatest64th = 61;
 // Where allocation pays most of the marking, the trigger is no earlier than this. Earlier: fewer
 // assists while marking goes on, and a larger heap: what is allocated meanwhile counts as alive.
 constexpr uint64_t kEarliestPaid64th = 57;
+// The same under a memory limit, where each byte of room is dear and assists are usual.
+constexpr uint64_t kEarliestPaidUnderLimit64th = kLatest64th;
 // A goal that was missed moves by so much at once.
 constexpr double kOvershoot = 1.1;
 constexpr int64_t kLeastRemaining = 1000;
@@ -73,7 +75,9 @@ uint64_t PaceRules::TriggerFor(uint64_t limit_goal) const {
   if (marked_ >= goal) return goal;
   const uint64_t step = (goal - marked_) / 64;
   const uint64_t earliest = std::max({min_trigger, marked_, marked_ + step * kEarliest64th});
-  const uint64_t paid = std::max(earliest, marked_ + step * kEarliestPaid64th);
+  const bool is_limited = limit_goal < percent_goal_;
+  const uint64_t paid = std::max(
+      earliest, marked_ + step * (is_limited ? kEarliestPaidUnderLimit64th : kEarliestPaid64th));
   uint64_t latest = marked_ + step * kLatest64th;
   if (goal > kHeapMinimum) latest = std::max(latest, goal - kHeapMinimum);
   latest = std::max(latest, earliest);

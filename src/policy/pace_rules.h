@@ -17,9 +17,9 @@
 //             are at that moment. Revise is racy by design: it runs often.
 // Cost.       Some divisions.
 // Go.         mgcpacer.go. Integers and rounding as there; the current figures are arguments. Ours:
-//             the later start where a quarter is not enough, no cons/mark ratio from a cycle
-//             without mark work, the share of processors that marked is held below one, and a goal
-//             that a limit has set is never moved.
+//             the later start where a quarter is not enough, the latest under a limit; no cons/mark
+//             ratio from a cycle without mark work, the share of processors that marked is held
+//             below one, and a goal that a limit has set is never moved.
 // Tests.      tests/policy/pace_rules_test.cc: each formula, and tests/models/pacer_model.h at
 //             random. tests/sim/pacer_sim_test.cc: programs.
 #pragma once

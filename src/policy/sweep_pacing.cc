@@ -11,7 +11,7 @@ constexpr uint64_t kMargin = uint64_t{1} << 20;
 constexpr uint64_t kLeastDistance = 8192;
 
 // Kept below a limit, in hundredths of the goal, and at least so many bytes.
-constexpr uint64_t kHeadroomPercent = 3;
+constexpr uint64_t kHeadroomPercent = 2;
 constexpr uint64_t kLeastHeadroom = uint64_t{1} << 20;
 
 }  // namespace
@@ -35,6 +35,13 @@ uint64_t PagesToSweep(const SweepPace& pace, uint64_t live, uint64_t bytes, uint
       static_cast<int64_t>(caller_pages);
   const auto done = static_cast<int64_t>(pages_swept - pace.basis_swept);
   return target > done ? static_cast<uint64_t>(target - done) : 0;
+}
+
+uint64_t WastedAfter(const SlotsLeft& left) {
+  constexpr uint64_t kFewer = 4;  // more: a heap that has changed is used sooner, and missed more
+  const uint64_t wasted =
+      left.grown > 0 ? left.wasted + left.grown : left.wasted - left.wasted / kFewer;
+  return std::min(wasted, left.free);
 }
 
 uint64_t FillableBytes(uint64_t span_bytes, uint64_t object_bytes, uint64_t wasted) {

@@ -37,8 +37,19 @@ struct LimitedHeap {
   uint64_t grown = 0;  // pages of objects taken since there were fewest of them in this cycle
 };
 
+// Slots when a mark ends, in bytes.
+struct SlotsLeft {
+  uint64_t wasted = 0;  // that were not expected to be filled
+  uint64_t free = 0;    // that were not
+  uint64_t grown = 0;   // pages that objects have taken meanwhile
+};
+// Those that are not expected to be filled until the next mark ends. Pages that were taken show how
+// many were not found, if as many are free. If none were, the goal alone may have left them free:
+// fewer are expected, or each cycle would be smaller than the one before by the headroom.
+uint64_t WastedAfter(const SlotsLeft& left);
+
 // Of the free slots in spans of `span_bytes` with `object_bytes` of objects those that allocation
-// will find: all but as many as it had not found when the last mark ended.
+// will find: all but the wasted ones.
 uint64_t FillableBytes(uint64_t span_bytes, uint64_t object_bytes, uint64_t wasted);
 
 // What objects may grow to under the limit; never below what lives. Free slots are not counted on

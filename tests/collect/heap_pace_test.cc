@@ -57,6 +57,30 @@ TEST(HeapPaceTest, UnderALimitDeadSlotsAreRoom) {
   EXPECT_FALSE(world.heap.pace.IsDue());
 }
 
+// Each cycle leaves free what lies between its goal and the end of its spans.
+TEST(HeapPaceTest, UnderALimitGoalsDoNotShrinkWhileFreeSlotsAreEnough) {
+  ModelWorld world;
+  sh_layout small = PlainLayout(64);
+  for (unsigned i = 0; i < 32 * kMiB / 64; ++i) {
+    void* at = world.New(small);
+    if (i % 4 != 0) world.roots.push_back(at);
+  }
+  MemoryGauge& gauge = world.heap.store.pages().gauge();
+  gauge.SetLimit(gauge.counted());
+  world.Collect();
+  world.heap.pace.Repace();
+  const HeapState& state = world.heap.state;
+  const uint64_t first = state.goal.LoadAcquire();
+  const uint64_t counted = gauge.counted();
+  for (int cycle = 0; cycle < 12; ++cycle) {
+    while (state.live.LoadAcquire() < state.goal.LoadAcquire()) world.New(small);
+    world.Collect();
+    world.heap.pace.Repace();
+  }
+  EXPECT_GE(state.goal.LoadAcquire(), first);
+  EXPECT_LE(gauge.counted(), counted + kMiB);
+}
+
 TEST(HeapPaceTest, ALeastHeapIsNotCollected) {
   ModelWorld world;
   world.heap.pace.SetMinimum(48 * kMiB);

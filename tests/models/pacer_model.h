@@ -58,7 +58,7 @@ struct PacerModel {
     int64_t way = runway;
     const int64_t most = lo < g ? g - lo : 0;
     if (way > most) {
-      const int64_t late = marked + (g - marked) / 64 * 57;
+      const int64_t late = marked + (g - marked) / 64 * (limited ? 61 : 57);
       const int64_t paid = late > lo ? late : lo;
       const int64_t least = paid < g ? g - paid : 0;
       way = static_cast<int64_t>(std::trunc(double(most) * double(most) / double(way)));
