@@ -9,7 +9,7 @@
 // Threads.    The owner, inside a CoreSection. Another thread may read counters and tops for
 //             statistics at any time, and everything while the owner cannot run (fork's child,
 //             after exit).
-// Cost.       About 320 KiB of address space; pages become resident as bins are used. Beginning
+// Cost.       About 325 KiB of address space; pages become resident as bins are used. Beginning
 //             again and ending cost by the classes that were used.
 // Tests.      tests/caches/thread_cache_test.cc.
 #pragma once
@@ -134,7 +134,7 @@ struct ThreadBlock {
   IdleWatch idle;
   Span* spans[kSmallClasses + 1] = {};  // held: where refills of a class take slots
   ClassState classes[kMallocClassCount];
-  // Bins begin on short stacks, all of them together on a page or two, and move to a full one when
+  // Bins begin on short stacks, all of them together on four pages, and move to a full one when
   // they grow: a thread that uses many classes a little touches few pages.
   void* first_stacks[kFirstStacks.total];
   void* full_stacks[kFullStacks.total];
