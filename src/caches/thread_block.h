@@ -70,7 +70,7 @@ consteval StackLayout LayOutStacks(Room room, uint32_t apart) {
 }
 // Stacks of 1024 blocks lie 8 KiB apart: without a gap their lower ends, all that most bins use,
 // would share a few sets of the first cache (32 KiB in 8 ways: a set for each line of 4 KiB).
-constexpr uint32_t kStackGap = 4 * kCacheLine / sizeof(void*) - 1;
+constexpr uint32_t kStackGap = 4 * (kCacheLine / sizeof(void*)) - 1;
 consteval auto MaxCapacities() {
   std::array<uint16_t, kMallocClassCount> most{};
   for (unsigned c = 1; c < kMallocClassCount; ++c) most[c] = static_cast<uint16_t>(MaxCapacity(c));
