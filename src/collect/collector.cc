@@ -327,6 +327,7 @@ void Collector::EndMark() {
   figures_.held = state.held.LoadAcquire();
   figures_.heap_scanned = work.heap_scanned();
   figures_.roots_scanned = work.roots_scanned();
+  figures_.stacks_scanned = work.stacks_scanned();
   figures_.marked_objects = work.marked_objects();
   figures_.number = cycles_.LoadAcquire() + 1;
   figures_.goal = state.goal.LoadAcquire();

@@ -37,6 +37,7 @@ struct CycleFigures {
   uint32_t processors = 1;
   uint64_t heap_scanned = 0;
   uint64_t roots_scanned = 0;
+  uint64_t stacks_scanned = 0;  // of these
   uint64_t marked_objects = 0;
 
   // What HeapState::live begins with after the cycle.

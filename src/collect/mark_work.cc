@@ -18,6 +18,7 @@ void MarkWork::Begin() {
   marked_objects_.StoreRelease(0);
   heap_scanned_.StoreRelease(0);
   roots_scanned_.StoreRelease(0);
+  stacks_scanned_.StoreRelease(0);
   step_ns_.StoreRelease(0);
   ListRoots();
 }
@@ -66,17 +67,18 @@ bool MarkWork::TakeRoot(Marker& marker, uint64_t& bytes) {
   if (next_root_.LoadAcquire() >= root_jobs_.LoadAcquire()) return false;
   const uint32_t job = next_root_.FetchAdd(1);
   if (job >= root_jobs_.LoadAcquire()) return false;
-  const uint64_t scanned = MarkRoots(job, marker);
-  roots_scanned_.FetchAddRelaxed(scanned);  // relaxed: a statistic
+  const RootBytes scanned = MarkRoots(job, marker);
+  roots_scanned_.FetchAddRelaxed(scanned.sum());  // relaxed: statistics
+  stacks_scanned_.FetchAddRelaxed(scanned.stacks);
   roots_done_.FetchAdd(1);
-  bytes += scanned;
+  bytes += scanned.sum();
   return true;
 }
 
-uint64_t MarkWork::MarkRoots(uint32_t job, Marker& marker) {
+RootBytes MarkWork::MarkRoots(uint32_t job, Marker& marker) {
   if (job < first_special_) return world_->MarkRoots(job, marker);
   InSection([&] { specials_.MarkBlock(job - first_special_, marker); });
-  return 64 * sizeof(Special);
+  return {.others = 64 * sizeof(Special)};
 }
 
 bool MarkWork::MarkLateThreads(Marker& marker) {

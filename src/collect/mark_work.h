@@ -74,6 +74,7 @@ class MarkWork {
   // In objects, and in roots. As of some moment.
   uint64_t heap_scanned() const { return heap_scanned_.LoadAcquire(); }
   uint64_t roots_scanned() const { return roots_scanned_.LoadAcquire(); }
+  uint64_t stacks_scanned() const { return stacks_scanned_.LoadAcquire(); }  // of these
   // Processor time of steps.
   uint64_t step_ns() const { return step_ns_.LoadAcquire(); }
 
@@ -83,7 +84,7 @@ class MarkWork {
   void BeginStep();
   void EndStep() { in_step_.FetchSub(1); }
   bool TakeRoot(Marker& marker, uint64_t& bytes);
-  uint64_t MarkRoots(uint32_t job, Marker& marker);
+  RootBytes MarkRoots(uint32_t job, Marker& marker);
   void Collect(Marker& marker);
 
   MarkQueue& queue_;
@@ -100,6 +101,7 @@ class MarkWork {
   Atomic<uint64_t> marked_objects_;
   Atomic<uint64_t> heap_scanned_;
   Atomic<uint64_t> roots_scanned_;
+  Atomic<uint64_t> stacks_scanned_;
   Atomic<uint64_t> step_ns_;
 };
 

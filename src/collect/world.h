@@ -49,6 +49,14 @@ struct RootWord {
   }
 };
 
+// Bytes that were looked at: in stacks, and in all other roots.
+struct RootBytes {
+  uint64_t stacks = 0;
+  uint64_t others = 0;
+
+  constexpr uint64_t sum() const { return stacks + others; }
+};
+
 class World {
  public:
   // All threads that use the heap are stopped outside of sections, until Start.
@@ -71,9 +79,9 @@ class World {
 
   // The roots as of now become jobs 0 .. n-1; returns n. The world is stopped.
   virtual uint32_t ListRoots() = 0;
-  // Shades what the job's roots hold; returns the bytes looked at. Each job once, on any of the
+  // Shades what the job's roots hold; returns what was looked at. Each job once, on any of the
   // collector's threads. With the world running, a thread is stopped for its own stack only.
-  virtual uint64_t MarkRoots(uint32_t job, Marker& marker) = 0;
+  virtual RootBytes MarkRoots(uint32_t job, Marker& marker) = 0;
   // Scans a thread that is not in the list and has not been scanned in this cycle; false: none.
   virtual bool MarkLateThread(Marker& marker) = 0;
   // Calls `visit` for each word that is a root or may be one, exact or not. The world is stopped.

@@ -134,9 +134,10 @@ bool MutatorRegistry::ScanStopped(uint64_t epoch, uint64_t most_bytes, ShadeWord
   return true;
 }
 
-bool MutatorRegistry::ScanNext(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes) {
+bool MutatorRegistry::ScanNextStack(uint64_t epoch, ShadeWords shade, void* argument,
+                                    uint64_t& bytes) {
   return ThreadScan(*this, epoch, shade, argument).Run(bytes) ||
-         stacks_.ScanNext(shade, argument, bytes) || ranges_.ScanNext(shade, argument, bytes);
+         stacks_.ScanNext(shade, argument, bytes);
 }
 
 void MutatorRegistry::ReserveOthersLocked(Mutator* self) {

@@ -71,10 +71,9 @@ class MutatorRegistry {
   bool ScanStopped(uint64_t epoch, uint64_t most_bytes, ShadeWords take, void* argument,
                    uint64_t& bytes) REQUIRES(world_stopped);
   // Shades the words of threads that were not yet taken in this epoch (mutators/thread_scan.h), or
-  // of a fiber's stack, or a slice of a range; adds up the bytes. False: all are done. Threads
-  // come and fibers are left meanwhile: the mark is complete when this says so after all else is
-  // done.
-  bool ScanNext(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes);
+  // of a fiber's stack; adds up the bytes. False: all are done. Threads come and fibers are left
+  // meanwhile: the mark is complete when this says so after all else is done.
+  bool ScanNextStack(uint64_t epoch, ShadeWords shade, void* argument, uint64_t& bytes);
 
   // Stops all others, and restarts them. The caller is parked meanwhile if it is a mutator.
   void StopWorld(const void* frame) ACQUIRE(world_stopped);

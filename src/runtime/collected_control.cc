@@ -157,8 +157,12 @@ void CollectedHeap::NoteCycle() {
   Milliseconds(line, c.stop2_ns * p);
   line.Text(" ms cpu, ").Decimal(c.live_at_start / kMiB).Text("->");
   line.Decimal(c.live_at_end / kMiB).Text("->").Decimal(c.marked / kMiB).Text(" MB, ");
-  line.Decimal(c.goal / kMiB).Text(" MB goal, 0 MB stacks, ");
-  line.Decimal(c.roots_scanned / kMiB).Text(" MB globals, ").Decimal(p).Text(" P");
+  line.Decimal(c.goal / kMiB).Text(" MB goal, ");
+  line.Decimal(c.stacks_scanned / kMiB).Text(" MB stacks, ");
+  line.Decimal((c.roots_scanned - c.stacks_scanned) / kMiB)
+      .Text(" MB globals, ")
+      .Decimal(p)
+      .Text(" P");
   if (c.forced) line.Text(" (forced)");
   line.Char('\n');
   os::WriteAll(2, line.data(), line.size());

@@ -12,6 +12,7 @@ namespace {
 
 using collected::HeapThread;
 using collected::Marker;
+using collected::RootBytes;
 using collected::RootWord;
 
 constexpr unsigned kPagesPerJob = 16;  // some 7000 roots: tens of microseconds
@@ -136,10 +137,10 @@ uint64_t ProgramWorld::MarkCopied(Marker& marker) {
   return looked_at_;
 }
 
-uint64_t ProgramWorld::MarkRoots(uint32_t job, Marker& marker) {
-  if (job == 0) return MarkCopied(marker);
-  if (job <= page_jobs_) return MarkRootPages(marker);
-  uint64_t bytes = 0;
+RootBytes ProgramWorld::MarkRoots(uint32_t job, Marker& marker) {
+  if (job == 0) return {.stacks = MarkCopied(marker)};
+  if (job <= page_jobs_) return {.others = MarkRootPages(marker)};
+  RootBytes bytes;
   MarkOneThread(marker, bytes);  // none is left if one ended
   return bytes;
 }
@@ -160,7 +161,7 @@ uint64_t ProgramWorld::MarkRootPages(Marker& marker) {
 }
 
 // Threads, stacks of fibers, slices of ranges: whatever is next.
-bool ProgramWorld::MarkOneThread(Marker& marker, uint64_t& bytes) {
+bool ProgramWorld::MarkOneThread(Marker& marker, RootBytes& bytes) {
   const auto shade = [](const WordRanges& ranges, void* argument) {
     const HeapSection section;
     for (const os::WordSpan& words : ranges) {
@@ -168,7 +169,8 @@ bool ProgramWorld::MarkOneThread(Marker& marker, uint64_t& bytes) {
                                                  reinterpret_cast<uintptr_t>(words.end));
     }
   };
-  return mutators_.ScanNext(epoch_, shade, &marker, bytes);
+  return mutators_.ScanNextStack(epoch_, shade, &marker, bytes.stacks) ||
+         mutators_.ranges().ScanNext(shade, &marker, bytes.others);
 }
 
 // Stacks of fibers and ambiguous ranges are scanned once in each epoch: a new one begins.
@@ -190,7 +192,7 @@ void ProgramWorld::VisitRoots(VisitWord visit, void* context) NO_THREAD_SAFETY_A
 }
 
 bool ProgramWorld::MarkLateThread(Marker& marker) {
-  uint64_t bytes = 0;
+  RootBytes bytes;
   return MarkOneThread(marker, bytes);
 }
 

@@ -38,7 +38,7 @@ class ProgramWorld final : public collected::World {
   void SetBarrier(bool on) override;
   void CallHelpers(unsigned count) override { helpers_.Call(count); }
   uint32_t ListRoots() override;
-  uint64_t MarkRoots(uint32_t job, collected::Marker& marker) override;
+  collected::RootBytes MarkRoots(uint32_t job, collected::Marker& marker) override;
   bool MarkLateThread(collected::Marker& marker) override;
   void VisitRoots(VisitWord visit, void* context) override;
 
@@ -51,7 +51,7 @@ class ProgramWorld final : public collected::World {
   static void Copy(const WordRanges& ranges, void* self);
   uint64_t MarkCopied(collected::Marker& marker);
   uint64_t MarkRootPages(collected::Marker& marker);
-  bool MarkOneThread(collected::Marker& marker, uint64_t& bytes);
+  bool MarkOneThread(collected::Marker& marker, collected::RootBytes& bytes);
 
   MutatorRegistry& mutators_;
   const RootSlabs& slabs_;

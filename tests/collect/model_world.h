@@ -129,10 +129,10 @@ class ModelWorld final : public World {
     }
   }
   uint32_t ListRoots() override { return static_cast<uint32_t>(roots.size()); }
-  uint64_t MarkRoots(uint32_t job, Marker& marker) override {
+  RootBytes MarkRoots(uint32_t job, Marker& marker) override {
     marker.Shade(reinterpret_cast<uintptr_t>(roots[job]));
     if (on_root) on_root(job);
-    return 8;
+    return {.others = 8};
   }
 
   std::deque<void*> roots;

@@ -17,8 +17,8 @@ from explain_test import COMMAND, Subject, look, spanheap
 
 LINE = re.compile(r"gc (\d+) @([\d.]+)s (\d+)%: ([\d.]+)\+([\d.]+)\+([\d.]+) ms clock, "
                   r"([\d.]+)\+([\d.]+)/([\d.]+)/([\d.]+)\+([\d.]+) ms cpu, "
-                  r"(\d+)->(\d+)->(\d+) MB, (\d+) MB goal, \d+ MB stacks, \d+ MB globals, (\d+) P"
-                  r"( \(forced\))?$")
+                  r"(\d+)->(\d+)->(\d+) MB, (\d+) MB goal, (?P<stacks>\d+) MB stacks, (?P<globals>\d+) MB globals, (?P<processors>\d+) P"
+                  r"(?P<forced> \(forced\))?$")
 
 PACE = re.compile(r"pacer: (\d+)% CPU \(25 exp\.\) for (\d+)\+(\d+) B scanned in (\d+) B -> (\d+) B "
                   r"\(goal (\d+), cons/mark \d+\.\d{3}\)$")
@@ -57,7 +57,7 @@ class Traced(unittest.TestCase):
         self.assertNotIn(None, self.lines, self.text)
         self.assertEqual([int(line[1]) for line in self.lines],
                          list(range(1, len(self.lines) + 1)))
-        self.assertTrue(self.lines[-1][17])  # the subject asked for the last one
+        self.assertTrue(self.lines[-1]["forced"])  # the subject asked for the last one
 
     def test_all_three_count_the_same_cycles(self):
         cycles = [event for event in self.events if event["name"].startswith("cycle ")]
@@ -65,7 +65,7 @@ class Traced(unittest.TestCase):
         self.assertEqual([event["args"]["number"] for event in cycles],
                          [int(line[1]) for line in self.lines])
         self.assertEqual(self.seen["cycles"], len(self.lines))
-        self.assertEqual(self.seen["forced_cycles"], sum(line[17] is not None for line in self.lines))
+        self.assertEqual(self.seen["forced_cycles"], sum(line["forced"] is not None for line in self.lines))
 
     def test_stops_and_marks_take_as_long_as_the_lines_say(self):
         first, marks = self.named("stop before marking"), self.named("mark")
@@ -122,6 +122,16 @@ class Paced(unittest.TestCase):
             self.assertEqual([int(cycle[i]) for i in (12, 13, 15)],
                              [int(paced[i]) >> 20 for i in (4, 5, 6)])
             self.assertGreater(int(paced[2]) + int(paced[3]), 0)
+
+
+class Stacks(unittest.TestCase):
+    def test_what_a_deep_stack_holds_is_not_counted_among_the_globals(self):
+        done = subprocess.run([COMMAND, "run", "--set", "gctrace=1", "--", SUBJECT, "deep"],
+                              check=True, timeout=60, text=True, stderr=subprocess.PIPE)
+        cycle = LINE.match(done.stderr.splitlines()[-1])
+        self.assertTrue(cycle, done.stderr)
+        self.assertIn(int(cycle["stacks"]), (4, 5))
+        self.assertEqual(int(cycle["globals"]), 0)
 
 
 class Running(unittest.TestCase):
