@@ -46,16 +46,15 @@ void HugePages::Pause() {
   pauses_.FetchAddRelaxed(1);
 }
 
-// Of the machine and its control groups, or of the heap's own limits where these allow less.
-os::MemoryState HugePages::ReadState() const {
-  os::MemoryState state = memory_->ReadState();
-  if (gauge_ == nullptr) return state;
+// Of the machine and its control groups, and of the heap's own limits.
+bool HugePages::IsPlentiful(Bytes step) const {
+  const os::MemoryState state = memory_->ReadState();
+  if (!HugePagePolicy::IsPlentiful(state.free, state.total, state.has_pressure, step)) return false;
+  if (gauge_ == nullptr) return true;
   const uint64_t limit = std::min(gauge_->limit(), gauge_->ceiling());
-  if (limit == MemoryGauge::kNone) return state;
+  if (limit == MemoryGauge::kNone) return true;
   const uint64_t counted = std::min(gauge_->counted(), limit);
-  state.total = std::min(state.total, Bytes(limit));
-  state.free = std::min(state.free, Bytes(limit - counted));
-  return state;
+  return HugePagePolicy::HasRoom(Bytes(limit - counted), Bytes(limit), step);
 }
 
 bool HugePages::MayAdvise(Bytes step) {
@@ -64,8 +63,7 @@ bool HugePages::MayAdvise(Bytes step) {
   const uint64_t now_ns = paused_until_ns == 0 ? 0 : now_ns_();
   if (!HugePagePolicy::MayAsk(mode, System(), now_ns, paused_until_ns)) return false;
   if (mode == HugePageMode::kEager) return true;
-  const os::MemoryState state = ReadState();
-  if (HugePagePolicy::IsPlentiful(state.free, state.total, state.has_pressure, step)) return true;
+  if (IsPlentiful(step)) return true;
   Pause();
   return false;
 }

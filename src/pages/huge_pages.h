@@ -65,7 +65,7 @@ class HugePages {
 
   HugePagePolicy::System System();
   uint8_t Note(const os::HugePageSettings& settings);
-  os::MemoryState ReadState() const;
+  bool IsPlentiful(Bytes step) const;
   bool PassesTrial(Address fresh, Address end);
   void Pause();
 
