@@ -3,11 +3,13 @@
 
 #include <utility>
 
+#include "base/platform.h"
+
 namespace spanheap {
 namespace {
 
 // The bottom of every empty bin.
-constinit void* no_block = nullptr;
+SPANHEAP_TOUCHED_AT_START constinit void* no_block = nullptr;
 
 template <size_t... kClasses>
 consteval ThreadBins MakeEmptyBins(std::index_sequence<kClasses...>) {

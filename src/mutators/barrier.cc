@@ -13,6 +13,7 @@
 #include <atomic>
 
 #include "base/atomic.h"
+#include "base/platform.h"
 #include "mutators/barrier.h"
 #include "mutators/inline_data.h"
 #include "mutators/mutator_registry.h"
@@ -22,7 +23,7 @@
 namespace spanheap {
 namespace {
 
-constinit Atomic<Mutator* (*)()> adopt_thread{nullptr};
+SPANHEAP_TOUCHED_AT_START constinit Atomic<Mutator* (*)()> adopt_thread{nullptr};
 
 Mutator* AdoptSlow() {
   auto* const adopt = adopt_thread.LoadAcquire();

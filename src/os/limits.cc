@@ -10,6 +10,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/count_ones.h"
+#include "base/platform.h"
 #include "os/keep_errno.h"
 #include "os/memory.h"
 #include "os/proc_text.h"
@@ -21,7 +22,7 @@ namespace {
 constexpr size_t kMaskWords = 128;
 
 enum MembarrierState : uint32_t { kUnknown, kRegistered, kUnavailable };
-constinit Atomic<uint32_t> membarrier_state{kUnknown};
+SPANHEAP_TOUCHED_AT_START constinit Atomic<uint32_t> membarrier_state{kUnknown};
 
 Bytes Limit(int resource) {
   rlimit limit{};

@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/platform.h"
 #include "os/clock.h"
 #include "os/keep_errno.h"
 
@@ -29,7 +30,7 @@ constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
 // 0: no limit; 1: refuse; n: n - 1 calls go ahead before that; -n: likewise, and later calls again.
-constinit Atomic<int64_t> calls_until_refusal{0};
+SPANHEAP_TOUCHED_AT_START constinit Atomic<int64_t> calls_until_refusal{0};
 
 bool RefusedForTest() {
   // Relaxed: a counter of its own that orders nothing.

@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 
 #include "base/atomic.h"
+#include "base/platform.h"
 #include "os/memory.h"
 
 namespace spanheap::os {
@@ -15,7 +16,7 @@ constexpr Bytes kLargestUseful = 4_MiB;
 // A huge page is mapped by an entry one level up, where a table is a page of these.
 constexpr size_t kTableEntryBytes = 8;
 
-constinit Atomic<size_t> page_size{0};
+SPANHEAP_TOUCHED_AT_START constinit Atomic<size_t> page_size{0};
 
 }  // namespace
 

@@ -41,8 +41,9 @@ constexpr Bytes Whole(size_t bytes) { return RoundUp(Bytes(bytes), kTableUnit); 
 
 // Offsets of the tables in their reservation.
 struct PageSpace::Layout {
-  explicit Layout(Count chunks)
-      : shape(SummaryShape::For(chunks)),
+  explicit Layout(Count for_chunks)
+      : chunks(for_chunks),
+        shape(SummaryShape::For(chunks)),
         whole(Whole(shape.UpperEntries() * sizeof(RunSummary) +
                     2 * DivideUp(chunks.value, 32) * sizeof(uint32_t) +
                     2 * kMaxRanges * sizeof(ChunkRange) +
@@ -55,6 +56,7 @@ struct PageSpace::Layout {
 
   Bytes Total() const { return whole + class_of + span_of + chunks_at + leaves + records; }
 
+  Count chunks;
   SummaryShape shape;
   Bytes whole, class_of, span_of, chunks_at, leaves, records;
 };
@@ -116,14 +118,17 @@ bool PageSpace::InitWith(Plan plan) {
   const Count most(ChunksIn(plan.capacity).value + first.value / 8 + 64);
   // Chunk 0's addresses count as linear, so nothing else may come to lie there: no later arena.
   const Count with_front = first + Count(1);
-  const Address front = memory_->Reserve(BytesOf(with_front), kChunkSize, "spanheap pages");
+  const Layout layout(std::max(most, with_front));
+  // The tables lie behind the pages: one reservation is a few system calls less than two.
+  const Bytes whole = RoundUp(BytesOf(with_front) + layout.Total(), kChunkSize);
+  const Address front = memory_->Reserve(whole, kChunkSize, "spanheap pages");
   if (front.value == 0) return false;
-  if (!ReserveTables(std::max(most, with_front), with_front)) {
-    memory_->Unreserve(front, BytesOf(with_front));
+  if (!PlaceTables(layout, front + BytesOf(with_front), with_front)) {
+    memory_->Unreserve(front, whole);
     return false;
   }
   const Address start = front + kChunkSize;
-  reserved_ += BytesOf(with_front);
+  reserved_ += whole;
   is_sparse_ = plan.first < kLeastReserve;
   next_chunk_ = ChunkIndex(1);
   tables_.base = front;
@@ -133,17 +138,13 @@ bool PageSpace::InitWith(Plan plan) {
   return true;
 }
 
-bool PageSpace::ReserveTables(Count chunks, Count linear) {
-  const Layout layout(chunks);
-  const Address base = memory_->Reserve(layout.Total(), kTableUnit, "spanheap tables");
-  if (base.value == 0) return false;
-  if (!memory_->MakeReady(base, layout.whole)) {
-    memory_->Unreserve(base, layout.Total());
-    return false;
-  }
-  capacity_ = ChunkIndex(chunks.value);
+bool PageSpace::PlaceTables(const Layout& layout, Address base, Count linear) {
+  // The inline lookup reads entries of pages that are not grown, too: as zero.
+  const Bytes looked_up = RoundUp(Bytes(size_t{linear.value} * kChunkPages.value), kTableUnit);
+  if (!memory_->MakeReady(base, layout.whole)) return false;
+  if (!memory_->AllowReading(base + layout.whole, looked_up)) return false;
+  capacity_ = ChunkIndex(layout.chunks.value);
   shape_ = layout.shape;
-  reserved_ += layout.Total();
   whole_bytes_ = layout.whole;
   Address at = base;
   const auto carve = [&at](Bytes n) {
@@ -154,9 +155,10 @@ bool PageSpace::ReserveTables(Count chunks, Count linear) {
   upper_ = PointerTo<RunSummary>(carve(Bytes(shape_.UpperEntries() * sizeof(RunSummary))));
   range_storage_ = PointerTo<ChunkRange>(carve(Bytes(2 * kMaxRanges * sizeof(ChunkRange))));
   arenas_ = PointerTo<Arena>(carve(Bytes(kMaxArenas * sizeof(Arena))));
-  ready_ = PointerTo<Atomic<uint32_t>>(carve(Bytes(DivideUp(chunks.value, 32) * sizeof(uint32_t))));
-  advised_ =
-      PointerTo<Atomic<uint32_t>>(carve(Bytes(DivideUp(chunks.value, 32) * sizeof(uint32_t))));
+  ready_ = PointerTo<Atomic<uint32_t>>(
+      carve(Bytes(DivideUp(layout.chunks.value, 32) * sizeof(uint32_t))));
+  advised_ = PointerTo<Atomic<uint32_t>>(
+      carve(Bytes(DivideUp(layout.chunks.value, 32) * sizeof(uint32_t))));
   by_address_ = PointerTo<Atomic<uint16_t>>(at);
   at = base + layout.whole;
   class_of_.Init(carve(layout.class_of), layout.class_of);
@@ -167,12 +169,7 @@ bool PageSpace::ReserveTables(Count chunks, Count linear) {
   tables_.class_of = class_of_.As<Atomic<uint8_t>>();
   tables_.span_of = span_of_.As<Atomic<uint32_t>>();
   room_ = ChunkRanges(range_storage_ + kMaxRanges, kMaxRanges);
-  // The inline lookup reads entries of pages that are not grown, too: as zero.
-  const Bytes looked_up = RoundUp(Bytes(size_t{linear.value} * kChunkPages.value), kTableUnit);
-  if (memory_->AllowReading(base + layout.whole, looked_up)) return true;
-  memory_->Unreserve(base, layout.Total());
-  reserved_ -= layout.Total();
-  return false;
+  return true;
 }
 
 PageAllocatorTables PageSpace::AllocatorTables() const {

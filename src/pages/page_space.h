@@ -134,7 +134,7 @@ class PageSpace {
   };
   static constexpr size_t kMaxArenas = 1024;
   static constexpr size_t kMaxRanges = 4096;
-  struct Layout;  // of the tables, one behind the other in one reservation
+  struct Layout;  // of the tables, one behind the other behind the first arena
   struct Plan {
     Bytes first;     // the first arena
     Bytes capacity;  // of all arenas
@@ -143,7 +143,7 @@ class PageSpace {
   Plan PlanFor(const PageHeapOptions& options);
   static Plan Smaller(Plan plan);
   bool InitWith(Plan plan);
-  bool ReserveTables(Count chunks, Count linear);
+  bool PlaceTables(const Layout& layout, Address base, Count linear);
   bool CoverTables(ChunkRange r);
   ChunkRange RoomIn(ChunkRange range, Count count, Bytes alignment) const;
   bool AddArena(Count chunks, Bytes alignment);

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/fatal.h"
+#include "base/platform.h"
 #include "layout/geometry.h"
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
@@ -25,8 +26,8 @@ using collected::Allocator;
 using collected::HeapThread;
 using collected::Request;
 
-constinit Atomic<CollectedHeap*> CollectedHeap::the_heap_;
-constinit Atomic<bool> CollectedHeap::is_forbidden_;
+SPANHEAP_TOUCHED_AT_START constinit Atomic<CollectedHeap*> CollectedHeap::the_heap_;
+SPANHEAP_TOUCHED_AT_START constinit Atomic<bool> CollectedHeap::is_forbidden_;
 
 namespace {
 

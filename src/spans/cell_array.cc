@@ -19,28 +19,24 @@ uint64_t FreeRows(uint64_t used, unsigned order) {
 
 }  // namespace
 
-bool CellArray::Init(os::Memory& memory, uint32_t capacity, Bytes cell, const char* name,
+Bytes CellArray::SpaceFor(uint32_t capacity, Bytes cell) {
+  const Bytes pages(capacity / kPageCells * sizeof(Page));
+  return RoundUp(cell * RoundDown(capacity, kPageCells), kStep) + RoundUp(pages, kStep);
+}
+
+void CellArray::Init(os::Memory& memory, Address space, uint32_t capacity, Bytes cell,
                      MemoryGauge* gauge) {
   memory_ = &memory;
   gauge_ = gauge;
   cell_ = cell;
   capacity_ = static_cast<uint32_t>(RoundDown(capacity, kPageCells));
   group_ = static_cast<uint32_t>(os::PageSize() / (cell * kPageCells));
-  const Bytes cells = RoundUp(cell * capacity_, kStep);
-  const Bytes pages = RoundUp(Bytes(capacity_ / kPageCells * sizeof(Page)), kStep);
-  const Address start = memory.Reserve(cells + pages, kStep, name);
-  if (start == Address()) return false;
-  cells_ = start;
-  far_ = PointerTo<Page>(start + cells);
-  reserved_ = cells + pages;
-  if (GrowFrom(0)) {
-    MutexLock lock(mutex_);
-    near_[0].used = 1;
-    end_.StoreRelease(1);
-    return true;
-  }
-  memory.Unreserve(start, reserved_);
-  return false;
+  cells_ = space;
+  reserved_ = SpaceFor(capacity, cell);
+  far_ = PointerTo<Page>(space + RoundUp(cell * capacity_, kStep));
+  MutexLock lock(mutex_);
+  near_[0].used = 1;
+  end_.StoreRelease(1);
 }
 
 // ---- taking and giving

@@ -7,7 +7,7 @@
 //             which of them are somebody's. Cells are handed out lowest first, alone or in aligned
 //             rows, so that what is in use stays together and the rest empties; a page of cells
 //             that was empty at two ticks is given back.
-// Invariants. Cell 0 is nobody's. Cells never move and are never unmapped: who looks at one late
+// Invariants. Cell 0 is nobody's, and ready when any is. Cells never move and are never unmapped: who looks at one late
 //             reads old content or zero, never a fault. from_[o]: no page of cells below it has a
 //             free row of 2^o.
 // Threads.    Any. Nobody who takes or gives waits for a system call but who grows the array; pages
@@ -30,14 +30,15 @@ namespace spanheap {
 class CellArray {
  public:
   static constexpr unsigned kOrders = 6;  // rows of 1, 2, 4, 8, 16 and 32 cells
+  static constexpr Bytes kStep = 64_KiB;  // made ready at a time
 
   constexpr CellArray() = default;
 
-  // Reserves room for `capacity` cells of this size, a power of two of at least 32 bytes. They are
-  // charged to `gauge`, if any, as they are made ready. False: the OS refuses; it may be tried
-  // again.
-  bool Init(os::Memory& memory, uint32_t capacity, Bytes cell, const char* name,
-            MemoryGauge* gauge);
+  // The address space of so many cells of this size, a power of two of at least 32 bytes; whole steps.
+  static Bytes SpaceFor(uint32_t capacity, Bytes cell);
+  // The array takes that much reserved space, at a multiple of a step. Cells are charged to `gauge`,
+  // if any, as they are made ready.
+  void Init(os::Memory& memory, Address space, uint32_t capacity, Bytes cell, MemoryGauge* gauge);
 
   // The first of 2^order cells in a row, whatever they hold; 0: none to be had.
   uint32_t Take(unsigned order) EXCLUDES(mutex_);
@@ -56,7 +57,6 @@ class CellArray {
 
  private:
   friend struct RootRecord;                   // its layout is described to tools
-  static constexpr Bytes kStep = 64_KiB;      // made ready at a time
   static constexpr uint32_t kPageCells = 64;  // a page of cells: one word
   static constexpr uint32_t kNear = 64;       // pages whose words are part of this object
   static constexpr uint32_t kScan = 1024;     // pages looked at in one section of the lock

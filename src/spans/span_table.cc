@@ -15,14 +15,16 @@ unsigned RowOrder(unsigned bits_order) {
 
 }  // namespace
 
-// An array that was had before another was refused is kept for the next time.
 bool SpanTable::Init(os::Memory& memory, SpanRoom room, MemoryGauge* gauge) {
-  if (spans_ == nullptr) {
-    if (!records_.Init(memory, room.records, Bytes(sizeof(Span)), "spanheap-spans", gauge))
-      return false;
-    spans_ = records_.As<Span>();
-  }
-  return bits_.Init(memory, room.bit_cells, kBitCell, "spanheap-bits", gauge);
+  constexpr Bytes kRecord(sizeof(Span));
+  const Bytes records = CellArray::SpaceFor(room.records, kRecord);
+  const Bytes bits = CellArray::SpaceFor(room.bit_cells, kBitCell);
+  const Address space = memory.Reserve(records + bits, CellArray::kStep, "spanheap spans");
+  if (space == Address()) return false;
+  records_.Init(memory, space, room.records, kRecord, gauge);
+  bits_.Init(memory, space + records, room.bit_cells, kBitCell, gauge);
+  spans_ = records_.As<Span>();
+  return true;
 }
 
 Span* SpanTable::Allocate(uint32_t slots) {

@@ -2,6 +2,7 @@
 #include "sync/core_section.h"
 
 #include "base/check.h"
+#include "base/platform.h"
 #include "os/futex.h"
 #include "os/limits.h"
 
@@ -13,7 +14,7 @@ namespace {
 constexpr int kYields = 200;
 constexpr uint64_t kNap_ns = 50'000;
 
-constinit Atomic<bool> sections_are_required{false};
+SPANHEAP_TOUCHED_AT_START constinit Atomic<bool> sections_are_required{false};
 
 // Of this thread, through any gate. A template: it exists only where it is used, in debug builds.
 template <bool kChecked>

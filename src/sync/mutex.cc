@@ -2,12 +2,13 @@
 #include "sync/mutex.h"
 
 #include "base/check.h"
+#include "base/platform.h"
 #include "os/futex.h"
 #include "sync/core_section.h"
 
 namespace spanheap {
 
-constinit Atomic<bool> is_alone{false};
+SPANHEAP_TOUCHED_AT_START constinit Atomic<bool> is_alone{false};
 
 namespace {
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "sync/stop_delay.h"
 
+#include "base/platform.h"
+
 namespace spanheap {
 namespace {
 
-constinit Atomic<void (*)()> stop_hook{nullptr};
+SPANHEAP_TOUCHED_AT_START constinit Atomic<void (*)()> stop_hook{nullptr};
 
 }  // namespace
 

@@ -19,7 +19,13 @@ constexpr uint32_t kPage = 64;  // cells
 
 class CellArrayTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(cells_.Init(memory_, 1 << 16, Bytes(64), "cells", &gauge_)); }
+  void SetUp() override { Init(cells_, 1 << 16, Bytes(64), &gauge_); }
+  void Init(CellArray& cells, uint32_t capacity, Bytes cell, MemoryGauge* gauge) {
+    const Bytes size = CellArray::SpaceFor(capacity, cell);
+    const Address space = memory_.Reserve(size, CellArray::kStep, "cells");
+    ASSERT_NE(space, Address());
+    cells.Init(memory_, space, capacity, cell, gauge);
+  }
 
   char* At(uint32_t cell) const { return cells_.As<char>() + size_t{cell} * 64; }
   std::vector<uint32_t> TakeMany(int count) {
@@ -130,7 +136,7 @@ TEST_F(CellArrayTest, ThereAreAsManyAsWereAskedFor) {
 
 TEST_F(CellArrayTest, SmallerCellsShareAPageToTheLast) {
   CellArray small;
-  ASSERT_TRUE(small.Init(memory_, 1 << 12, Bytes(32), "small", nullptr));
+  Init(small, 1 << 12, Bytes(32), nullptr);
   std::vector<uint32_t> taken(1024);  // eight pages
   for (uint32_t& cell : taken) cell = small.Take(0);
   for (const uint32_t cell : taken) {
