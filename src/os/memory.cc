@@ -51,10 +51,12 @@ void CheckRange(Address start, Bytes size) {
 
 Address MapInaccessible(Address hint, Bytes size, int more_flags) {
   void* const p = mmap(PointerTo(hint), size.value, PROT_NONE, kReserveFlags | more_flags, -1, 0);
-  if (p == MAP_FAILED) return Address();
-  // A debugger that writes a core file would write out the whole reservation.
-  madvise(p, size.value, MADV_DONTDUMP);
-  return AddressOf(p);
+  return p == MAP_FAILED ? Address() : AddressOf(p);
+}
+
+// A debugger that writes a core file would write out the whole reservation.
+void KeepFromDumps(Address start, Bytes size) {
+  madvise(PointerTo(start), size.value, MADV_DONTDUMP);
 }
 
 void Unmap(Address start, Bytes size) {
@@ -152,7 +154,11 @@ Bytes CountResident(Address start, Bytes size) {
 }
 
 // Ready or Reserved -> Reserved. A fresh mapping over the old one: mprotect would keep the charge.
-bool Drop(Address start, Bytes size) { return MapInaccessible(start, size, MAP_FIXED).value != 0; }
+bool Drop(Address start, Bytes size) {
+  if (MapInaccessible(start, size, MAP_FIXED) == Address()) return false;
+  KeepFromDumps(start, size);
+  return true;
+}
 
 bool ResizeInPlace(Address start, Bytes old_size, Bytes new_size) {
   if (new_size > old_size) return MakeWritable(start + old_size, new_size - old_size);
@@ -185,7 +191,9 @@ class KernelMemory final : public Memory {
     SPANHEAP_CHECK(size.value != 0 && IsAligned(Address(size.value), PageSize()));
     if (RefusedForTest()) return Address();
     const Address start = MapAligned(size, std::max(alignment, PageSize()));
-    if (start.value != 0 && name != nullptr) {
+    if (start == Address()) return start;
+    KeepFromDumps(start, size);
+    if (name != nullptr) {
       prctl(kSetVma, kSetVmaAnonName, start.value, size.value, name);
     }
     return start;

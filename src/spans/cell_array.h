@@ -7,9 +7,9 @@
 //             which of them are somebody's. Cells are handed out lowest first, alone or in aligned
 //             rows, so that what is in use stays together and the rest empties; a page of cells
 //             that was empty at two ticks is given back.
-// Invariants. Cell 0 is nobody's, and ready when any is. Cells never move and are never unmapped: who looks at one late
-//             reads old content or zero, never a fault. from_[o]: no page of cells below it has a
-//             free row of 2^o.
+// Invariants. Cell 0 is nobody's, and ready when any is.
+//             Cells never move and are never unmapped: who looks at one late reads old content or
+//             zero, never a fault. from_[o]: no page of cells below it has a free row of 2^o.
 // Threads.    Any. Nobody who takes or gives waits for a system call but who grows the array; pages
 //             on their way back count as taken.
 // Fails.      0 when the OS refuses or the array is full.
@@ -34,10 +34,11 @@ class CellArray {
 
   constexpr CellArray() = default;
 
-  // The address space of so many cells of this size, a power of two of at least 32 bytes; whole steps.
+  // The address space of so many cells of this size, a power of two of at least 32 bytes: whole
+  // steps.
   static Bytes SpaceFor(uint32_t capacity, Bytes cell);
-  // The array takes that much reserved space, at a multiple of a step. Cells are charged to `gauge`,
-  // if any, as they are made ready.
+  // The array takes that much reserved space, at a multiple of a step. Cells are charged to
+  // `gauge`, if any, as they are made ready.
   void Init(os::Memory& memory, Address space, uint32_t capacity, Bytes cell, MemoryGauge* gauge);
 
   // The first of 2^order cells in a row, whatever they hold; 0: none to be had.
