@@ -57,11 +57,12 @@ class Phase {
   bool HasSeen(uintptr_t word) const {
     return std::find(words_.begin(), words_.end(), word) != words_.end();
   }
-  // How many bytes ScanNext finds beside those.
+  // How many bytes are found beside those: in stacks, then in ranges.
   uint64_t ScanRest() const {
     Words rest;
     uint64_t bytes = 0;
-    while (TestRegistry().ScanNext(epoch_, Collect, &rest, bytes)) {}
+    while (TestRegistry().ScanNextStack(epoch_, Collect, &rest, bytes)) {}
+    while (TestRegistry().ranges().ScanNext(Collect, &rest, bytes)) {}
     return bytes;
   }
 

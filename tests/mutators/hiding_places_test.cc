@@ -335,7 +335,7 @@ bool FindsInEpoch(uint64_t epoch) {
     TestRegistry().BeginEpoch(epoch);
   }
   uint64_t bytes = 0;
-  while (TestRegistry().ScanNext(epoch, LookInto, &search, bytes)) {}
+  while (TestRegistry().ScanNextStack(epoch, LookInto, &search, bytes)) {}
   const StopTheWorld stopped(TestRegistry());
   TestRegistry().EndEpoch();
   return search.found;

@@ -65,7 +65,7 @@ TEST(MutatorRegistryTest, BarriersStopsAndScansRunAgainstEachOther) {
     const BlockingRegion region;
     uint64_t bytes = 0;
     const uint64_t mine = epoch.FetchAdd(1);
-    while (TestRegistry().ScanNext(mine, [](const WordRanges&, void*) {}, nullptr, bytes)) {}
+    while (TestRegistry().ScanNextStack(mine, [](const WordRanges&, void*) {}, nullptr, bytes)) {}
   });
   for (int i = 0; i < 30; ++i) const StopTheWorld stopped(TestRegistry());
 }
