@@ -15,7 +15,9 @@ import tempfile
 import time
 import unittest
 
-import schema
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import redis_server  # noqa: E402
+import schema  # noqa: E402
 
 COMMAND = os.environ["SPANHEAP_COMMAND"]
 FIXTURES = pathlib.Path(os.environ["SPANHEAP_FIXTURES"])
@@ -251,47 +253,24 @@ class Busy(unittest.TestCase):
             self.assertLess(abs(resident_sum(seen) - by_kernel), by_kernel / 100)
 
 
-class RedisUnderLoad:
-    """redis-server with clients that set, push and delete until told to end."""
-
-    def __init__(self, folder):
-        socket_path = str(pathlib.Path(folder) / "redis")
-        command = ["redis-server", "--port", "0", "--unixsocket", socket_path, "--save", "",
-                   "--appendonly", "no"]
-        self.launcher = subprocess.Popen([COMMAND, "run", "--", *command], cwd=folder,
-                                         stdout=subprocess.PIPE, text=True)
-        while "ready to accept connections" not in self.launcher.stdout.readline().lower():
-            assert self.launcher.poll() is None
-        children = f"/proc/{self.launcher.pid}/task/{self.launcher.pid}/children"
-        self.pid = int(pathlib.Path(children).read_text().split()[0])
-        self.load = subprocess.Popen(
-            ["redis-benchmark", "-s", socket_path, "-q", "-t", "set,lpush,hset", "-r", "50000",
-             "-n", "100000", "-d", "300", "-l"], stdout=subprocess.DEVNULL)
-
-    def end_load(self):
-        self.load.kill()
-        self.load.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *ignored):
-        self.end_load()
-        os.kill(self.pid, signal.SIGKILL)
-        self.launcher.communicate()
-
-
-@unittest.skipUnless(shutil.which("redis-server") and shutil.which("redis-benchmark"),
-                     "redis is not installed")
+@unittest.skipUnless(redis_server.IS_INSTALLED, "no redis here")
 class Redis(unittest.TestCase):
+    LOAD = ["-q", "-t", "set,lpush,hset", "-r", "50000", "-n", "100000", "-d", "300", "-l"]
+
     def test_adds_up_under_load_and_when_it_is_quiet(self):
-        with tempfile.TemporaryDirectory() as folder, RedisUnderLoad(folder) as redis:
-            for _ in range(5):
-                time.sleep(0.3)
-                seen = look(redis.pid)
-                self.assertIsNone(redis.load.poll())
-                self.assertLessEqual(seen["unreconciled_bytes"] * 20, seen["mapped_bytes"])
-            redis.end_load()
+        environment = {**os.environ, "LD_PRELOAD": os.environ["SPANHEAP_LIBRARY"]}
+        with redis_server.RedisServer(environment) as redis:
+            load = subprocess.Popen(["redis-benchmark", "-s", redis.socket, *self.LOAD],
+                                    stdout=subprocess.DEVNULL)
+            try:
+                for _ in range(5):
+                    time.sleep(0.3)
+                    seen = look(redis.pid)
+                    self.assertIsNone(load.poll())
+                    self.assertLessEqual(seen["unreconciled_bytes"] * 20, seen["mapped_bytes"])
+            finally:
+                load.kill()
+                load.wait()
             time.sleep(1)
             seen = look(redis.pid)
             self.assertEqual(seen["unreconciled_bytes"], 0)

@@ -7,12 +7,12 @@
 import ctypes
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import redis_server  # noqa: E402
 
 LIBRARY, PROGRAM = sys.argv[1:3]
 PR_SET_THP_DISABLE = 41
@@ -62,53 +62,25 @@ class GivingBack(unittest.TestCase):
         self.assertLessEqual(max(resident.values()), 1.1 * min(resident.values()))
 
 
-class Redis:
-    """A redis-server on a socket in a folder of its own."""
-
-    def __init__(self, options):
-        self.folder = tempfile.TemporaryDirectory()
-        self.socket = os.path.join(self.folder.name, "socket")
-        self.server = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir",
-             self.folder.name, "--activedefrag", "no"],
-            env=environment(options), stdout=subprocess.DEVNULL)
-        for _ in range(200):
-            if os.path.exists(self.socket):
-                break
-            time.sleep(0.05)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *ignored):
-        self.server.kill()
-        self.server.wait()
-        self.folder.cleanup()
-
-    def ask(self, *words):
-        done = subprocess.run(["redis-cli", "-s", self.socket, *map(str, words)], text=True,
-                              capture_output=True, check=True, timeout=60)
-        return done.stdout.strip()
-
-    def resident(self):
-        status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+def resident_kib(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
-@unittest.skipUnless(shutil.which("redis-server") and shutil.which("redis-cli"), "no redis here")
+@unittest.skipUnless(redis_server.IS_INSTALLED, "no redis here")
 class RedisPurges(unittest.TestCase):
     FILL = "for i = 1, 200000 do redis.call('set', 'k' .. i, string.rep('x', 400)) end"
     THIN = "for i = 1, 200000 do if i % 50 ~= 0 then redis.call('del', 'k' .. i) end end"
 
     def test_memory_purge_gives_back_what_was_deleted(self):
-        with Redis("background=off") as redis:
-            start = redis.resident()
+        with redis_server.RedisServer(environment("background=off")) as redis:
+            start = resident_kib(redis.pid)
             redis.ask("eval", self.FILL, 0)
-            full = redis.resident()
+            full = resident_kib(redis.pid)
             redis.ask("eval", self.THIN, 0)
-            thinned = redis.resident()
+            thinned = resident_kib(redis.pid)
             self.assertEqual(redis.ask("memory", "purge"), "OK")
-            purged = redis.resident()
+            purged = resident_kib(redis.pid)
             self.assertEqual(redis.ask("dbsize"), "4000")
             print(f"redis, KiB resident: {start}, filled {full}, thinned {thinned}, purged {purged}")
             self.assertGreater(full - start, 80_000)
