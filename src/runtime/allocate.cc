@@ -77,8 +77,8 @@ void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
   });
 }
 
-// A run this thread kept, found without a section: the usual case of large blocks that come and go.
-// It counts as fast path, for signal handlers, too.
+// A run this thread kept, found without a section. It counts as fast path, for signal handlers,
+// too.
 void* TryPopHeldRun(size_t n) {
   ThreadBlock* block = this_thread.block;
   if (block == nullptr || this_thread.bins.LoadRelaxed() != &block->bins) return nullptr;
@@ -115,11 +115,12 @@ unsigned AlignedClassFor(size_t alignment, size_t n) {
 
 }  // namespace
 
+void* TryAllocateKept(size_t n) {
+  return n > kMaxTabledBytes && n <= kMaxRunBytes ? TryPopHeldRun(n) : nullptr;
+}
+
 void* Allocate(size_t n) {
-  if (n > kMaxTabledBytes) [[unlikely]] {
-    if (n > kMaxRunBytes) return n > kMaxBlock ? nullptr : AllocateLarge(n, kMinAlignment);
-    if (void* held = TryPopHeldRun(n)) return held;
-  }
+  if (n > kMaxRunBytes) return n > kMaxBlock ? nullptr : AllocateLarge(n, kMinAlignment);
   bool zeroed = false;
   return AllocateOfClass(MallocClassFor(n == 0 ? 1 : n), n, zeroed);
 }

@@ -129,7 +129,7 @@ void CheckStated(void* p, size_t n, size_t alignment, const char* call) {
 
 namespace {
 
-void FreeSlow(void* p, const char* call) {
+void FreeBySection(void* p, const char* call) {
   const HeapSection section;
   if (section.is_reentrant()) {
     if (!runtime.bootstrap.Contains(p)) DeferFree(section.block(), p);
@@ -143,12 +143,16 @@ void FreeSlow(void* p, const char* call) {
   FreeInSection(section, LookUp(p), p, call);
 }
 
+SPANHEAP_NOINLINE void FreeSlow(void* p, const char* call) {
+  FreeBySection(p, call);
+  if (this_thread.occupied == 0) runtime.background.Notice();
+}
+
 }  // namespace
 
 void Free(void* p, const char* call) {
   if (p == nullptr || TryKeepRun(p, call)) return;
   FreeSlow(p, call);
-  if (this_thread.occupied == 0) runtime.background.Notice();
 }
 
 void FreeDeferred() {

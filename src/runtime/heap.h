@@ -32,6 +32,9 @@ inline constexpr size_t kMaxAlignment = size_t{1} << 30;
 
 // A block of at least n bytes (n = 0: a block of its own all the same).
 void* Allocate(size_t n);
+// The same from what this thread has kept, or null: call Allocate. The usual case of blocks that
+// are too large for the fast path and come and go; nothing has grown then.
+void* TryAllocateKept(size_t n);
 // The same, its n bytes zero.
 void* AllocateZeroed(size_t n);
 // `alignment` is a power of two up to kMaxAlignment; above it: null.

@@ -30,6 +30,7 @@ SPANHEAP_COLD void* ReallocateToZero(void* p, const char* call) {
 }  // namespace
 
 void* AllocateSlow(size_t n, const void* caller) {
+  if (void* kept = heap::TryAllocateKept(n)) return kept;
   void* block = heap::Allocate(n);
   heap::AfterAllocation(caller);
   return OrOutOfMemory(block);

@@ -60,6 +60,7 @@ void* AllocateOrNull(Attempt attempt) noexcept {
 }  // namespace
 
 void* NewSlow(size_t n, const void* caller) {
+  if (void* kept = heap::TryAllocateKept(n)) return kept;
   void* p = AllocateWithHandler([n] { return heap::Allocate(n); });
   heap::AfterAllocation(caller);
   if (p == nullptr) ThrowBadAlloc(n);
