@@ -28,25 +28,6 @@ void* ResizeLarge(void* p, size_t n) {
   return section.is_open() ? runtime.large.Resize(p, Bytes(n)) : nullptr;
 }
 
-// What a block of `usable` bytes that is moved to grow to n bytes is given: a run has grown before,
-// and is likely to again, so it gets the largest class that still fits n (FitsInPlace). The part
-// behind n is address space until it is written.
-size_t RoomFor(size_t n, size_t usable) {
-  if (n <= usable || usable <= kMaxTabledBytes || n > kMaxRunBytes / 2) return n;
-  const unsigned c = MallocClassFor(2 * n);
-  return BlockBytes(c) < 2 * n ? BlockBytes(c) : BlockBytes(c - 1);
-}
-
-void* Move(void* p, size_t n, size_t usable, const char* call) {
-  void* fresh = TryAllocateFast(n);
-  if (fresh == nullptr) fresh = Allocate(RoomFor(n, usable));
-  if (fresh == nullptr) fresh = Allocate(n);
-  if (fresh == nullptr) return nullptr;
-  memcpy(fresh, p, n < usable ? n : usable);
-  if (!TryFreeFast(runtime.pages.tables(), p)) Free(p, call);
-  return fresh;
-}
-
 // Null: it stays as it is.
 void* ResizeInPlace(void* p, size_t n, size_t usable) {
   void* resized = nullptr;
@@ -59,6 +40,36 @@ void* ResizeInPlace(void* p, size_t n, size_t usable) {
   }
   if (resized != nullptr && n > usable) runtime.limits.AfterAllocation(n - usable);
   return resized;
+}
+
+// What a block of `usable` bytes that is moved to grow to n bytes is given: a run has grown before,
+// and is likely to again, so it gets the largest class that still fits n (FitsInPlace). The part
+// behind n is address space until it is written, in ordinary pages.
+size_t RoomFor(size_t n, size_t usable) {
+  if (n <= usable || usable <= kMaxTabledBytes || n > kMaxRunBytes / 2) return n;
+  const unsigned c = MallocClassFor(2 * n);
+  return BlockBytes(c) < 2 * n ? BlockBytes(c) : BlockBytes(c - 1);
+}
+
+// Where huge pages were asked for, room would be backed with the block's end: there is none.
+void* AllocateWithRoom(size_t n, size_t usable) {
+  const size_t room = RoomFor(n, usable);
+  void* fresh = Allocate(room);
+  if (room == n || fresh == nullptr) return fresh;
+  const Address end = AddressOf(fresh) + Bytes(n);
+  if (!runtime.pages.Contains(end)) return fresh;
+  if (runtime.pages.IsAdvisedHuge(runtime.pages.IndexOf(end))) ResizeInPlace(fresh, n, room);
+  return fresh;
+}
+
+void* Move(void* p, size_t n, size_t usable, const char* call) {
+  void* fresh = TryAllocateFast(n);
+  if (fresh == nullptr) fresh = AllocateWithRoom(n, usable);
+  if (fresh == nullptr) fresh = Allocate(n);
+  if (fresh == nullptr) return nullptr;
+  memcpy(fresh, p, n < usable ? n : usable);
+  if (!TryFreeFast(runtime.pages.tables(), p)) Free(p, call);
+  return fresh;
 }
 
 // A block that stays where it is comes to no free that would look at it.

@@ -161,6 +161,23 @@ TEST_F(HeapTest, ARunThatMovesToGrowHasRoomForTheNextStep) {
   ExpectLive(0);
 }
 
+// The page behind the program's last one comes with it then.
+TEST_F(HeapTest, WhereHugePagesWereAskedForARunThatMovesHasNoRoom) {
+  ASSERT_TRUE(heap::SetOption("hugepages", "eager"));
+  std::vector<void*> runs(400);  // more than there may be room for in what has grown before
+  for (void*& run : runs) run = heap::Allocate(300'000);
+  std::sort(runs.begin(), runs.end());
+  size_t i = runs.size() - 2;  // high up, with another right behind it
+  while (i > 0 && AddressOf(runs[i + 1]) != AddressOf(runs[i]) + Bytes(327'680)) --i;
+  runs[i] = heap::Reallocate(runs[i], 600'000, "test");
+  const Address end = AddressOf(runs[i]) + Bytes(600'000);
+  const bool is_huge = runtime.pages.IsAdvisedHuge(runtime.pages.IndexOf(end));
+  EXPECT_EQ(heap::UsableSize(runs[i], "test") == heap::GoodSize(600'000), is_huge);
+  for (void* run : runs) heap::Free(run, "test");
+  ASSERT_TRUE(heap::SetOption("hugepages", "auto"));
+  ExpectLive(0);
+}
+
 TEST_F(HeapTest, ALargeBlockGrowsInItsWindowAndThenMovesItsPages) {
   void* block = heap::Allocate(40 << 20);
   Fill(block, 40 << 20, 4);
