@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/fatal.h"
+#include "base/platform.h"
 
 namespace spanheap {
 namespace {
@@ -19,7 +20,7 @@ uint32_t ThreadCache::BatchOf(unsigned c) const {
   return std::min((block_.classes[c].capacity + 1) / 2, SpanHeap::kMaxBatch);
 }
 
-void ThreadCache::Begin() {
+SPANHEAP_AT_START void ThreadCache::Begin() {
   block_.capacity_bytes = 0;
   block_.held_run_bytes = 0;
   block_.next_to_shrink = 1;

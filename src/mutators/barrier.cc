@@ -86,7 +86,7 @@ SPANHEAP_NO_SANITIZE void ShadeByBarrier(Mutator& self, const WordRanges& words)
 
 Mutator* SelfOrAdopt() { return this_mutator != nullptr ? this_mutator : AdoptSlow(); }
 
-void SetAdoptHook(Mutator* (*adopt)()) { adopt_thread.StoreRelease(adopt); }
+SPANHEAP_AT_START void SetAdoptHook(Mutator* (*adopt)()) { adopt_thread.StoreRelease(adopt); }
 
 }  // namespace spanheap
 

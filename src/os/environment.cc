@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/platform.h"
 #include "os/keep_errno.h"
 #include "os/small_file.h"
 
@@ -82,7 +83,7 @@ long ReadEnvironmentFile(const char* path, const char* name, char* value, size_t
   return -1;
 }
 
-long ReadEnvironment(const char* name, char* value, size_t capacity) {
+SPANHEAP_AT_START long ReadEnvironment(const char* name, char* value, size_t capacity) {
   if (environ == nullptr) return ReadEnvironmentFile("/proc/self/environ", name, value, capacity);
   VariableMatcher matcher(name, value, capacity);
   for (char** at = environ; *at != nullptr; ++at) {

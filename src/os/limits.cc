@@ -36,7 +36,7 @@ bool RegisterMembarrier() { return CallMembarrier(MEMBARRIER_CMD_REGISTER_PRIVAT
 
 }  // namespace
 
-MemoryLimits ReadMemoryLimits() {
+SPANHEAP_AT_START MemoryLimits ReadMemoryLimits() {
   KeepErrno keep;
   MemoryLimits limits;
   limits.address_space = Limit(RLIMIT_AS);
@@ -50,7 +50,7 @@ bool IsOvercommitStrict() {
   return ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1) == 1 && policy == '2';
 }
 
-bool IsSecureProcess() {
+SPANHEAP_AT_START bool IsSecureProcess() {
   KeepErrno keep;
   return getauxval(AT_SECURE) != 0;
 }
@@ -77,7 +77,7 @@ unsigned ProcessorCount() {
   return count == 0 ? 1 : count;
 }
 
-bool CanMembarrier() {
+SPANHEAP_AT_START bool CanMembarrier() {
   KeepErrno keep;
   // Relaxed: registering twice does no harm, and the kernel orders the call itself.
   uint32_t state = membarrier_state.LoadRelaxed();

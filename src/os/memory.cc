@@ -42,7 +42,7 @@ bool RefusedForTest() {
   return left == 1;
 }
 
-void CheckRange(Address start, Bytes size) {
+SPANHEAP_AT_START void CheckRange(Address start, Bytes size) {
   const size_t mask = PageSize().value - 1;
   SPANHEAP_CHECK(start.value != 0 && size.value != 0);
   SPANHEAP_CHECK(((start.value | size.value) & mask) == 0);
@@ -185,7 +185,7 @@ bool Move(Address start, Bytes old_size, Bytes new_size, Address target) {
 
 class KernelMemory final : public Memory {
  public:
-  Address Reserve(Bytes size, Bytes alignment, const char* name) override {
+  SPANHEAP_AT_START Address Reserve(Bytes size, Bytes alignment, const char* name) override {
     KeepErrno keep;
     SPANHEAP_CHECK(IsPowerOfTwo(alignment.value));
     SPANHEAP_CHECK(size.value != 0 && IsAligned(Address(size.value), PageSize()));
@@ -199,13 +199,13 @@ class KernelMemory final : public Memory {
     return start;
   }
 
-  bool AllowReading(Address start, Bytes size) override {
+  SPANHEAP_AT_START bool AllowReading(Address start, Bytes size) override {
     KeepErrno keep;
     CheckRange(start, size);
     return !RefusedForTest() && Protect(start, size, PROT_READ);
   }
 
-  bool MakeReady(Address start, Bytes size) override {
+  SPANHEAP_AT_START bool MakeReady(Address start, Bytes size) override {
     KeepErrno keep;
     CheckRange(start, size);
     return !RefusedForTest() && MakeWritable(start, size);
@@ -297,7 +297,7 @@ constinit KernelMemory kernel_memory;
 
 }  // namespace
 
-Memory& TheMemory() { return kernel_memory; }
+SPANHEAP_AT_START Memory& TheMemory() { return kernel_memory; }
 
 void RefuseMemoryAfterForTest(int64_t n) { calls_until_refusal.StoreSequential(n); }
 void RefuseMemoryOnceForTest(int64_t n) { calls_until_refusal.StoreSequential(-n); }

@@ -21,7 +21,7 @@ SPANHEAP_TOUCHED_AT_START constinit Atomic<size_t> page_size{0};
 }  // namespace
 
 // Relaxed: every thread that reads anew finds the same number.
-Bytes PageSize() {
+SPANHEAP_AT_START Bytes PageSize() {
   size_t size = page_size.LoadRelaxed();
   if (size == 0) [[unlikely]] {
     size = getauxval(AT_PAGESZ);
@@ -30,7 +30,7 @@ Bytes PageSize() {
   return Bytes(size);
 }
 
-Bytes HugePageSize() {
+SPANHEAP_AT_START Bytes HugePageSize() {
   const size_t page = PageSize().value;
   const Bytes size(page * (page / kTableEntryBytes));
   return size <= kLargestUseful ? size : Bytes(0);

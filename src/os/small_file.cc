@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "base/platform.h"
 #include "os/keep_errno.h"
 #include "os/limits.h"
 
@@ -20,7 +21,7 @@ SmallFile::~SmallFile() {
   if (descriptor_ >= 0) syscall(SYS_close, descriptor_);
 }
 
-long SmallFile::Read(char* buffer, size_t capacity) {
+SPANHEAP_AT_START long SmallFile::Read(char* buffer, size_t capacity) {
   if (descriptor_ < 0) return -1;
   size_t got = 0;
   while (got < capacity) {
@@ -33,7 +34,7 @@ long SmallFile::Read(char* buffer, size_t capacity) {
   return static_cast<long>(got);
 }
 
-long ReadSmallFile(const char* path, char* buffer, size_t capacity) {
+SPANHEAP_AT_START long ReadSmallFile(const char* path, char* buffer, size_t capacity) {
   KeepErrno keep;
   SmallFile file(path);
   return file.Read(buffer, capacity);

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "base/check.h"
+#include "base/platform.h"
 #include "os/futex.h"
 #include "os/keep_errno.h"
 
@@ -63,7 +64,7 @@ bool StartThread(void (*run)(void*), void* argument, const char* name) {
   return created;
 }
 
-bool ThreadExitHook::Create(Callback callback) {
+SPANHEAP_AT_START bool ThreadExitHook::Create(Callback callback) {
   KeepErrno keep;
   SPANHEAP_CHECK(!created_);
   created_ = pthread_key_create(&key_, callback) == 0;

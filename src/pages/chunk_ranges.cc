@@ -2,6 +2,7 @@
 #include "pages/chunk_ranges.h"
 
 #include "base/check.h"
+#include "base/platform.h"
 
 namespace spanheap {
 
@@ -30,7 +31,7 @@ void ChunkRanges::Erase(size_t at) {
   for (size_t i = at; i < count_; ++i) ranges_[i] = ranges_[i + 1];
 }
 
-bool ChunkRanges::Add(ChunkRange r) {
+SPANHEAP_AT_START bool ChunkRanges::Add(ChunkRange r) {
   const size_t at = IndexAfter(r.begin);
   const bool joins_lower = at > 0 && ranges_[at - 1].end == r.begin;
   const bool joins_upper = at < count_ && ranges_[at].begin == r.end;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/platform.h"
 #include "layout/geometry.h"
 
 namespace spanheap {
@@ -15,7 +16,8 @@ void HugePages::Init(os::Memory& memory, const os::HugePageSettings& settings, C
   Note(settings);
 }
 
-void HugePages::Init(os::Memory& memory, Bytes size, AskSettings ask, Clock now_ns) {
+SPANHEAP_AT_START void HugePages::Init(os::Memory& memory, Bytes size, AskSettings ask,
+                                       Clock now_ns) {
   memory_ = &memory;
   now_ns_ = now_ns;
   ask_ = ask;
@@ -37,7 +39,9 @@ HugePagePolicy::System HugePages::System() {
   return {(noted & kPossible) != 0, (noted & kUnasked) != 0};
 }
 
-void HugePages::SetMode(HugePageMode mode) { mode_.StoreRelaxed(static_cast<uint8_t>(mode)); }
+SPANHEAP_AT_START void HugePages::SetMode(HugePageMode mode) {
+  mode_.StoreRelaxed(static_cast<uint8_t>(mode));
+}
 
 HugePageMode HugePages::mode() const { return static_cast<HugePageMode>(mode_.LoadRelaxed()); }
 
@@ -103,7 +107,7 @@ void HugePages::LeaveOrdinary(Address start, Bytes size) {
 
 // ---- growth
 
-void HugeGrowth::Init(os::Memory& memory, HugePages* pages) {
+SPANHEAP_AT_START void HugeGrowth::Init(os::Memory& memory, HugePages* pages) {
   memory_ = &memory;
   pages_ = pages;
 }

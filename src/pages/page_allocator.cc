@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/count_ones.h"
+#include "base/platform.h"
 
 namespace spanheap {
 namespace {
@@ -47,7 +48,7 @@ uint64_t& WordOf(PageBitmap& bitmap, PageIndex base) {
 
 }  // namespace
 
-void PageAllocator::Init(const PageAllocatorTables& tables, ReleaseUnits units) {
+SPANHEAP_AT_START void PageAllocator::Init(const PageAllocatorTables& tables, ReleaseUnits units) {
   chunks_ = tables.chunks;
   index_.Init(tables.records);
   tree_.Init(tables.shape, tables.upper, tables.leaves);

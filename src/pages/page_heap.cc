@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/count_ones.h"
 #include "base/fatal.h"
+#include "base/platform.h"
 #include "os/futex.h"
 
 namespace spanheap {
@@ -31,7 +32,7 @@ uint64_t BytesIn(uint64_t pages) { return pages << kPageShift; }
 
 }  // namespace
 
-bool PageHeap::Init(os::Memory& memory, const PageHeapOptions& options) {
+SPANHEAP_AT_START bool PageHeap::Init(os::Memory& memory, const PageHeapOptions& options) {
   MutexLock growing(growth_lock_);
   if (!space_.Init(memory, options)) return false;
   memory_ = &memory;
@@ -242,7 +243,7 @@ bool PageHeap::GrowRange(ChunkRange chunks, HugeGrowth::Step step) {
   return true;
 }
 
-void PageHeap::NoteSpace() {
+SPANHEAP_AT_START void PageHeap::NoteSpace() {
   // Relaxed: statistics, written under the growth lock.
   gauge_.Charge(Bytes(space_.table_bytes().value - metadata_.LoadRelaxed()));
   metadata_.StoreRelaxed(space_.table_bytes().value);

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/platform.h"
 
 namespace spanheap {
 namespace {
@@ -61,7 +62,7 @@ struct PageSpace::Layout {
   Bytes whole, class_of, span_of, chunks_at, leaves, records;
 };
 
-PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
+SPANHEAP_AT_START PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
   const os::MemoryLimits& limits = options.limits;
   Plan plan{kUsualReserve, kUsualReserve};
   if (limits.address_space != os::kUnlimited) {
@@ -91,7 +92,7 @@ PageSpace::Plan PageSpace::PlanFor(const PageHeapOptions& options) {
   return plan;
 }
 
-bool PageSpace::Init(os::Memory& memory, const PageHeapOptions& options) {
+SPANHEAP_AT_START bool PageSpace::Init(os::Memory& memory, const PageHeapOptions& options) {
   memory_ = &memory;
   arena_limit_ = ChunksIn(1_GiB);
   table_group_ = ChunksToFill(options.os_page, sizeof(*tables_.class_of));
@@ -112,19 +113,24 @@ PageSpace::Plan PageSpace::Smaller(Plan plan) {
   return plan;
 }
 
-bool PageSpace::InitWith(Plan plan) {
+SPANHEAP_AT_START bool PageSpace::InitWith(Plan plan) {
   const Count first = ChunksIn(plan.first);
   // Chunk 0 in front, and some to leave unused between arenas.
   const Count most(ChunksIn(plan.capacity).value + first.value / 8 + 64);
   // Chunk 0's addresses count as linear, so nothing else may come to lie there: no later arena.
   const Count with_front = first + Count(1);
   const Layout layout(std::max(most, with_front));
-  // The tables lie behind the pages: one reservation is a few system calls less than two.
-  const Bytes whole = RoundUp(BytesOf(with_front) + layout.Total(), kChunkSize);
-  const Address front = memory_->Reserve(whole, kChunkSize, "spanheap pages");
-  if (front.value == 0) return false;
+  // The tables lie behind the pages: one reservation is a few system calls less than two. Where
+  // address space is plenty it is aligned here: to look for an aligned place takes as many again.
+  const bool is_plenty = plan.first >= kLeastReserve;
+  const Bytes slack = is_plenty ? kChunkSize : Bytes(0);
+  const Bytes whole = RoundUp(BytesOf(with_front) + layout.Total(), kChunkSize) + slack;
+  const Address reserved =
+      memory_->Reserve(whole, is_plenty ? Bytes(1) : kChunkSize, "spanheap pages");
+  if (reserved.value == 0) return false;
+  const Address front = RoundUp(reserved, kChunkSize);
   if (!PlaceTables(layout, front + BytesOf(with_front), with_front)) {
-    memory_->Unreserve(front, whole);
+    memory_->Unreserve(reserved, whole);
     return false;
   }
   const Address start = front + kChunkSize;
@@ -138,7 +144,7 @@ bool PageSpace::InitWith(Plan plan) {
   return true;
 }
 
-bool PageSpace::PlaceTables(const Layout& layout, Address base, Count linear) {
+SPANHEAP_AT_START bool PageSpace::PlaceTables(const Layout& layout, Address base, Count linear) {
   // The inline lookup reads entries of pages that are not grown, too: as zero.
   const Bytes looked_up = RoundUp(Bytes(size_t{linear.value} * kChunkPages.value), kTableUnit);
   if (!memory_->MakeReady(base, layout.whole)) return false;
@@ -152,14 +158,15 @@ bool PageSpace::PlaceTables(const Layout& layout, Address base, Count linear) {
     at += n;
     return here;
   };
-  upper_ = PointerTo<RunSummary>(carve(Bytes(shape_.UpperEntries() * sizeof(RunSummary))));
-  range_storage_ = PointerTo<ChunkRange>(carve(Bytes(2 * kMaxRanges * sizeof(ChunkRange))));
+  // First what every start writes an entry of: two tables begin within one page.
+  by_address_ = PointerTo<Atomic<uint16_t>>(carve(Bytes(kMaxArenas * sizeof(Atomic<uint16_t>))));
   arenas_ = PointerTo<Arena>(carve(Bytes(kMaxArenas * sizeof(Arena))));
+  range_storage_ = PointerTo<ChunkRange>(carve(Bytes(2 * kMaxRanges * sizeof(ChunkRange))));
+  upper_ = PointerTo<RunSummary>(carve(Bytes(shape_.UpperEntries() * sizeof(RunSummary))));
   ready_ = PointerTo<Atomic<uint32_t>>(
       carve(Bytes(DivideUp(layout.chunks.value, 32) * sizeof(uint32_t))));
   advised_ = PointerTo<Atomic<uint32_t>>(
       carve(Bytes(DivideUp(layout.chunks.value, 32) * sizeof(uint32_t))));
-  by_address_ = PointerTo<Atomic<uint16_t>>(at);
   at = base + layout.whole;
   class_of_.Init(carve(layout.class_of), layout.class_of);
   span_of_.Init(carve(layout.span_of), layout.span_of);
@@ -172,7 +179,7 @@ bool PageSpace::PlaceTables(const Layout& layout, Address base, Count linear) {
   return true;
 }
 
-PageAllocatorTables PageSpace::AllocatorTables() const {
+SPANHEAP_AT_START PageAllocatorTables PageSpace::AllocatorTables() const {
   PageAllocatorTables t;
   t.shape = shape_;
   t.chunks = chunks_.As<PageChunk>();
@@ -195,7 +202,7 @@ void PageSpace::ReleaseTables(ChunkRange r) const {
   release(spanheap::AddressOf(tables_.span_of), kChunkPages.value * sizeof(*tables_.span_of));
 }
 
-Bytes PageSpace::table_bytes() const {
+SPANHEAP_AT_START Bytes PageSpace::table_bytes() const {
   return whole_bytes_ + class_of_.ready() + span_of_.ready() + chunks_.ready() + leaves_.ready() +
          records_.ready();
 }
@@ -319,7 +326,7 @@ bool PageSpace::AddArena(Count chunks, Bytes alignment) {
 }
 
 // The next numbers go to [start, start + chunks), which is room from now on.
-bool PageSpace::NoteArena(Address start, Count chunks) {
+SPANHEAP_AT_START bool PageSpace::NoteArena(Address start, Count chunks) {
   const uint32_t count = arena_count_.LoadAcquire();
   if (count != 0) {
     // Relaxed: only this thread, under the growth lock, writes arenas.
@@ -339,7 +346,7 @@ bool PageSpace::NoteArena(Address start, Count chunks) {
   return room_.Add(added);
 }
 
-void PageSpace::InsertArena(uint32_t count, Address start, Count chunks) {
+SPANHEAP_AT_START void PageSpace::InsertArena(uint32_t count, Address start, Count chunks) {
   // Relaxed loads: only this thread, under the growth lock, writes.
   const uint32_t version = arena_version_.LoadRelaxed();
   arena_version_.StoreSequential(version + 1);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "pages/scavenge_candidate.h"
 
+#include "base/platform.h"
+
 #include <algorithm>
 
 namespace spanheap {
@@ -45,7 +47,7 @@ Run HighestRun(const Barred& barred) {
 
 }  // namespace
 
-ReleaseUnits ReleaseUnitsFor(Bytes os_page, Bytes huge_page) {
+SPANHEAP_AT_START ReleaseUnits ReleaseUnitsFor(Bytes os_page, Bytes huge_page) {
   ReleaseUnits units;
   units.os_page = static_cast<uint32_t>(std::max<size_t>(1, os_page.value >> kPageShift));
   const bool usable = huge_page > kPageSize && huge_page > os_page && huge_page <= kChunkSize &&

@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/platform.h"
 
 namespace spanheap {
 
@@ -12,7 +13,7 @@ Bytes SteppedTable::SizeFor(Bytes entries) {
   return RoundUp(entries, Bytes(size_t{1} << kMinStepShift));
 }
 
-void SteppedTable::Init(Address base, Bytes size) {
+SPANHEAP_AT_START void SteppedTable::Init(Address base, Bytes size) {
   base_ = base;
   size_ = size;
   step_shift_ = kMinStepShift;

@@ -2,10 +2,12 @@
 #include "pages/summary_tree.h"
 
 #include "base/check.h"
+#include "base/platform.h"
 
 namespace spanheap {
 
-void SummaryTree::Init(const SummaryShape& shape, RunSummary* upper, RunSummary* leaves) {
+SPANHEAP_AT_START void SummaryTree::Init(const SummaryShape& shape, RunSummary* upper,
+                                         RunSummary* leaves) {
   shape_ = shape;
   leaves_ = leaves;
   for (unsigned level = 0; level + 1 < shape.levels; ++level) {

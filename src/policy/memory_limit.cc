@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "policy/memory_limit.h"
 
+#include "base/platform.h"
+
 #include <algorithm>
 
 namespace spanheap::policy {
@@ -15,14 +17,14 @@ uint64_t HeadroomFor(uint64_t limit) { return std::min(std::max(limit / 32, kMiB
 
 }  // namespace
 
-uint64_t Resolve(MemoryAmount amount, uint64_t whole) {
+SPANHEAP_AT_START uint64_t Resolve(MemoryAmount amount, uint64_t whole) {
   if (amount.percent == 0) return amount.bytes == 0 ? kNoLimit : amount.bytes;
   if (whole == kNoLimit) return kNoLimit;
   // In this order it cannot overflow, and what is lost are bytes.
   return whole / 100 * amount.percent + whole % 100 * amount.percent / 100;
 }
 
-SoftLimit SoftLimitFor(uint64_t limit) {
+SPANHEAP_AT_START SoftLimit SoftLimitFor(uint64_t limit) {
   if (limit == kNoLimit) return {};
   const uint64_t target = limit - HeadroomFor(limit);
   return {target, std::min(target, limit - limit / 20)};

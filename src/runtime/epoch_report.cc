@@ -6,7 +6,11 @@
 
 namespace spanheap {
 
-constinit EpochReport epoch_report;
+namespace {
+constinit HeapReport counted{};
+}  // namespace
+
+constinit EpochReport epoch_report(counted);
 
 void EpochReport::CountLocked() {
   heap::ReadReport(report_);

@@ -20,7 +20,8 @@ namespace spanheap {
 
 class EpochReport {
  public:
-  constexpr EpochReport() = default;
+  // The report is large and begins as zero: given from outside, it is no part of the file.
+  constexpr explicit EpochReport(HeapReport& report) : report_(report) {}
 
   // Counts anew; returns the number of the epoch that begins: 2 after the first call.
   uint64_t Next() EXCLUDES(mutex_);
@@ -41,7 +42,7 @@ class EpochReport {
   Mutex mutex_{LockRank::kReport};
   bool is_counted_ GUARDED_BY(mutex_) = false;
   uint64_t passed_ GUARDED_BY(mutex_) = 0;  // epochs before this one
-  HeapReport report_ GUARDED_BY(mutex_);
+  HeapReport& report_ PT_GUARDED_BY(mutex_);
 };
 
 extern constinit EpochReport epoch_report [[gnu::visibility("hidden")]];

@@ -6,6 +6,7 @@
 
 #include "base/fatal.h"
 #include "base/line_writer.h"
+#include "base/platform.h"
 #include "os/clock.h"
 #include "os/own_groups.h"
 #include "runtime/give_back.h"
@@ -35,7 +36,7 @@ Bytes ReleaseFree(const HeapSection& section, Bytes most) {
 
 // ---- the marks
 
-void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
+SPANHEAP_AT_START void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
   const Occupied occupied;  // a handler that allocates must not wait for the lock
   const bool has_percentage = soft.percent != 0 || hard.percent != 0;
   const uint64_t whole = has_percentage ? ReadWhole() : policy::kNoLimit;
@@ -52,7 +53,7 @@ void Limits::Set(policy::MemoryAmount soft, policy::MemoryAmount hard) {
   SetMarks(whole);
 }
 
-void Limits::SetMarks(uint64_t whole) {
+SPANHEAP_AT_START void Limits::SetMarks(uint64_t whole) {
   const uint64_t limit = policy::Resolve(soft_, whole);
   const policy::SoftLimit marks = policy::SoftLimitFor(limit);
   gauge_.SetLimit(limit);

@@ -6,6 +6,7 @@
 
 #include "base/fatal.h"
 #include "base/line_writer.h"
+#include "base/platform.h"
 #include "os/environment.h"
 #include "os/limits.h"
 
@@ -273,7 +274,7 @@ void ApplySetting(Options& to, Piece setting, const char* where) {
 
 bool Separates(char c) { return c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-void LoadFile(Options& to) {
+SPANHEAP_AT_START void LoadFile(Options& to) {
   constexpr const char* kPath = "/etc/spanheap.conf";
   char text[kPlaceCapacity];
   const long size = os::ReadSmallFile(kPath, text, sizeof text);
@@ -294,7 +295,7 @@ void LoadSymbol(Options& to) {
   to.LoadText(*variable, strlen(*variable), "spanheap_conf");
 }
 
-void LoadEnvironment(Options& to) {
+SPANHEAP_AT_START void LoadEnvironment(Options& to) {
   if (os::IsSecureProcess()) return;
   char text[kPlaceCapacity];
   const long size = os::ReadEnvironment("SPANHEAP", text, sizeof text);
@@ -307,7 +308,7 @@ void LoadEnvironment(Options& to) {
 
 }  // namespace
 
-void Options::Load() {
+SPANHEAP_AT_START void Options::Load() {
   LoadFile(*this);
   LoadSymbol(*this);
   LoadEnvironment(*this);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/platform.h"
 #include "os/clock.h"
 #include "os/huge_page_settings.h"
 #include "os/limits.h"
@@ -20,7 +21,7 @@ constexpr size_t kBytesPerRecord = 4 * kPageSize.value;
 // Where address space is limited there is room for bitmaps of the smallest blocks and nothing else.
 // Heaps without that limit hold a quarter of their space of these, or all of it of blocks from 64
 // bytes on.
-SpanRoom RoomForSpans(const PageHeap& pages, const os::MemoryLimits& limits) {
+SPANHEAP_AT_START SpanRoom RoomForSpans(const PageHeap& pages, const os::MemoryLimits& limits) {
   constexpr size_t kLeast = 1 << 14;
   constexpr size_t kMostSparse = size_t{64} << 30;
   constexpr size_t kMostLimited = size_t{16} << 40;
@@ -37,10 +38,11 @@ SpanRoom RoomForSpans(const PageHeap& pages, const os::MemoryLimits& limits) {
 
 }  // namespace
 
+constinit SpanLists span_lists{};
 constinit ThreadBlock shared_block{};
 constinit Bootstrap bootstrap_arena{};
 
-constinit Runtime runtime(shared_block, bootstrap_arena);
+constinit Runtime runtime(span_lists, shared_block, bootstrap_arena);
 
 bool Runtime::Start() {
   const Occupied occupied;
@@ -69,7 +71,7 @@ void Runtime::AfterForkInChild() {
   Occupied::End();
 }
 
-bool Runtime::StartLocked() {
+SPANHEAP_AT_START bool Runtime::StartLocked() {
   options.Load();
   PageHeapOptions page_options;
   page_options.reserve = options.reserve;

@@ -3,8 +3,9 @@
 // Runtime: the one place where the rooms are put together into the process's heap.
 //
 // Idea.       Constant-initialised, so that malloc works before any constructor has run. The first
-//             slow path starts it: options, limits, address space. The order of members is the
-//             order of construction; each gets what it needs by reference.
+//             slow path starts it: options, limits, address space. Each member gets what it needs
+//             by reference; those with references that the linker fills in, and what a start
+//             writes, come first, so that they share pages.
 // Invariants. Exactly one exists. It is never torn down.
 // Threads.    Start runs once; everything else is as the members say.
 // Fails.      Start fails when the OS gives no address space; the next call tries again.
@@ -29,13 +30,13 @@ namespace spanheap {
 class Runtime {
  public:
   // What is large and begins as zero is given from outside, so that it is no part of the file.
-  constexpr Runtime(ThreadBlock& shared_block, Bootstrap& arena)
-      : spans(pages),
-        limits(pages.gauge()),
+  constexpr Runtime(SpanLists& lists, ThreadBlock& shared_block, Bootstrap& arena)
+      : limits(pages.gauge()),
         scavenger(pages, spans),
-        background(*this, pages, scavenger),
+        bootstrap(arena),
+        spans(pages, lists),
         threads(*this, shared_block),
-        bootstrap(arena) {}
+        background(*this, pages, scavenger) {}
 
   // True once the heap can be used.
   bool EnsureStarted() { return started_.LoadAcquire() != 0 || Start(); }
@@ -49,13 +50,10 @@ class Runtime {
   HugePages huge_pages;
   PageHeap pages;
   MetadataArena metadata;
-  SpanHeap spans;
   LargeBlocks large;
   Limits limits;
   Scavenger scavenger;
-  Background background;
   CoreGate gate;
-  ThreadRegistry threads;
   Bootstrap& bootstrap;
 
  private:
@@ -66,11 +64,17 @@ class Runtime {
   Mutex start_mutex_{LockRank::kStartUp};
   bool has_pages_ GUARDED_BY(start_mutex_) = false;
   Atomic<uint32_t> started_;
+
+ public:
+  SpanHeap spans;
+  ThreadRegistry threads;
+  Background background;
 };
 
 // Hidden also for those who only use it: reached without a look into the global offset table.
 extern constinit Runtime runtime [[gnu::visibility("hidden")]];
 // What the one Runtime is given.
+extern constinit SpanLists span_lists [[gnu::visibility("hidden")]];
 extern constinit ThreadBlock shared_block [[gnu::visibility("hidden")]];
 extern constinit Bootstrap bootstrap_arena [[gnu::visibility("hidden")]];
 

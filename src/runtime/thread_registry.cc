@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/thread_registry.h"
 
+#include "base/platform.h"
 #include "caches/thread_cache.h"
 #include "os/sleeper.h"
 #include "runtime/occupied.h"
@@ -16,7 +17,7 @@ constexpr unsigned kExitRounds = 3;
 
 }  // namespace
 
-void ThreadRegistry::Init() {
+SPANHEAP_AT_START void ThreadRegistry::Init() {
   exit_hook_.Create(&OnThreadExit);
   CoreSection section(runtime_.gate, shared_.state);
   ThreadCache(runtime_.spans, shared_).Begin();

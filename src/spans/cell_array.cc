@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/platform.h"
 
 namespace spanheap {
 namespace {
@@ -19,13 +20,13 @@ uint64_t FreeRows(uint64_t used, unsigned order) {
 
 }  // namespace
 
-Bytes CellArray::SpaceFor(uint32_t capacity, Bytes cell) {
+SPANHEAP_AT_START Bytes CellArray::SpaceFor(uint32_t capacity, Bytes cell) {
   const Bytes pages(capacity / kPageCells * sizeof(Page));
   return RoundUp(cell * RoundDown(capacity, kPageCells), kStep) + RoundUp(pages, kStep);
 }
 
-void CellArray::Init(os::Memory& memory, Address space, uint32_t capacity, Bytes cell,
-                     MemoryGauge* gauge) {
+SPANHEAP_AT_START void CellArray::Init(os::Memory& memory, Address space, uint32_t capacity,
+                                       Bytes cell, MemoryGauge* gauge) {
   memory_ = &memory;
   gauge_ = gauge;
   cell_ = cell;

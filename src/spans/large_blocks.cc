@@ -6,12 +6,13 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/platform.h"
 #include "layout/geometry.h"
 
 namespace spanheap {
 
-void LargeBlocks::Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge,
-                       HugePages* huge_pages) {
+SPANHEAP_AT_START void LargeBlocks::Init(os::Memory& memory, MetadataArena& metadata,
+                                         MemoryGauge* gauge, HugePages* huge_pages) {
   huge_pages_ = huge_pages;
   memory_ = &memory;
   gauge_ = gauge;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/count_ones.h"
 #include "base/fatal.h"
+#include "base/platform.h"
 #include "spans/lone_return.h"
 #include "spans/return_batch.h"
 #include "spans/span_holes.h"
@@ -25,7 +26,7 @@ void TakeWholeWord(Address first, uint32_t block_bytes, void** out) {
 
 }  // namespace
 
-bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, SpanRoom room) {
+SPANHEAP_AT_START bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, SpanRoom room) {
   pages_.SetReclaimer([](void* heap) { return static_cast<SpanHeap*>(heap)->GiveUpSpares(); },
                       this);
   shelf_.Init(memory, metadata);
@@ -33,11 +34,11 @@ bool SpanHeap::Init(os::Memory& memory, MetadataArena& metadata, SpanRoom room) 
 }
 
 Span* SpanHeap::TakeSpan(unsigned malloc_class, PageCache& cache) {
-  if (Span* span = central_[malloc_class].Take(table_)) {
+  if (Span* span = lists_.central[malloc_class].Take(table_)) {
     span->age.StoreRelaxed(0);  // relaxed: a hint to the scavenger
     return span;
   }
-  if (Span* span = spare_spans_.Take(malloc_class)) return span;
+  if (Span* span = lists_.spares.Take(malloc_class)) return span;
   return NewSpan(malloc_class, cache);
 }
 
@@ -175,7 +176,7 @@ uint32_t SpanHeap::TakeSlotsAmongHoles(Span& span, uint32_t want, void** out) {
   const uint32_t k = span.ownership.Take(want);
   uint32_t taken =
       TakeSlotsBeside(span.holes.LoadRelaxed(), span, k, out);  // relaxed: the holder's
-  while (taken < k && !central_[span.malloc_class].has_backed()) {
+  while (taken < k && !lists_.central[span.malloc_class].has_backed()) {
     taken += TakeSlotsBeside(0, span, k - taken, out + taken);
   }
   if (taken < k) span.ownership.Return(k - taken, span.slots);  // held: nothing follows from it
@@ -192,7 +193,7 @@ Span* SpanHeap::TakeListed(uint32_t index) {
   const uint16_t link = span->link.LoadAcquire();
   if (link == 0) return nullptr;
   const unsigned malloc_class = link >> 8;
-  return central_[malloc_class].TakeThis(table_, span, malloc_class) ? span : nullptr;
+  return lists_.central[malloc_class].TakeThis(table_, span, malloc_class) ? span : nullptr;
 }
 
 void SpanHeap::DropSpan(Span& span, PageCache& cache) {
@@ -207,7 +208,7 @@ void SpanHeap::FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, un
                         PageCache& cache) {
   switch (next) {
     case OwnershipWord::Next::kList:
-      if (!central_[malloc_class].Put(table_, &span, IsBacked(span))) Retire(span, cache);
+      if (!lists_.central[malloc_class].Put(table_, &span, IsBacked(span))) Retire(span, cache);
       return;
     case OwnershipWord::Next::kRelease:
       Retire(span, cache);
@@ -215,14 +216,14 @@ void SpanHeap::FollowUp(OwnershipWord::Next next, Span& span, uint32_t slots, un
     case OwnershipWord::Next::kNothing:
       // A hint only: TakeIfEmpty decides under the lock.
       if (span.ownership.is_listed_and_empty(slots) &&
-          central_[malloc_class].TakeIfEmpty(table_, &span, malloc_class)) {
+          lists_.central[malloc_class].TakeIfEmpty(table_, &span, malloc_class)) {
         Retire(span, cache);
       }
   }
 }
 
 void SpanHeap::Retire(Span& span, PageCache& cache) {
-  if (spare_spans_.Keep(span.malloc_class, &span)) return;
+  if (lists_.spares.Keep(span.malloc_class, &span)) return;
   const PageRun run = TakeApart(span);
   pages_.FreeTo(cache, run.first, run.count);
 }
@@ -250,9 +251,9 @@ PageRun SpanHeap::TakeApart(Span& span) {
 
 bool SpanHeap::GiveUpSpares() {
   bool any = GiveUpShelf();
-  any |= run_cache_.Drain(pages_);
-  for (unsigned c = 1; c <= kSmallClasses && !spare_spans_.is_empty(); ++c) {
-    while (Span* span = spare_spans_.Take(c)) {
+  any |= lists_.runs.Drain(pages_);
+  for (unsigned c = 1; c <= kSmallClasses && !lists_.spares.is_empty(); ++c) {
+    while (Span* span = lists_.spares.Take(c)) {
       const PageRun run = TakeApart(*span);
       pages_.Free(run.first, run.count);
       any = true;
@@ -264,10 +265,10 @@ bool SpanHeap::GiveUpSpares() {
 bool SpanHeap::GiveUpIdleSpares() {
   table_.GiveBackIdle();
   bool any = GiveUpIdleShelf();
-  any |= run_cache_.DrainIdle(pages_);
-  for (unsigned c = 1; c <= kSmallClasses && !spare_spans_.is_empty(); ++c) {
+  any |= lists_.runs.DrainIdle(pages_);
+  for (unsigned c = 1; c <= kSmallClasses && !lists_.spares.is_empty(); ++c) {
     Span* idle[SpareSpans::kDepth];
-    const unsigned count = spare_spans_.TakeIdle(c, idle);
+    const unsigned count = lists_.spares.TakeIdle(c, idle);
     for (unsigned i = 0; i < count; ++i) {
       const PageRun run = TakeApart(*idle[i]);
       pages_.Free(run.first, run.count);
@@ -320,7 +321,7 @@ void SpanHeap::NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageC
 void* SpanHeap::AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache,
                             bool& zeroed) {
   PageRun run;
-  if (alignment == Pages(1)) run = run_cache_.Take(malloc_class);
+  if (alignment == Pages(1)) run = lists_.runs.Take(malloc_class);
   if (run.count == Pages(0)) run = TakePages(RunPages(malloc_class), alignment, cache);
   if (run.count == Pages(0)) return nullptr;
   zeroed = run.zeroed;
@@ -339,14 +340,14 @@ void SpanHeap::FreeRun(unsigned malloc_class, void* block, PageCache& cache, con
   }
   // Relaxed: read by whoever frees it again, if it is seen by then.
   pages_.tables().span_of[first.value].StoreRelaxed(FormerBlock::OfRun(malloc_class).entry());
-  if (!run_cache_.Keep(malloc_class, first)) pages_.FreeTo(cache, first, RunPages(malloc_class));
+  if (!lists_.runs.Keep(malloc_class, first)) pages_.FreeTo(cache, first, RunPages(malloc_class));
 }
 
 bool SpanHeap::ExtendPages(PageIndex end, Pages more) {
   if (pages_.TryExtend(end, more)) return true;
   // What is in the way may be a run that waits on its shelf: as likely as not the one that this
   // block was copied out of when it last grew.
-  return run_cache_.Drain(pages_) && pages_.TryExtend(end, more);
+  return lists_.runs.Drain(pages_) && pages_.TryExtend(end, more);
 }
 
 bool SpanHeap::ResizeRun(void* block, unsigned from_class, unsigned to_class) {
@@ -430,9 +431,9 @@ void SpanHeap::VerifySpan(const Span& span) const {
 void SpanHeap::ResetInChild() {
   table_.ResetInChild();
   shelf_.ResetInChild();
-  run_cache_.ResetInChild();
-  spare_spans_.ResetInChild();
-  for (CentralList& list : central_) list.ResetInChild();
+  lists_.runs.ResetInChild();
+  lists_.spares.ResetInChild();
+  for (CentralList& list : lists_.central) list.ResetInChild();
 }
 
 }  // namespace spanheap

@@ -19,12 +19,10 @@
 #include "layout/malloc_classes.h"
 #include "pages/page_heap.h"
 #include "spans/batch_shelf.h"
-#include "spans/central_list.h"
 #include "spans/former_block.h"
 #include "spans/metadata_arena.h"
-#include "spans/run_cache.h"
+#include "spans/span_lists.h"
 #include "spans/span_table.h"
-#include "spans/spare_spans.h"
 
 namespace spanheap {
 
@@ -32,7 +30,7 @@ class ReturnBatch;
 
 class SpanHeap {
  public:
-  constexpr explicit SpanHeap(PageHeap& pages) : pages_(pages) {}
+  constexpr SpanHeap(PageHeap& pages, SpanLists& lists) : pages_(pages), lists_(lists) {}
 
   bool Init(os::Memory& memory, MetadataArena& metadata, SpanRoom room);
 
@@ -115,7 +113,7 @@ class SpanHeap {
   bool FindFormer(Address p, BlockFacts& facts) const;
 
   // Bytes of free runs that are kept back from the page heap.
-  uint64_t kept_run_bytes() const { return run_cache_.bytes(); }
+  uint64_t kept_run_bytes() const { return lists_.runs.bytes(); }
   // Gives what is kept back, blocks on the shelf, runs and empty spans, to the page heap; true if
   // that was anything.
   bool GiveUpSpares();
@@ -179,10 +177,8 @@ class SpanHeap {
   PageRun TakePages(Pages n, Pages alignment, PageCache& cache);
 
   PageHeap& pages_;
+  SpanLists& lists_;
   SpanTable table_;
-  CentralList central_[kSmallClasses + 1];
-  RunCache run_cache_;
-  SpareSpans spare_spans_;
   BatchShelf shelf_;
   Atomic<uint64_t> span_counts_[kSmallClasses + 1];
   Atomic<uint64_t> small_bytes_;

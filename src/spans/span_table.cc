@@ -2,6 +2,7 @@
 #include "spans/span_table.h"
 
 #include "base/bits.h"
+#include "base/platform.h"
 
 namespace spanheap {
 namespace {
@@ -15,7 +16,7 @@ unsigned RowOrder(unsigned bits_order) {
 
 }  // namespace
 
-bool SpanTable::Init(os::Memory& memory, SpanRoom room, MemoryGauge* gauge) {
+SPANHEAP_AT_START bool SpanTable::Init(os::Memory& memory, SpanRoom room, MemoryGauge* gauge) {
   constexpr Bytes kRecord(sizeof(Span));
   const Bytes records = CellArray::SpaceFor(room.records, kRecord);
   const Bytes bits = CellArray::SpaceFor(room.bit_cells, kBitCell);

@@ -22,7 +22,7 @@ constinit thread_local uint32_t open_sections = 0;
 
 }  // namespace
 
-void CoreGate::Init() { closer_makes_barrier_ = os::CanMembarrier(); }
+SPANHEAP_AT_START void CoreGate::Init() { closer_makes_barrier_ = os::CanMembarrier(); }
 
 void CoreGate::Close() {
   closed_.StoreSequential(1);
@@ -64,7 +64,7 @@ void CoreGate::EndClaim(ThreadState& thread) const {
 }
 
 // Relaxed here and below: a switch that is turned once and orders nothing.
-void CoreSection::RequireForLocks() { sections_are_required.StoreRelaxed(true); }
+SPANHEAP_AT_START void CoreSection::RequireForLocks() { sections_are_required.StoreRelaxed(true); }
 
 void CoreSection::CheckInside() {
   if constexpr (kDebugChecks) {

@@ -8,8 +8,10 @@
 
 namespace spanheap {
 
-enum class LockRank : uint8_t {
-  kReport,           // the report of an epoch: counting it and reading from it
+// The rank of central lists is zero: there are hundreds of them, all zero until they are used, and
+// what is zero is no part of the library's file.
+enum class LockRank : int8_t {
+  kReport = -10,     // the report of an epoch: counting it and reading from it
   kWorld,            // the right to stop all threads of the collected heap
   kMutators,         // their list: attach, detach, and as long as the world is stopped
   kRoots,            // slabs and ranges of roots
@@ -29,5 +31,6 @@ enum class LockRank : uint8_t {
   kMetadata,         // bump allocation of what is never freed
   kLeaf,             // takes no other lock
 };
+static_assert(LockRank::kCentralList == LockRank{0});
 
 }  // namespace spanheap

@@ -20,7 +20,9 @@ constexpr int kSpins = 60;
 template <bool kChecked>
 constinit thread_local uint32_t held_ranks = 0;
 
-uint32_t BitOf(LockRank rank) { return uint32_t{1} << static_cast<uint32_t>(rank); }
+uint32_t BitOf(LockRank rank) {
+  return uint32_t{1} << (static_cast<int>(rank) - static_cast<int>(LockRank::kReport));
+}
 
 }  // namespace
 

@@ -49,7 +49,8 @@ class SpanFixture {
   os::FakeMemory memory_{os::FakeMemory::Backing::kKernel};
   MetadataArena metadata_;
   PageHeap pages_;
-  SpanHeap spans_{pages_};
+  SpanLists lists_;
+  SpanHeap spans_{pages_, lists_};
 };
 
 }  // namespace spanheap

@@ -6,9 +6,9 @@
 // Threads. The constructor runs before the program's own and may find the heap in use already. The
 //          destructor runs after the program's exit handlers and the destructors of most libraries:
 //          nearly all that will ever be freed has been freed by then.
-#include <pthread.h>
-
+#include "base/fatal.h"
 #include "faces/malloc/heap_choice.h"
+#include "os/fork_handlers.h"
 #include "runtime/exit_report.h"
 #include "runtime/heap.h"
 
@@ -23,7 +23,10 @@ constexpr int kEarly = 101;
 [[gnu::constructor(kEarly)]] void AtLoad() {
   if (!spanheap::face::ChooseHeap()) return;
   heap::Start();
-  pthread_atfork(heap::BeforeFork, heap::AfterForkInParent, heap::AfterForkInChild);
+  if (!spanheap::os::AddForkHandlers(heap::BeforeFork, heap::AfterForkInParent,
+                                     heap::AfterForkInChild)) {
+    spanheap::WarnLine("no memory to note what is done around a fork");
+  }
 }
 
 [[gnu::destructor(kEarly)]] void AtExit() {

@@ -66,6 +66,25 @@ class Defined(unittest.TestCase):
             self.assertEqual(set(symbols(path, "-g", "--defined-only")), expected, path)
 
 
+class Start(unittest.TestCase):
+    """What a start touches lies together: docs/decisions/0015-a-small-start.md."""
+
+    def test_what_begins_as_zero_is_no_part_of_the_file(self):
+        for line in run("readelf", "-SW", SHARED).splitlines():
+            words = line.replace("[ ", "[").split()
+            if len(words) > 5 and words[1] == ".data":
+                self.assertLess(int(words[5], 16), 24 << 10)
+                return
+        self.fail("no .data")
+
+    def test_the_code_of_a_start_lies_together(self):
+        places = [int(line.split()[0], 16) for line in run("nm", "-C", SHARED).splitlines()
+                  if re.search(r" (PageSpace::InitWith|Runtime::StartLocked|os::PageSize)\(",
+                               line.replace("spanheap::", ""))]
+        self.assertEqual(len(places), 3)
+        self.assertLess(max(places) - min(places), 32 << 10)
+
+
 class Needed(unittest.TestCase):
     def needed(self, path):
         return symbols(path, "-D", "--undefined-only")
