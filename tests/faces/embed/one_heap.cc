@@ -51,7 +51,8 @@ void Expect(bool truth, const char* what) {
 
 constexpr uint64_t kRounds = 20;
 
-// Until a store has met the barrier: the collector runs beside this, as often as the system lets it.
+// Until a store has met the barrier: the collector runs beside this, as often as the system lets
+// it.
 void ChurnUntilSeen(const Plugin& plugin) {
   for (int i = 0; i < 20'000; ++i) {
     const uint64_t seen = plugin.churn(kRounds);
