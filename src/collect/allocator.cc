@@ -157,8 +157,8 @@ uint64_t Allocator::Blacken(const ClaimedWord& word, uint64_t mask) {
   if (kSpanKinds[span.kind].domain == Domain::kBits) {
     marks[MarkBlock::kScanned + word.word].FetchOr(mask);
   }
-  marks[word.word].FetchOr(mask);
-  return uint64_t{CountOnes(mask)} * word.slots.slot_bytes;
+  const uint64_t before = marks[word.word].FetchOr(mask);
+  return uint64_t{CountOnes(mask & ~before)} * word.slots.slot_bytes;
 }
 
 void Allocator::MarkClaimed(AllocationCache& cache) {
@@ -187,6 +187,7 @@ void Allocator::Release(AllocationCache& cache) {
     if (mask != 0 && !state_.is_marking()) {
       const SpanKind& shape = kSpanKinds[word.span->kind];
       store_.tables().allocated(word.span->first.value, shape)[word.word].FetchAnd(~mask);
+      if (store_.keeps_marks()) store_.Unmark(*word.span, word.word, mask);
       word.span->needs_zero = true;
     }
     word.SetFree(0);

@@ -89,7 +89,7 @@ class Allocator {
                                                   const sh_layout& layout, size_t count);
   bool ClaimFrom(ClaimedWord& word, uint8_t kind, unsigned from);
   void Prepare(ClaimedWord& word, uint64_t mask);
-  // Returns the bytes of the slots in `mask`.
+  // Returns the bytes of the slots in `mask` that were not black before.
   uint64_t Blacken(const ClaimedWord& word, uint64_t mask);
 
   SpanStore& store_;

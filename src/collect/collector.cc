@@ -98,6 +98,13 @@ void Collector::ResetInChild() {
   keepers.ResetInChild();
 }
 
+// Words that change unseen would not be looked at again; and where each byte of room is dear,
+// nothing dead may stay.
+bool Collector::MayKeepMarks() {
+  return allows_young_ && store.pages().is_linear() && !layouts.has_searched() &&
+         store.pages().gauge().limit() == MemoryGauge::kNone;
+}
+
 void Collector::BeginMark() {
   const uint64_t begin = os::MonotonicNow_ns();
   world_->Stop();
@@ -128,6 +135,10 @@ void Collector::BeginMarkStopped() {
   };
   world_->ForEach(sweep_held, this);
   SPANHEAP_CHECK(store.unswept() == 0);
+  const bool has_notes = store.keeps_marks();
+  if (has_notes && (figures_.forced || !MayKeepMarks())) store.ForgetMarks();
+  figures_.young = store.keeps_marks();
+  if (!figures_.young) old_ = 0;
   state.black.StoreRelease(0);
   state.held.StoreRelease(0);
   state.phase.StoreRelease(Phase::kMark);
@@ -141,7 +152,7 @@ void Collector::BeginMarkStopped() {
   pace.Begin(figures_.live_at_start);
   is_forced_.StoreRelease(figures_.forced ? 1 : 0);
   pace.SetProcessors(figures_.processors);
-  work.Begin();
+  work.Begin(has_notes ? store.tables().chunk_end() : 0);
   turns_.Begin(figures_.processors);
 }
 
@@ -323,7 +334,9 @@ void Collector::EndMark() {
   if (verify_wanted_.Exchange(0) != 0) missed_.StoreRelease(verifier_.Run(*world_));
   keepers.RunIfAsked(*world_);
   figures_.live_at_end = state.live.LoadAcquire();
-  figures_.marked = work.marked_bytes() + state.black.LoadAcquire() + external_;
+  old_ -= std::min(old_, store.TakeFreedMarked());
+  old_ += work.marked_bytes() + state.black.LoadAcquire();
+  figures_.marked = old_ + external_;
   figures_.held = state.held.LoadAcquire();
   figures_.heap_scanned = work.heap_scanned();
   figures_.roots_scanned = work.roots_scanned();
@@ -339,8 +352,27 @@ void Collector::EndMark() {
   specials.EndMark();
   state.phase.StoreRelease(Phase::kOff);
   work.End();
-  store.BeginSweep();
+  const bool keeps = ChooseYoung();
+  store.BeginSweep(keeps);
   EndPace();
+  if (keeps) KeepMarks();
+}
+
+// What this mark tells of the next one.
+bool Collector::ChooseYoung() {
+  (figures_.young ? young_scanned_ : full_scanned_) = figures_.heap_scanned;
+  const uint64_t live = figures_.live();
+  const bool is_young =
+      figures_.young ? young_.AfterYoung(live, figures_.heap_scanned) : young_.AfterFull(live);
+  return is_young && MayKeepMarks();
+}
+
+// Slots that threads had claimed stay marked, too, and are old when they are handed out: what is
+// stored into them then notes their page.
+void Collector::KeepMarks() {
+  old_ += figures_.held;
+  const PageTables& pages = store.pages().tables();
+  world_->NotePages(store.tables().Notes(pages.base.value, pages.linear_bytes));
 }
 
 void Collector::EndPace() {
@@ -355,6 +387,9 @@ void Collector::EndPace() {
   marked.live = figures_.live();
   marked.heap_scan = figures_.heap_scanned;
   marked.global_scan = figures_.roots_scanned;
+  marked.is_young = figures_.young;
+  if (figures_.young) marked.base = young_.full_live();
+  if (allows_young_) marked.next_scan = store.keeps_marks() ? young_scanned_ : full_scanned_;
   const uint64_t live = figures_.live();
   pace.End(spent, marked, figures_.live_at_end - std::min(figures_.live_at_end, live));
 }

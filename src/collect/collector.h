@@ -9,6 +9,9 @@
 //             run later have died, a third between them says so, and what they reach is marked.
 // Picture.    sweep rest | STOP 1 | mark: roots, drain, handshake | STOP 2 | sweep
 //             phase       kOff -> kMark                     -> kTermination -> kOff
+//             Where that pays, marks outlive the sweep, and the next mark is a young one: what was
+//             alive before is not looked at again, but for pages into which something was stored
+//             since (PageNotes). What has died among it stays until a full mark.
 // Invariants. A cycle begins when every span is swept. While marking, no object reachable from a
 //             root is white unless something grey leads to it.
 // Threads.    RunCycle: one thread at a time (the collector's). The rest: as it says.
@@ -29,6 +32,7 @@
 #include "collect/specials.h"
 #include "collect/time_histogram.h"
 #include "collect/world.h"
+#include "policy/young_choice.h"
 
 namespace spanheap {
 struct RootRecord;
@@ -68,6 +72,10 @@ class Collector {
   // section, or while it is held.
   void FlushBarrier(HeapThread& thread);
 
+  // From now on marks may outlive their cycle, so that the next one marks what is new only, as
+  // policy::YoungChoice says. Before the first cycle.
+  void AllowYoung() { allows_young_ = true; }
+
   // The next cycle ends with a look by the plain marker, while the world is stopped.
   void RequestVerify() { verify_wanted_.StoreRelease(1); }
   uint64_t missed() const { return missed_.LoadAcquire(); }
@@ -94,6 +102,7 @@ class Collector {
   friend struct spanheap::RootRecord;  // its layout is described to tools
   template <class Function>
   void InSection(Function&& function);
+  bool MayKeepMarks();
   void BeginMark();
   void BeginMarkStopped();
   void ResumeMark();
@@ -113,6 +122,8 @@ class Collector {
   bool TryEndMark();
   uint64_t ExternalOfMarked();
   void EndMark();
+  bool ChooseYoung();
+  void KeepMarks();
 
   MarkVerifier verifier_;
   Atomic<uint32_t> verify_wanted_;
@@ -128,6 +139,11 @@ class Collector {
   uint64_t external_ = 0;       // what marked objects hold elsewhere; the collector thread's
   CycleFigures figures_;        // of the running cycle; the collector's thread
   CycleFigures last_;           // of the last that ended; read as it is
+  bool allows_young_ = false;   // const after the start
+  policy::YoungChoice young_;   // written with the world stopped, as what follows
+  uint64_t old_ = 0;            // bytes of marked objects, from cycle to cycle while marks are kept
+  uint64_t full_scanned_ = 0;   // bytes in objects, in the last full mark
+  uint64_t young_scanned_ = 0;  // in the last young one
   static constexpr unsigned kStops = 256;
   Atomic<uint64_t> stops_[kStops];
 };

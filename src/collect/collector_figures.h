@@ -23,6 +23,7 @@ struct CollectorTotals {
 struct CycleFigures {
   uint64_t number = 0;
   bool forced = false;
+  bool young = false;     // what was marked before counts as alive
   uint64_t start_ns = 0;  // monotonic
   uint64_t stop1_ns = 0;  // how long
   uint64_t mark_ns = 0;

@@ -13,7 +13,8 @@ void MarkWork::InSection(Function&& function) {
 
 // ---- the mark phase
 
-void MarkWork::Begin() {
+void MarkWork::Begin(uint32_t noted_chunks) {
+  noted_jobs_ = (noted_chunks + Marker::kChunksPerJob - 1) / Marker::kChunksPerJob;
   marked_bytes_.StoreRelease(0);
   marked_objects_.StoreRelease(0);
   heap_scanned_.StoreRelease(0);
@@ -29,7 +30,8 @@ void MarkWork::ListRoots() {
   next_root_.StoreRelease(0);
   roots_done_.StoreRelease(0);
   first_special_ = world_->ListRoots();
-  root_jobs_.StoreRelease(first_special_ + specials_.block_count());
+  first_noted_ = first_special_ + specials_.block_count();
+  root_jobs_.StoreRelease(first_noted_ + noted_jobs_);
 }
 
 void MarkWork::End() {
@@ -77,6 +79,11 @@ bool MarkWork::TakeRoot(Marker& marker, uint64_t& bytes) {
 
 RootBytes MarkWork::MarkRoots(uint32_t job, Marker& marker) {
   if (job < first_special_) return world_->MarkRoots(job, marker);
+  if (job >= first_noted_) {
+    RootBytes bytes;
+    InSection([&] { bytes.others = marker.ScanNoted(job - first_noted_); });
+    return bytes;
+  }
   InSection([&] { specials_.MarkBlock(job - first_special_, marker); });
   return {.others = 64 * sizeof(Special)};
 }

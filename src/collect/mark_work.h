@@ -28,7 +28,8 @@ class MarkWork {
   void Init(World& world) { world_ = &world; }
 
   // --- The mark phase ---
-  void Begin();
+  // `noted_chunks`: of pages that may have been stored into since the last mark.
+  void Begin(uint32_t noted_chunks);
   // The roots as of now become jobs, all anew.
   void ListRoots();
   void End();
@@ -91,6 +92,8 @@ class MarkWork {
   Specials& specials_;
   World* world_ = nullptr;      // const after Init
   uint32_t first_special_ = 0;  // jobs from here on are blocks of specials; const while marking
+  uint32_t first_noted_ = 0;    // and from here on chunks of noted pages
+  uint32_t noted_jobs_ = 0;     // of these; const while marking
   Atomic<uint32_t> root_jobs_;  // 0: none are listed
   Atomic<uint32_t> next_root_;
   Atomic<uint32_t> roots_done_;

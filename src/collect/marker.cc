@@ -83,9 +83,12 @@ bool Marker::TakeOwnership(uint32_t page) {
 }
 
 void Marker::QueueSpan(ObjectRef object) {
-  if (!TakeOwnership(object.page)) return;
+  if (TakeOwnership(object.page)) PushSpan(EntryOf(object));
+}
+
+void Marker::PushSpan(uintptr_t entry) {
   if (tail_ - head_ == kRing) SpillRing();
-  ring_[tail_++ % kRing] = EntryOf(object);
+  ring_[tail_++ % kRing] = entry;
 }
 
 void Marker::QueueObject(uintptr_t at) {
@@ -121,6 +124,53 @@ void Marker::MarkNew(ObjectRef object) {
   counts_.marked_bytes +=
       IsLargeKind(object.kind) ? BytesOf(finder_.SpanOf(object).pages).value : shape.block_bytes;
   if (shape.domain == Domain::kTyped) QueueObject(finder_.BaseOf(object).value);
+}
+
+// ---- what was stored into since the last mark
+
+uint64_t Marker::ScanNoted(uint32_t job) {
+  const uint32_t first = job * kChunksPerJob;
+  const uint32_t end = std::min(first + kChunksPerJob, store_.tables().chunk_end());
+  for (uint32_t chunk = first; chunk < end; ++chunk) {
+    store_.tables().ForEachOwned(chunk, [&](uint32_t page) { ScanAgain(page); });
+  }
+  return uint64_t{kChunksPerJob} * kChunkPages.value;
+}
+
+// A page that somebody has queued by now is queued twice: no harm.
+void Marker::ScanAgain(uint32_t page) {
+  const SideTables& tables = store_.tables();
+  const uint8_t kind = tables.kind_of(page).LoadAcquire();
+  const SpanKind& shape = kSpanKinds[kind];
+  if (shape.domain != Domain::kBits) {
+    tables.owner_of(page).StoreRelease(0);
+    if (shape.domain == Domain::kTyped) QueueMarkedOn(page, kind);
+    return;
+  }
+  // Nobody scans the page before its owner byte was 0: nobody notes what is taken back here.
+  for (unsigned w = 0; w < shape.words; ++w) {
+    tables.scanned(page)[w].FetchAnd(~tables.marks(page)[w].LoadAcquire());
+  }
+  PushSpan(uintptr_t{page} << 16);
+}
+
+// Of large objects the slice; the first one stands for all of them.
+void Marker::QueueMarkedOn(uint32_t page, uint8_t kind) {
+  const uint32_t first = store_.SpanOfPage(PageIndex(page)).first.value;
+  const uintptr_t start = store_.pages().AddressOf(PageIndex(first)).value;
+  const size_t from = size_t{page - first} << kPageShift;
+  const Atomic<uint64_t>* marks = store_.tables().marks(first);
+  const uint32_t size = kSpanKinds[kind].block_bytes;
+  const size_t low = IsLargeKind(kind) ? 0 : from / size;
+  const size_t high = IsLargeKind(kind) ? 0 : (from + kPageSize.value - 1) / size;
+  for (size_t slot = low; slot <= high && slot < kSpanKinds[kind].slots; ++slot) {
+    if ((marks[slot / 64].LoadAcquire() >> (slot % 64) & 1) == 0) continue;
+    const uintptr_t at = start + (IsLargeKind(kind) ? RoundDown(from, kSlice) : slot * size);
+    if (objects_ != nullptr && !objects_->is_empty() &&
+        objects_->entries[objects_->count - 1] == at)
+      continue;
+    QueueObject(at);
+  }
 }
 
 // ---- passing on

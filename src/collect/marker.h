@@ -27,6 +27,7 @@
 #include "collect/layout_table.h"
 #include "collect/mark_queue.h"
 #include "collect/object_finder.h"
+#include "mutators/page_notes.h"
 
 namespace spanheap::collected {
 
@@ -56,6 +57,11 @@ class Marker {
   // What the object points to lives, not the object itself.
   void ShadeContents(ObjectRef object);
 
+  // What is marked on pages that were stored into since is scanned once more: one job for each
+  // kChunksPerJob chunks of pages. Returns bytes looked at.
+  static constexpr uint32_t kChunksPerJob = 4;
+  uint64_t ScanNoted(uint32_t job);
+
   // Works off grey objects until about `budget` bytes are scanned or none can be had or
   // `should_stop` (if given) says so. Returns the bytes scanned.
   using ShouldStop = bool (*)(void*);
@@ -80,6 +86,7 @@ class Marker {
   static constexpr uint32_t kObjectsAhead = 2;
   static constexpr uint8_t kOne = 1;  // owner byte: one object was marked
   static constexpr uint8_t kMany = 2;
+  static_assert(kMany == PageNotes::kNoted);  // a noted page is as good as queued: a job queues it
 
   // An entry of the ring: page << 16 | slot of the object that was marked first.
   static uintptr_t EntryOf(ObjectRef object) { return uintptr_t{object.page} << 16 | object.slot; }
@@ -91,6 +98,9 @@ class Marker {
   bool TakeOwnership(uint32_t page);
   void QueueSpan(ObjectRef object);
   void QueueObject(uintptr_t at);
+  void PushSpan(uintptr_t entry);
+  void ScanAgain(uint32_t page);
+  void QueueMarkedOn(uint32_t page, uint8_t kind);
   bool TakeOne();
   bool TakeObject(uintptr_t& at);
   void RefillRing();

@@ -67,6 +67,7 @@ bool SideTables::CoverChunkLocked(uint32_t chunk) {
     if (!tables_[t].Cover(*memory_, from, to)) return false;
   }
   covered_[chunk].StoreRelease(1);
+  if (chunk >= chunk_end_.LoadAcquire()) chunk_end_.StoreRelease(chunk + 1);
   covered_count_.FetchAddRelaxed(1);  // relaxed: a statistic
   gauge_->Charge(Bytes(kChunkPages.value * kBytesPerPage));
   return true;

@@ -23,6 +23,7 @@
 #include "base/atomic.h"
 #include "base/platform.h"
 #include "collect/span_kind.h"
+#include "mutators/page_notes.h"
 #include "os/memory.h"
 #include "pages/memory_gauge.h"
 #include "pages/stepped_table.h"
@@ -71,7 +72,20 @@ class SideTables {
 
   Atomic<uint8_t>& kind_of(uint32_t page) const { return kind_of_[page]; }
   Atomic<uint32_t>& span_of(uint32_t page) const { return span_of_[page]; }
+  // Also noted here between marks: that something was stored into the page (PageNotes).
   Atomic<uint8_t>& owner_of(uint32_t page) const { return owner_of_[page]; }
+  PageNotes Notes(uintptr_t base, size_t bytes) const { return {base, bytes, kind_of_, owner_of_}; }
+  // Calls `visit` for each page of the chunk whose owner byte is not 0.
+  template <class Visit>
+  void ForEachOwned(uint32_t chunk, Visit&& visit) const {
+    if (covered_[chunk].LoadAcquire() == 0) return;
+    const uint32_t first = chunk << kChunkPagesShift;
+    for (uint32_t page = first; page < first + kChunkPages.value; ++page) {
+      if (owner_of_[page].LoadRelaxed() != 0) visit(page);  // relaxed: set before the last stop
+    }
+  }
+  // No chunk from here on has entries.
+  uint32_t chunk_end() const { return chunk_end_.LoadAcquire(); }
   // A bit per slot; `page` is the span's first.
   Atomic<uint64_t>* marks(uint32_t page) const { return marks_[page].words; }
   Atomic<uint64_t>* scanned(uint32_t page) const {
@@ -112,6 +126,7 @@ class SideTables {
   PointerBlock* pointers_ = nullptr;
   Atomic<uint8_t>* covered_ = nullptr;  // a byte per chunk; written under mutex_
   Atomic<uint32_t> covered_count_;
+  Atomic<uint32_t> chunk_end_;               // written under mutex_
   Mutex mutex_{LockRank::kCollectedTables};  // held across the system call
   SteppedTable tables_[kTables] GUARDED_BY(mutex_);
 };

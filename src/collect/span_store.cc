@@ -203,6 +203,11 @@ bool SpanStore::ClearSlot(CollectedSpan* span, ObjectRef object) {
   Lists& lists = lists_[span->kind];
   MutexLock lock(lists.mutex);
   const bool was_full = LiveSlots(*span) == kSpanKinds[span->kind].slots;
+  if ((tables_.marks(object.page)[object.slot / 64].LoadAcquire() & object.bit()) != 0) {
+    const bool is_large = IsLargeKind(object.kind);
+    freed_marked_.FetchAdd(is_large ? BytesOf(span->pages).value : object.shape().block_bytes);
+    Unmark(*span, object.slot / 64, object.bit());
+  }
   tables_.allocated(object.page, object.shape())[object.slot / 64].FetchAnd(~object.bit());
   // In no list: a thread holds it, or is about to put it into one.
   if (!span->is_listed) return false;
@@ -215,8 +220,9 @@ bool SpanStore::ClearSlot(CollectedSpan* span, ObjectRef object) {
 
 // ---- sweeping
 
-void SpanStore::BeginSweep() {
+void SpanStore::BeginSweep(bool keeps_marks) {
   SPANHEAP_CHECK(unswept() == 0);
+  keeps_marks_.StoreRelease(keeps_marks);
   for (Lists& lists : lists_) {
     MutexLock lock(lists.mutex);
     JoinLocked(lists);
@@ -225,6 +231,21 @@ void SpanStore::BeginSweep() {
   swept_pages_.StoreRelease(0);
   sweep_kind_.StoreRelease(1);
   generation_.StoreRelease(generation_.LoadAcquire() + 2);
+}
+
+void SpanStore::ForgetMarks() {
+  for (uint32_t i = 1; i < records_.end(); ++i) {
+    const CollectedSpan& span = records_.At(i);
+    if (span.kind == 0) continue;
+    for (unsigned w = 0; w < kSpanKinds[span.kind].words; ++w) Unmark(span, w, ~uint64_t{0});
+  }
+  keeps_marks_.StoreRelease(false);
+}
+
+void SpanStore::Unmark(const CollectedSpan& span, unsigned word, uint64_t mask) {
+  tables_.marks(span.first.value)[word].FetchAnd(~mask);
+  if (kSpanKinds[span.kind].domain != Domain::kBits) return;
+  tables_.scanned(span.first.value)[word].FetchAnd(~mask);
 }
 
 bool SpanStore::ClaimSweep(CollectedSpan* span) {
@@ -243,6 +264,7 @@ uint32_t SpanStore::SweepBits(CollectedSpan* span) {
   if (span->has_specials.LoadAcquire() != 0) specials_.Sweep(*span);
   Atomic<uint64_t>* marks = tables_.marks(span->first.value);
   Atomic<uint64_t>* bits = tables_.allocated(span->first.value, shape);
+  const bool keeps = keeps_marks();
   uint32_t live = 0;
   uint32_t freed = 0;
   for (unsigned w = 0; w < shape.words; ++w) {
@@ -253,6 +275,7 @@ uint32_t SpanStore::SweepBits(CollectedSpan* span) {
     live += CountOnes(marked);
     freed += CountOnes(before & ~marked & ~padding);
     bits[w].StoreRelaxed(marked | padding);
+    if (keeps) continue;
     marks[w].StoreRelaxed(0);
     if (shape.domain == Domain::kBits) marks[MarkBlock::kScanned + w].StoreRelaxed(0);
   }
@@ -293,6 +316,7 @@ void SpanStore::FreePages(CollectedSpan* span) {
   Atomic<uint64_t>* bits = tables_.allocated(first.value, shape);
   for (unsigned w = 0; w < shape.words; ++w) bits[w].StoreRelaxed(0);  // not shared any more
   for (uint32_t p = first.value; p < (first + n).value; ++p) {
+    tables_.owner_of(p).StoreRelaxed(0);  // nobody stores into it any more
     tables_.kind_of(p).StoreRelease(0);
     tables_.span_of(p).StoreRelease(0);
   }

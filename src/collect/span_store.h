@@ -9,6 +9,8 @@
 //             object.
 //             Sweeping makes the mark bits the allocated bits. A held span is swept where it is;
 //             its holder's claimed words were marked when marking began (allocation_cache.h).
+//             Where the next mark is to be a young one (collector.h), marks outlive the sweep: what
+//             is marked is old then, and what is allocated is young.
 // Invariants. As of collected_span.h. Allocated bits past the last slot are set for ever.
 //             Marked implies allocated.
 // Threads.    Any, inside a section. BeginSweep: the world is stopped.
@@ -62,8 +64,17 @@ class SpanStore {
   size_t Free(ObjectRef object);
 
   // --- Sweeping ---
-  // What was marked lives, the rest dies as it is swept. The world is stopped.
-  void BeginSweep();
+  // What was marked lives, the rest dies as it is swept. The world is stopped. `keeps_marks`:
+  // what lives stays marked.
+  void BeginSweep(bool keeps_marks);
+  bool keeps_marks() const { return keeps_marks_.LoadAcquire(); }
+  // Nothing is marked any more. Everything is swept, the world is stopped. Cost: two lines a page.
+  void ForgetMarks();
+  // The slots of the span's word are not marked: they become free. The span is swept, and nothing
+  // is being marked.
+  void Unmark(const CollectedSpan& span, unsigned word, uint64_t mask);
+  // Bytes of objects that were freed by hand while they were marked, since the last call.
+  uint64_t TakeFreedMarked() { return freed_marked_.Exchange(0); }
   // Sweeps one span that nobody holds; returns its pages, 0: none is left in the lists.
   Pages SweepOne();
   // Sweeps at least kReclaimStep pages, large objects first. False: about n pages have become free
@@ -146,6 +157,8 @@ class SpanStore {
   Atomic<uint64_t> large_pages_;
   Atomic<uint64_t> freed_objects_;
   Atomic<uint64_t> freed_bytes_;
+  Atomic<uint64_t> freed_marked_;
+  Atomic<bool> keeps_marks_;  // written with the world stopped
 };
 
 }  // namespace spanheap::collected

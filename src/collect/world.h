@@ -72,6 +72,9 @@ class World {
   virtual void InSection(void (*work)(void* context), void* context) = 0;
   // What stores look at; off: marking is over. The world is stopped.
   virtual void SetBarrier(bool on) = 0;
+  // Marking is over, and stores note their pages until the barrier is on again. The world is
+  // stopped.
+  virtual void NotePages(const PageNotes& notes) = 0;
 
   // Up to `count` more threads may take part in this mark phase, by Collector::MarkAlong with ranks
   // from 1 on. They come when they come, if at all.

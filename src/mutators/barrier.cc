@@ -5,7 +5,8 @@
 // Idea.    Everything between the look at the flag and the end of the store is one StopDelay: a
 //          phase of the collector cannot begin or end in between. Where what is written need not
 //          be remembered, a store over null is no more than that, and one sequence with the look:
-//          it is what objects are made of.
+//          it is what objects are made of. While nothing is marked but marks are kept, stores note
+//          their pages (page_notes.h), and need no thread for that.
 // Threads. Any. A thread that is not attached is attached first; where that fails, its store is
 //          made without a barrier: it can hold no collected object that only it knows.
 #include "spanheap/detail/barrier.h"
@@ -51,9 +52,25 @@ void Remember(Mutator& self, void* word) {
 // pointer by a thread that has come meanwhile sees what that one's attaching has set.
 void Shade(Mutator* self, void* before, void* after) {
   const uint32_t what = Flag().load(std::memory_order_relaxed);
-  if (self == nullptr || what == kRemembersNothing) return;
+  if (self == nullptr || what == kRemembersNothing || what == kNotesPages) return;
   Remember(*self, before);
   if (what == kRemembersBoth) Remember(*self, after);
+}
+
+// The same for the place of the store. Acquire: where pages are noted was said before.
+void Note(void** slot) {
+  if (Flag().load(std::memory_order_acquire) == kNotesPages) page_notes.Note(slot);
+}
+
+// While stores note their pages: the store, if there is nothing to note any more. Null leads
+// nowhere.
+bool TryStoreNoted(void** slot, void* value) {
+  if (Flag().load(std::memory_order_acquire) != kNotesPages) return false;  // as above
+  static constexpr uint8_t kNothingToNote = 1;
+  const Atomic<uint8_t>* const note = value == nullptr ? nullptr : page_notes.Find(slot);
+  return detail::TryStoreIfNoted(
+      slot, value, note == nullptr ? &kNothingToNote : reinterpret_cast<const uint8_t*>(note),
+      kNotesPages);
 }
 
 SPANHEAP_NOINLINE void StoreAndShade(void** slot, void* value, std::memory_order order) {
@@ -61,6 +78,7 @@ SPANHEAP_NOINLINE void StoreAndShade(void** slot, void* value, std::memory_order
   const StopDelay delay;
   // Relaxed: the value that the mark began with is remembered by whoever overwrites it first.
   Shade(self, Slot(slot).load(std::memory_order_relaxed), value);
+  Note(slot);
   Slot(slot).store(value, order);
 }
 
@@ -68,7 +86,8 @@ SPANHEAP_NOINLINE void StoreAndShade(void** slot, void* value, std::memory_order
 
 bool IsBarrierOn() {
   // Relaxed: it changes while the world is stopped, and this thread then passes a handshake.
-  return Flag().load(std::memory_order_relaxed) != kRemembersNothing;
+  const uint32_t what = Flag().load(std::memory_order_relaxed);
+  return what != kRemembersNothing && what != kNotesPages;
 }
 
 void RememberWritten(bool also) {
@@ -93,6 +112,7 @@ SPANHEAP_AT_START void SetAdoptHook(Mutator* (*adopt)()) { adopt_thread.StoreRel
 using spanheap::StopDelay;
 
 void sh_gc_store_slow(void** slot, void* value) noexcept {
+  if (spanheap::TryStoreNoted(slot, value)) return;
   if (spanheap::detail::TryStoreOverNull(slot, value, spanheap::kRemembersOverwritten)) return;
   // Relaxed: as an inlined store.
   spanheap::StoreAndShade(slot, value, std::memory_order_relaxed);
@@ -108,6 +128,7 @@ void* sh_gc_exchange(void** slot, void* value) noexcept {
   spanheap::Mutator* const self = spanheap::SelfOrAdopt();
   const StopDelay delay;
   spanheap::Shade(self, spanheap::Slot(slot).load(std::memory_order_relaxed), value);
+  spanheap::Note(slot);
   return spanheap::Slot(slot).exchange(value, std::memory_order_seq_cst);
 }
 
@@ -115,6 +136,7 @@ int sh_gc_compare_exchange(void** slot, void** expected, void* value) noexcept {
   spanheap::Mutator* const self = spanheap::SelfOrAdopt();
   const StopDelay delay;
   spanheap::Shade(self, *expected, value);
+  spanheap::Note(slot);
   return spanheap::Slot(slot).compare_exchange_strong(*expected, value, std::memory_order_seq_cst)
              ? 1
              : 0;

@@ -4,13 +4,20 @@
 #pragma once
 
 #include "mutators/mutator.h"
+#include "mutators/page_notes.h"
 
 namespace spanheap {
+
+// Where stores note what they go to; written by SetNoting, constant while they do.
+extern PageNotes page_notes;
 
 // While the world is stopped. Once it is on, stores remember both what they overwrite and what they
 // write.
 void SetBarrier(bool on);
 bool IsBarrierOn();
+// While the world is stopped and the barrier is off: from now on stores note the pages they go to,
+// until it is on.
+void SetNoting(const PageNotes& notes);
 // While it is on: whether they remember what they write, too. By who has locked the list of
 // threads.
 void RememberWritten(bool also);

@@ -17,6 +17,7 @@ namespace spanheap {
 inline constexpr uint32_t kRemembersNothing = 0;
 inline constexpr uint32_t kRemembersBoth = 1;         // what was there, and what is there now
 inline constexpr uint32_t kRemembersOverwritten = 2;  // what was there
+inline constexpr uint32_t kNotesPages = 3;            // where they go: nothing is marked just now
 
 // Constant once it is in the list, and never given back.
 struct InlineMirror {

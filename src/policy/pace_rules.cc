@@ -18,6 +18,8 @@ constexpr uint64_t kEarliestPaidUnderLimit64th = kLatest64th;
 // A goal that was missed moves by so much at once.
 constexpr double kOvershoot = 1.1;
 constexpr int64_t kLeastRemaining = 1000;
+// After a young mark the goal leaves at least that part of the room that a full one would.
+constexpr uint64_t kLeastRoom = 4;
 // What stands for "no percentage" where one is needed.
 constexpr int kHugePercent = 100000;
 constexpr double kMostUtilization = 0.99;
@@ -56,8 +58,9 @@ void PaceRules::Commit(uint64_t live, uint64_t globals, bool sweep_done) {
   sweep_min_trigger_ = sweep_done ? 0 : live + kSweepDistance;
   percent_goal_ = kUnbounded;
   if (percent_ >= 0) {
-    const uint64_t grown = PercentOf(marked_ + last_stack_scan_ + globals_, percent_);
-    percent_goal_ = std::max({AddSaturated(marked_, grown), HeapMinimum(), minimum_});
+    const uint64_t grown = PercentOf(base_ + last_stack_scan_ + globals_, percent_);
+    percent_goal_ = std::max({AddSaturated(base_, grown), HeapMinimum(), minimum_,
+                              AddSaturated(marked_, base_ == marked_ ? 0 : grown / kLeastRoom)});
   }
   const double per_scanned = cons_mark_ * (1 - kMarkUtilization) / kMarkUtilization;
   runway_ = static_cast<uint64_t>(Truncated(per_scanned * static_cast<double>(LastScanned())));
@@ -136,8 +139,9 @@ void PaceRules::EndCycle(const MarkPhase& phase) {
   last_cons_marks_.back() = current;
 }
 
-void PaceRules::ResetLive(uint64_t marked, const ScanWork& work) {
+void PaceRules::ResetLive(uint64_t marked, const ScanWork& work, uint64_t base) {
   marked_ = marked;
+  base_ = base;
   last_heap_scan_ = work.heap;
   last_stack_scan_ = work.stack;
   has_marked_ = true;

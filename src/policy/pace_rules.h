@@ -96,8 +96,10 @@ class PaceRules {
   // What is owed for allocation from now on, with `work` done in this cycle so far.
   AssistRatio Revise(const HeapNow& now, const ScanWork& work) const;
   void EndCycle(const MarkPhase& phase);
-  // What lives is known: the next cycle is measured against it. Commit() follows.
-  void ResetLive(uint64_t marked, const ScanWork& work);
+  // What lives is known: the next cycle is measured against it. Commit() follows. `base`: what the
+  // percentage is of, if not of `marked`; `work`: what the next mark will have to scan.
+  void ResetLive(uint64_t marked, const ScanWork& work) { ResetLive(marked, work, marked); }
+  void ResetLive(uint64_t marked, const ScanWork& work, uint64_t base);
 
   uint64_t marked() const { return marked_; }
   uint64_t runway() const { return runway_; }
@@ -116,6 +118,7 @@ class PaceRules {
   int percent_ = 100;
   uint64_t minimum_ = 0;
   uint64_t marked_ = 0;          // live bytes after the last mark phase
+  uint64_t base_ = 0;            // of the goal: as much, or after a young one what lived before
   uint64_t last_heap_scan_ = 0;  // bytes scanned by it
   uint64_t last_stack_scan_ = 0;
   bool has_marked_ = false;  // at least once

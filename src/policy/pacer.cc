@@ -29,10 +29,13 @@ void Pacer::Revise(uint64_t live, uint64_t work) {
 }
 
 void Pacer::End(const Spent& spent, const Marked& marked) {
-  const ScanWork work{marked.heap_scan, marked.stack_scan, marked.global_scan};
-  rules_.EndCycle(
-      {spent.elapsed_ns, spent.assist_ns, spent.idle_ns, spent.processors, spent.live, work});
-  rules_.ResetLive(marked.live, work);
+  ScanWork work{marked.heap_scan, marked.stack_scan, marked.global_scan};
+  if (!marked.is_young) {
+    rules_.EndCycle(
+        {spent.elapsed_ns, spent.assist_ns, spent.idle_ns, spent.processors, spent.live, work});
+  }
+  if (marked.next_scan != 0) work.heap = marked.next_scan;
+  rules_.ResetLive(marked.live, work, marked.base != 0 ? marked.base : marked.live);
   global_scan_ = marked.global_scan;
 }
 

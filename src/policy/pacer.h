@@ -28,6 +28,9 @@ class Pacer {
     uint64_t heap_scan = 0;    // bytes scanned in objects
     uint64_t stack_scan = 0;   // in stacks
     uint64_t global_scan = 0;  // in roots
+    bool is_young = false;     // what it took tells nothing of full ones
+    uint64_t base = 0;         // what the goal is a percentage of, if not of `live`
+    uint64_t next_scan = 0;    // what the next mark will scan in objects, if not as much
   };
 
   // Negative: no goal by percentage. Commit makes it effective.

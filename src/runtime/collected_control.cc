@@ -164,6 +164,7 @@ void CollectedHeap::NoteCycle() {
       .Decimal(p)
       .Text(" P");
   if (c.forced) line.Text(" (forced)");
+  if (c.young) line.Text(" (young)");
   line.Char('\n');
   os::WriteAll(2, line.data(), line.size());
   if (options.gctrace > 1) PrintPace(c, collector.pace.cons_mark());

@@ -216,6 +216,8 @@ constexpr Row kRows[] = {
     Number<&Options::stats_pid>("stats_pid"),
     {"gogc", true, ReadGogc, WriteGogc},
     Number<&Options::gctrace, 2>("gctrace"),
+    {"sticky", true, ReadChoice<&Options::sticky, kSwitchNames>,
+     WriteChoice<&Options::sticky, kSwitchNames>},
     Choice<&Options::background, kSwitchNames>("background"),
     {"release", true, ReadChoice<&Options::release, kReleaseNames>,
      WriteChoice<&Options::release, kReleaseNames>},

@@ -72,6 +72,9 @@ struct Options {
   uint32_t gogc = 100;
   // gctrace=0|1|2: a line on stderr for each cycle of the collected heap; 2: and one of the pacer.
   uint32_t gctrace = 0;
+  // sticky=on|off: marks may outlive their cycle, so that the next one marks what is new only. At
+  // the start only.
+  Switch sticky = Switch::kOff;
 
   // background=on|off: a thread of the heap's own may give memory back; else slow paths do it.
   Switch background = Switch::kOn;

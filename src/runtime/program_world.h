@@ -13,6 +13,7 @@
 #pragma once
 
 #include "collect/world.h"
+#include "mutators/barrier.h"
 #include "mutators/mutator_registry.h"
 #include "mutators/root_slabs.h"
 #include "runtime/mark_threads.h"
@@ -36,6 +37,7 @@ class ProgramWorld final : public collected::World {
   void Handshake(Visit visit, void* context) override;
   void InSection(void (*work)(void*), void* context) override;
   void SetBarrier(bool on) override;
+  void NotePages(const PageNotes& notes) override { SetNoting(notes); }
   void CallHelpers(unsigned count) override { helpers_.Call(count); }
   uint32_t ListRoots() override;
   collected::RootBytes MarkRoots(uint32_t job, collected::Marker& marker) override;

@@ -58,7 +58,7 @@ class MarkPhase {
  public:
   explicit MarkPhase(Collector& heap) : heap_(heap) {
     heap_.state.phase.StoreRelease(Phase::kMark);
-    heap_.work.Begin();
+    heap_.work.Begin(0);
   }
   ~MarkPhase() {
     heap_.state.phase.StoreRelease(Phase::kOff);

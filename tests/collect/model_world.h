@@ -114,7 +114,8 @@ class ModelWorld final : public World {
     for (auto& mine : threads_) visit(context, *mine);
   }
   void Handshake(Visit visit, void* context) override { ForEach(visit, context); }
-  void SetBarrier(bool) override {}
+  void SetBarrier(bool) override { notes = {}; }
+  void NotePages(const PageNotes& where) override { notes = where; }
   void CallHelpers(unsigned count) override {
     if (on_call) on_call(*this, count);
   }
@@ -135,6 +136,13 @@ class ModelWorld final : public World {
     return {.others = 8};
   }
 
+  // As the barrier does it while nothing is marked.
+  void Store(void** slot, void* value) const {
+    notes.Note(slot);
+    *slot = value;
+  }
+
+  PageNotes notes;
   std::deque<void*> roots;
   std::vector<void*> late_on_stack;         // words that no scan has seen
   void (*on_root)(uint32_t job) = nullptr;  // called while marking

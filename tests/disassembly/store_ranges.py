@@ -9,6 +9,7 @@ effect but its last instruction, and nothing it reads may have changed:
 
     cmpl $0, flag      jne out                                         mov value, (slot)
     cmpl $2, flag      jne out      cmpq $0, (slot)      jne out       mov value, (slot)
+    cmpl $3, flag      jne out      cmpb $0, note        je out        mov value, (slot)
 """
 
 import re
@@ -54,16 +55,22 @@ def check(instructions, start, end):
     if len(instructions) not in (3, 5):
         raise WrongRange(f"neither three instructions nor five: {shown}")
     tests, branches, store = instructions[:-1:2], instructions[1:-1:2], instructions[-1]
-    wanted = r"\$0x0," if len(tests) == 1 else r"(\$0x2|%\w+),"  # a register without optimisation
+    wanted = r"\$0x0," if len(tests) == 1 else r"(\$0x[23]|%\w+),"  # a register without optimisation
     if tests[0].mnemonic not in ("cmpl", "cmp") or not re.match(wanted, tests[0].operands):
         raise WrongRange(f"does not begin with the test: {shown}")
-    if any(each.mnemonic != "jne" or start <= (each.target or 0) < end for each in branches):
+    is_of_note = len(tests) == 2 and tests[1].mnemonic == "cmpb"
+    out = ["jne", "je"] if is_of_note else ["jne", "jne"]
+    if any(each.mnemonic != jump or start <= (each.target or 0) < end
+           for each, jump in zip(branches, out)):
         raise WrongRange(f"does not branch out: {shown}")
     # To memory: the last operand has a bracket, or is an address relative to the instruction.
     to = re.split(r",(?![^(]*\))", store.operands.split("#")[0].strip())[-1]
     if store.mnemonic not in ("mov", "movq") or "(" not in to:
         raise WrongRange(f"does not end with the store: {shown}")
-    if len(tests) == 2 and (tests[1].mnemonic != "cmpq" or tests[1].operands != f"$0x0,{to}"):
+    if is_of_note:
+        if not tests[1].operands.startswith("$0x0,"):
+            raise WrongRange(f"does not look at the note: {shown}")
+    elif len(tests) == 2 and (tests[1].mnemonic != "cmpq" or tests[1].operands != f"$0x0,{to}"):
         raise WrongRange(f"does not look at the slot: {shown}")
 
 

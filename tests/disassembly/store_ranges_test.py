@@ -38,6 +38,9 @@ void Pair(void** slot, void* a, void* b) { StorePointer(slot, a); StorePointer(s
 bool OverNull(void** slot, void* value) {
   return spanheap::detail::TryStoreOverNull(slot + 1, value, 2);
 }
+bool IfNoted(void** slot, void* value, const unsigned char* note) {
+  return spanheap::detail::TryStoreIfNoted(slot + 1, value, note + 2, 3);
+}
 void Begin(spanheap::Ptr<int>* place, int* value) { new (place) spanheap::Ptr<int>(value); }
 """
 STUBS = r"""
@@ -52,7 +55,7 @@ int main() {}
 """
 FLAGS = [["-O0"], ["-O1"], ["-O2"], ["-O3", "-funroll-loops"], ["-Os"], ["-O2", "-fPIC", "-shared"],
          ["-O2", "-flto", "-fPIC", "-shared"], ["-O3", "-g", "-fno-omit-frame-pointer", "-fcf-protection"]]
-LEAST = 10  # ranges in the source
+LEAST = 11  # ranges in the source
 
 INCLUDE = ""
 COMPILERS = []
@@ -76,6 +79,15 @@ class Shape(unittest.TestCase):
         store_ranges.check(listing(*lines), 0x10, 0x15)
         for at, wrong in ((0, "cmpl   $0x0,(%rax)"), (2, "cmpq   $0x0,(%rdi)"),
                           (2, "cmpq   $0x1,0x8(%rdi,%rax,8)"), (3, "jne    14 <f>")):
+            with self.subTest(wrong=wrong), self.assertRaises(store_ranges.WrongRange):
+                store_ranges.check(listing(*lines[:at], wrong, *lines[at + 1:]), 0x10, 0x15)
+
+    def test_the_sequence_that_looks_at_a_note_passes(self):
+        lines = ["cmpl   $0x3,(%rax)", "jne    99 <f>", "cmpb   $0x0,0x2(%rdx)",
+                 "je     99 <f>", "mov    %rsi,0x8(%rdi,%rax,8)"]
+        store_ranges.check(listing(*lines), 0x10, 0x15)
+        for at, wrong in ((2, "cmpb   $0x1,0x2(%rdx)"), (3, "jne    99 <f>"),
+                          (3, "je     14 <f>"), (4, "movb   $0x2,(%rdx)")):
             with self.subTest(wrong=wrong), self.assertRaises(store_ranges.WrongRange):
                 store_ranges.check(listing(*lines[:at], wrong, *lines[at + 1:]), 0x10, 0x15)
 

@@ -128,6 +128,26 @@ otherwise:
   return false;
 }
 
+// In the library only: the same if `note` is not 0.
+inline __attribute__((always_inline)) bool TryStoreIfNoted(void** slot, void* value,
+                                                           const uint8_t* note,
+                                                           const uint32_t flag) {
+  asm goto(
+      "1: cmpl %[wanted], %[flag]\n"
+      "   jne %l[otherwise]\n"
+      "   cmpb $0, %[note]\n"
+      "   je %l[otherwise]\n"
+      "   movq %[value], %[slot]\n" SH_END_OF_STORE_RANGE
+      :
+      : [slot] "m"(*slot), [value] "er"(value), [flag] "m"(sh_inline_v1.barrier_on),
+        [wanted] "er"(flag), [note] "m"(*note)
+      : "cc", "memory"
+      : otherwise);
+  return true;
+otherwise:
+  return false;
+}
+
 #undef SH_END_OF_STORE_RANGE
 
 // Here every store is one, as long as the compiler moves nothing behind it.
@@ -139,6 +159,7 @@ inline __attribute__((always_inline)) void StorePointerRelease(void** slot, void
 
 inline void RegisterStores() {}
 inline bool TryStoreOverNull(void**, void*, uint32_t) { return false; }
+inline bool TryStoreIfNoted(void**, void*, const uint8_t*, uint32_t) { return false; }
 inline void StorePointer(void** slot, void* value) { sh_gc_store_slow(slot, value); }
 inline void StorePointerRelease(void** slot, void* value) { sh_gc_store_release(slot, value); }
 

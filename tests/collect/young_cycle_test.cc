@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+//
+// Marks that take for alive what the last one found alive: what they scan, what they keep, and that
+// they lose nothing as long as stores note their pages.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+#include "model_world.h"
+
+namespace spanheap::collected {
+namespace {
+
+constexpr uint64_t kFirstFourWords = 0xf;
+constexpr size_t kWords = 64;  // 512 bytes, the largest objects that have a bit for each word
+
+// An old list of more than the least heap that has young marks: 8192 objects.
+class YoungCycleTest : public testing::Test {
+ protected:
+  static constexpr uint64_t kOld = 8192;
+
+  YoungCycleTest() {
+    world_.heap.AllowYoung();
+    for (uint64_t i = 0; i < kOld; ++i) {
+      void** const at = New();
+      at[0] = world_.roots.empty() ? nullptr : world_.roots[0];
+      world_.roots.assign(1, at);
+    }
+    Cycle();
+    EXPECT_FALSE(last().young);
+  }
+
+  void** New() { return static_cast<void**>(world_.New(node_)); }
+  void** head() { return static_cast<void**>(world_.roots[0]); }
+  const CycleFigures& last() const { return world_.heap.last_cycle(); }
+  // A cycle as the pacer asks for one; returns what it lost.
+  uint64_t Cycle(bool forced = false) {
+    world_.heap.RequestVerify();
+    world_.heap.RunCycle(forced);
+    while (world_.heap.SweepSome()) {}
+    world_.heap.SweepHeldByAll();
+    world_.heap.store.Verify();
+    return world_.heap.missed();
+  }
+  uint64_t Allocated() {
+    world_.ReleaseCaches();
+    return world_.AllocatedSlots();
+  }
+
+  ModelWorld world_;
+  sh_layout node_ = PreciseLayout(kWords, &kFirstFourWords);
+};
+
+TEST_F(YoungCycleTest, OnlyWhatIsNewIsScanned) {
+  void** const fresh = New();
+  world_.roots.push_back(fresh);
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+  EXPECT_LT(last().heap_scanned, kOld * kWords);  // an eighth of all
+  EXPECT_GE(last().marked, (kOld + 1) * kWords * 8);
+}
+
+TEST_F(YoungCycleTest, WhatDiesYoungGoesAndWhatWasOldGoesWithAFullMark) {
+  world_.ReleaseCaches();
+  for (int i = 0; i < 1000; ++i) New();
+  head()[0] = nullptr;  // all but one of the old ones die
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+  EXPECT_GE(Allocated(), kOld);
+  EXPECT_LT(Allocated(), kOld + 1000);
+  EXPECT_EQ(Cycle(true), 0U);
+  EXPECT_FALSE(last().young);
+  EXPECT_EQ(Allocated(), 1U);
+}
+
+TEST_F(YoungCycleTest, WhatOldObjectsGotSinceIsFoundByTheNoteOfTheirPage) {
+  void** const fresh = New();
+  world_.Store(&head()[1], fresh);
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+  // And without the note it is lost: the mark relies on it. (A slot claimed before would be old.)
+  world_.ReleaseCaches();
+  void** const unseen = New();
+  head()[2] = unseen;
+  EXPECT_EQ(Cycle(), 1U);
+  EXPECT_TRUE(last().young);
+}
+
+// Slots that a thread had claimed while marking went on are black, and handed out later.
+TEST_F(YoungCycleTest, SlotsThatWereClaimedBeforeMayHoldNewObjects) {
+  sh_layout other = PreciseLayout(kWords / 2, &kFirstFourWords);
+  std::vector<void**> made;
+  for (int i = 0; i < 8; ++i) {
+    made.push_back(New());
+    world_.roots.push_back(made.back());
+  }
+  for (void** each : made) world_.Store(&each[0], world_.New(other));
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+}
+
+TEST_F(YoungCycleTest, WhatIsFreedByHandIsNotOldInItsNextLife) {
+  void** const second = static_cast<void**>(head()[0]);
+  void** const third = static_cast<void**>(second[0]);
+  world_.Store(&head()[0], third);
+  const uint64_t before = Allocated();
+  const ObjectFinder finder(world_.heap.store);
+  world_.heap.NoteFreed(world_.heap.store.Free(finder.Find(reinterpret_cast<uintptr_t>(second))));
+  EXPECT_EQ(Allocated(), before - 1);
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+  EXPECT_EQ(last().live(), (kOld - 1) * kWords * 8);
+}
+
+TEST_F(YoungCycleTest, ArraysAreScannedOnceMoreWhereTheyWereStoredInto) {
+  constexpr size_t kLength = 1 << 17;  // 1 MiB: eight slices
+  sh_layout pointer = PreciseLayout(1, &kFirstWord);
+  void** const array = static_cast<void**>(world_.New(pointer, kLength));
+  world_.roots.push_back(array);
+  EXPECT_EQ(Cycle(), 0U);
+  for (const size_t at : {size_t{0}, kLength / 2, kLength - 1}) {
+    world_.Store(&array[at], New());
+    EXPECT_EQ(Cycle(), 0U);
+    EXPECT_TRUE(last().young);
+    if (at != 0) {
+      EXPECT_LT(last().heap_scanned, kLength * 8 / 2);
+    }
+  }
+}
+
+TEST_F(YoungCycleTest, SmallObjectsWithATypeNumberAreToo) {
+  sh_layout row = PreciseLayout(kWords * 2, &kFirstFourWords);
+  const uint64_t bits[] = {kFirstFourWords, 0};
+  row.pointer_bits = bits;
+  std::vector<void**> rows;
+  for (int i = 0; i < 20; ++i) {
+    rows.push_back(static_cast<void**>(world_.New(row)));
+    world_.roots.push_back(rows.back());
+  }
+  EXPECT_EQ(Cycle(), 0U);
+  for (void** each : rows) world_.Store(&each[3], New());
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+}
+
+TEST_F(YoungCycleTest, WordsThatChangeUnseenEndIt) {
+  sh_layout searched = PlainLayout(512);
+  searched.kind = SH_SCAN_CONSERVATIVE;
+  world_.heap.layouts.Note(searched);
+  Cycle();
+  EXPECT_FALSE(last().young);
+  Cycle();
+  EXPECT_FALSE(last().young);
+}
+
+TEST_F(YoungCycleTest, NobodyWhoDoesNotAskForItHasIt) {
+  ModelWorld world;
+  for (uint64_t i = 0; i < kOld; ++i) {
+    auto** const at = static_cast<void**>(world.New(node_));
+    at[0] = world.roots.empty() ? nullptr : world.roots[0];
+    world.roots.assign(1, at);
+  }
+  for (int i = 0; i < 3; ++i) {
+    world.heap.RunCycle(false);
+    EXPECT_FALSE(world.heap.last_cycle().young);
+    EXPECT_FALSE(world.heap.store.keeps_marks());
+  }
+}
+
+// Any change between any two cycles, young or full: nothing that can be reached is lost.
+TEST_F(YoungCycleTest, AtRandomNothingIsLost) {
+  std::mt19937 random(1);
+  std::vector<void**> known;
+  for (void** at = head(); at != nullptr; at = static_cast<void**>(at[0])) known.push_back(at);
+  int young = 0;
+  for (int round = 0; round < 60; ++round) {
+    for (int i = 0; i < 100; ++i) {
+      void** const from = known[random() % known.size()];
+      void** const to = random() % 2 == 0 ? New() : known[random() % known.size()];
+      world_.Store(&from[1 + random() % 3], to);
+    }
+    EXPECT_EQ(Cycle(random() % 16 == 0), 0U);
+    young += last().young ? 1 : 0;
+    if (round % 8 == 0) world_.ReleaseCaches();
+  }
+  EXPECT_GT(young, 30);
+}
+
+}  // namespace
+}  // namespace spanheap::collected
