@@ -86,6 +86,16 @@ bool HugePages::Advise(Address start, Bytes size, Address fresh) {
   return false;
 }
 
+bool HugePages::TouchOne(Address start) {
+  if (!memory_->AdviseHuge(start, size_)) {
+    Pause();
+    return false;
+  }
+  memory_->TouchFirst_ns(start);
+  advised_.FetchAddRelaxed(size_.value);
+  return true;
+}
+
 bool HugePages::PassesTrial(Address fresh, Address end) {
   using Trial = HugePagePolicy::Trial;
   for (Address at = fresh; at + size_ <= end; at = at + size_) {
@@ -129,6 +139,11 @@ HugeGrowth::Step HugeGrowth::Next(Bytes grown, Bytes needed, Bytes usual) {
   }
   const Bytes step = std::max(usual, HugePagePolicy::kStep);
   return pages_->MayAdvise(step) ? Step::kHuge : Step::kUsual;
+}
+
+void HugeGrowth::ApplyLater(Address start, Bytes size) {
+  pages_->LeaveOrdinary(start, size);
+  ++huge_steps_;
 }
 
 bool HugeGrowth::Apply(Step step, Address start, Bytes size) {

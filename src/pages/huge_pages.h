@@ -50,6 +50,9 @@ class HugePages {
   // Asks for huge pages in the range. From `fresh` on, if it is not Address(), the range is ready
   // and untouched, to be tried. False: refused or slow, the range is to have ordinary pages.
   bool Advise(Address start, Bytes size, Address fresh);
+  // Asks for one huge page of fresh memory and touches it, however long that takes: nobody waits.
+  // False: refused.
+  bool TouchOne(Address start);
   // Says so where that is needed.
   void LeaveOrdinary(Address start, Bytes size);
 
@@ -98,6 +101,10 @@ class HugeGrowth {
   Step Next(Bytes grown, Bytes needed, Bytes usual);
   // The step is ready and nobody uses it yet. True: huge pages were asked for.
   bool Apply(Step step, Address start, Bytes size);
+  // The same, but huge pages will be asked for one by one.
+  void ApplyLater(Address start, Bytes size);
+  // Whether that may be: `eager` has them all at once.
+  bool MayApplyLater() const { return pages_ != nullptr && pages_->mode() == HugePageMode::kAuto; }
 
  private:
   bool IsSampleDense() const;

@@ -40,6 +40,10 @@ class PageCache {
   // has changed. Fatal if one of its pages is free here.
   bool Free(PageIndex first, Pages n);
 
+  // Once, before it is used: the heap grows for this cache with huge pages ahead of it, where that
+  // is due (PageHeap::TakeTouchDue). The owner looks for that.
+  void SetAhead() { is_ahead_ = true; }
+
   // The cache now holds this block instead of what it held.
   void Fill(const PageBlock& block);
   // Everything that was free; the cache is empty afterwards and takes no frees.
@@ -61,6 +65,7 @@ class PageCache {
   uint64_t zeroed_ = 0;         // free, known to read as zero
   PageCache* next_ = nullptr;   // list of caches that hold a block; the page heap's lock
   bool is_listed_ = false;      // on that list; the page heap's lock
+  bool is_ahead_ = false;       // const once used
 };
 
 }  // namespace spanheap

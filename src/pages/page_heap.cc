@@ -41,7 +41,8 @@ SPANHEAP_AT_START bool PageHeap::Init(os::Memory& memory, const PageHeapOptions&
   NoteSpace();
   const auto units = ReleaseUnitsFor(options.os_page, options.huge_page);
   unit_ = units.huge_page;
-  huge_growth_.Init(memory, unit_ == 0 ? nullptr : options.huge_pages);
+  huge_pages_ = unit_ == 0 ? nullptr : options.huge_pages;
+  huge_growth_.Init(memory, huge_pages_);
   MutexLock lock(lock_);
   pages_.Init(space_.AllocatorTables(), units);
   return true;
@@ -58,6 +59,7 @@ PageRun PageHeap::TakeLocked(PageIndex first, Pages n) {
   }
   const PageRun run = pages_.AllocateAt(first, n);
   NoteBackedLocked();
+  NoteTakenLocked(run.end());
   return run;
 }
 
@@ -90,7 +92,9 @@ PageRun PageHeap::TryAllocate(Pages n, Pages alignment) {
   return run;
 }
 
-PageRun PageHeap::Allocate(Pages n, Pages alignment) {
+PageRun PageHeap::Allocate(Pages n, Pages alignment) { return AllocateWith(n, alignment, false); }
+
+PageRun PageHeap::AllocateWith(Pages n, Pages alignment, bool is_ahead) {
   if (n.value == 0) return {};
   const PageRun near = TryAllocate(n, alignment);
   if (near || near.over_limit) [[likely]]
@@ -99,7 +103,7 @@ PageRun PageHeap::Allocate(Pages n, Pages alignment) {
     if (reclaimer_ != nullptr && reclaimer_(keeper_)) {
       if (const PageRun run = TryAllocate(n, alignment)) return run;
     }
-    const PageRun run = AllocateByGrowing(n, alignment);
+    const PageRun run = AllocateByGrowing(n, alignment, is_ahead);
     if (run || run.over_limit) return run;
     {
       MutexLock lock(lock_);
@@ -111,8 +115,9 @@ PageRun PageHeap::Allocate(Pages n, Pages alignment) {
 
 // What has grown may be gone before this thread gets at it: caches take 64 pages at a time. Then it
 // grows again.
-PageRun PageHeap::AllocateByGrowing(Pages n, Pages alignment) {
+PageRun PageHeap::AllocateByGrowing(Pages n, Pages alignment, bool is_ahead) {
   MutexLock growing(growth_lock_);
+  grows_ahead_ = is_ahead;
   for (;;) {
     // Whoever held this lock before may have grown enough for two.
     if (const PageRun run = TryAllocate(n, alignment)) return run;
@@ -132,7 +137,7 @@ PageRun PageHeap::AllocateFromSlow(PageCache& cache, Pages n) {
   if (n <= kRefillFor && cache.is_empty() && FillCache(cache)) {
     if (const PageRun run = cache.Allocate(n)) return run;
   }
-  return Allocate(n);
+  return AllocateWith(n, Pages(1), cache.is_ahead_);
 }
 
 bool PageHeap::FillCache(PageCache& cache) {
@@ -141,6 +146,7 @@ bool PageHeap::FillCache(PageCache& cache) {
   const PageBlock block = pages_.TakeBlock();
   if (block.free == 0) return false;
   NoteBackedLocked();
+  NoteTakenLocked(block.base + kPagesPerWord);
   ++allocations_;
   cache.Fill(block);
   if (!cache.is_listed_) {
@@ -222,14 +228,20 @@ ChunkRange PageHeap::GrowFor(Count chunks, Bytes alignment) {
 
 bool PageHeap::GrowRange(ChunkRange chunks, HugeGrowth::Step step) {
   if (!space_.MakeReady(chunks)) return false;
-  const bool is_advised =
-      huge_growth_.Apply(step, AddressOf(FirstPage(chunks.begin)), BytesOf(chunks.size()));
-  if (is_advised) space_.SetAdvised(chunks, true);
+  const Address start = AddressOf(FirstPage(chunks.begin));
+  const bool is_later = step == HugeGrowth::Step::kHuge && MayBeAhead();
+  if (is_later) {
+    huge_growth_.ApplyLater(start, BytesOf(chunks.size()));
+  } else if (huge_growth_.Apply(step, start, BytesOf(chunks.size()))) {
+    space_.SetAdvised(chunks, true);
+  }
   bool is_grown;
   uint64_t grown;
   {
     MutexLock lock(lock_);
     is_grown = pages_.Grow(chunks, true);
+    if (is_grown && is_later)
+      ahead_.Open(FirstPage(chunks.begin), FirstPage(chunks.end), Pages(unit_));
     grown = BytesIn(pages_.counts().grown);
   }
   if (!is_grown) {
@@ -241,6 +253,12 @@ bool PageHeap::GrowRange(ChunkRange chunks, HugeGrowth::Step step) {
   peak_grown_.StoreRelaxed(std::max(peak_grown_.LoadRelaxed(), grown));
   NoteSpace();
   return true;
+}
+
+// Under a limit each page counts: none is resident ahead of need.
+bool PageHeap::MayBeAhead() const {
+  return grows_ahead_ && unit_ % kPagesPerWord.value == 0 && huge_growth_.MayApplyLater() &&
+         gauge_.limit() == MemoryGauge::kNone && !gauge_.has_ceiling();
 }
 
 SPANHEAP_AT_START void PageHeap::NoteSpace() {
@@ -274,6 +292,39 @@ bool PageHeap::GrowOver(PageIndex end, Pages more) {
   }
   if (!space_.HasRoom(missing)) return false;
   return GrowRange(missing, NextStep(missing.size(), missing.size()));
+}
+
+// ---- huge pages ahead
+
+// Relaxed: what is due stays so.
+void PageHeap::NoteTakenLocked(PageIndex end) {
+  if (ahead_.NoteTaken(end)) touch_due_.StoreRelaxed(true);
+}
+
+PageRun PageHeap::TakeAhead() {
+  MutexLock lock(lock_);
+  if (gauge_.has_ceiling()) ahead_.Close();
+  const PageRun run = ahead_.Take(pages_);
+  NoteBackedLocked();
+  return run;
+}
+
+// Who takes advice back clears the bit first, and may do so between the bit and the advice.
+bool PageHeap::TouchAhead(const PageRun& run) {
+  const ChunkIndex c = ChunkOf(run.first);
+  const Address start = AddressOf(run.first);
+  space_.SetAdvised({c, c + Count(1)}, true);
+  if (!huge_pages_->TouchOne(start)) return false;
+  if (!space_.IsAdvised(c)) memory_->AdviseOrdinary(start, BytesOf(run.count));
+  return true;
+}
+
+void PageHeap::ReturnAhead(bool was_touched) {
+  MutexLock lock(lock_);
+  if (!was_touched) ahead_.Close();
+  const bool is_due = ahead_.Return(pages_, was_touched);
+  NoteBackedLocked();
+  if (is_due) touch_due_.StoreRelaxed(true);  // relaxed: as above
 }
 
 // ---- giving back to the OS
@@ -466,7 +517,7 @@ PageHeapStats PageHeap::ReadStats() const {
   stats.reserved = reserved_.LoadRelaxed();
   MutexLock lock(lock_);
   const PageAllocator::Counts& counts = pages_.counts();
-  uint64_t cached = 0;
+  uint64_t cached = ahead_.taken().value;  // free, and in a thread's hands
   for (const PageCache* c = caches_; c != nullptr; c = c->next_) {
     cached += CountOnes(c->free_bits());
   }
@@ -498,12 +549,13 @@ uint64_t PageHeap::Verify() {
     SPANHEAP_CHECK((free & ~bits.words[PageInChunk(c->base()) / 64]) == 0);
     used -= CountOnes(free);
   }
-  return used - pages_.counts().claimed;
+  return used - pages_.counts().claimed - ahead_.taken().value;
 }
 
 void PageHeap::ResetInChild() {
   growth_lock_.ResetInChild();
   lock_.ResetInChild();
+  ahead_.ResetInChild(pages_);
 }
 
 }  // namespace spanheap

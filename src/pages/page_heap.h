@@ -22,6 +22,7 @@
 #include "base/annotations.h"
 #include "base/atomic.h"
 #include "base/units.h"
+#include "pages/huge_ahead.h"
 #include "pages/huge_pages.h"
 #include "pages/memory_gauge.h"
 #include "pages/page_allocator.h"
@@ -36,7 +37,7 @@ namespace spanheap {
 struct PageHeapStats {
   uint64_t grown = 0;        // pages made ready
   uint64_t used = 0;         // pages in their takers' hands
-  uint64_t cached = 0;       // free pages in page caches
+  uint64_t cached = 0;       // free pages in page caches, or being touched ahead
   uint64_t free_backed = 0;  // free pages that may be backed
   uint64_t released = 0;     // free pages given back or never touched
   uint64_t metadata = 0;     // tables made ready
@@ -114,6 +115,17 @@ class PageHeap {
   // To be called, with no lock held, before these pages or a part of them are given back to the OS
   // by somebody else than this heap, which does it by itself.
   void KeepHolesOpen(PageIndex first, Pages n) EXCLUDES(lock_);
+  // --- Huge pages ahead of need (pages/huge_ahead.h): a thread of the heap's own ---
+  // True once each time a huge page is due, for who is to wake that thread.
+  bool TakeTouchDue() {
+    return touch_due_.LoadRelaxed() && touch_due_.Exchange(false);  // relaxed: seen a little later
+  }
+  // The thread takes the pages out, touches them with no lock held and in no section, and puts them
+  // back. count 0: none is due.
+  PageRun TakeAhead() EXCLUDES(lock_);
+  // False: refused.
+  bool TouchAhead(const PageRun& run);
+  void ReturnAhead(bool was_touched) EXCLUDES(lock_);
   // Takes all advice back: memory has become scarce, and no first touch shall wait for a huge page.
   void ForgetHugeAdvice() EXCLUDES(lock_);
   // What was freed until now may go back unforced from here on. To be called by the clock.
@@ -140,16 +152,20 @@ class PageHeap {
   bool is_linear() const { return space_.has_one_arena(); }
 
   // In a forked child, whose locks may be held by threads that are not there.
-  void ResetInChild();
+  void ResetInChild() NO_THREAD_SAFETY_ANALYSIS;
 
  private:
   friend struct RootRecord;  // its layout is described to tools
   SPANHEAP_NOINLINE PageRun AllocateFromSlow(PageCache& cache, Pages n) EXCLUDES(lock_);
+  PageRun AllocateWith(Pages n, Pages alignment, bool is_ahead) EXCLUDES(lock_);
   PageRun TryAllocate(Pages n, Pages alignment) EXCLUDES(lock_);
   PageRun AllocateLocked(Pages n, Pages alignment) REQUIRES(lock_);
-  SPANHEAP_NOINLINE PageRun AllocateByGrowing(Pages n, Pages alignment) EXCLUDES(lock_);
+  SPANHEAP_NOINLINE PageRun AllocateByGrowing(Pages n, Pages alignment, bool is_ahead)
+      EXCLUDES(lock_);
   ChunkRange GrowFor(Count chunks, Bytes alignment) REQUIRES(growth_lock_) EXCLUDES(lock_);
   bool GrowRange(ChunkRange chunks, HugeGrowth::Step step) REQUIRES(growth_lock_) EXCLUDES(lock_);
+  bool MayBeAhead() const REQUIRES(growth_lock_);
+  void NoteTakenLocked(PageIndex end) REQUIRES(lock_);
   void TakeAdviceBack(ChunkRange chunks) EXCLUDES(lock_);
   bool GrowOver(PageIndex end, Pages more) REQUIRES(growth_lock_) EXCLUDES(lock_);
   Count StepFor(Count chunks) REQUIRES(growth_lock_);
@@ -176,21 +192,25 @@ class PageHeap {
   void* keeper_ = nullptr;
   Atomic<bool> lazy_release_;
   MemoryGauge gauge_;
-  uint32_t unit_ = 0;               // pages of a huge page; 0: none; const after Init
-  bool (*ask_strict_)() = nullptr;  // const after Init
+  uint32_t unit_ = 0;                // pages of a huge page; 0: none; const after Init
+  HugePages* huge_pages_ = nullptr;  // const after Init; null: none
+  bool (*ask_strict_)() = nullptr;   // const after Init
   enum class Charged : uint8_t { kUnknown, kNo, kYes };
   Atomic<Charged> charged_for_;  // ready memory counts, used or not
 
   Mutex growth_lock_{LockRank::kPageSpace};
   HugeGrowth huge_growth_ GUARDED_BY(growth_lock_);
+  bool grows_ahead_ GUARDED_BY(growth_lock_) = false;  // for who is growing now
   PageSpace space_;              // changed under the growth lock; conversions are open to all
   Atomic<uint64_t> grown_;       // bytes; these four are changed under the growth lock
   Atomic<uint64_t> peak_grown_;  // bytes
   Atomic<uint64_t> metadata_;    // bytes
   Atomic<uint64_t> reserved_;    // bytes
+  Atomic<bool> touch_due_;       // set under the heap lock, taken by anyone
 
   alignas(kCacheLine) mutable Mutex lock_{LockRank::kPageHeap};
   PageAllocator pages_ GUARDED_BY(lock_);
+  HugeAhead ahead_ GUARDED_BY(lock_);
   uint64_t charged_ GUARDED_BY(lock_) = 0;         // bytes of pages that the gauge counts
   PageCache* caches_ GUARDED_BY(lock_) = nullptr;  // those that hold a block
   uint64_t allocations_ GUARDED_BY(lock_) = 0;

@@ -66,7 +66,7 @@ class AssistTurn {
 
 // ---- starting
 
-CollectedHeap::CollectedHeap() : collector(runtime.pages) {}
+CollectedHeap::CollectedHeap() : collector(runtime.pages), touches_(runtime.pages) {}
 
 CollectedHeap* CollectedHeap::StartSlow() {
   if (is_forbidden_.LoadAcquire()) {
@@ -139,6 +139,7 @@ HeapThread* CollectedHeap::NewRecord() {
   void* memory = runtime.metadata.Allocate(Bytes(sizeof(HeapThread)), Bytes(kCacheLine));
   if (memory == nullptr) return nullptr;
   auto* record = new (memory) HeapThread(collector.store, collector.layouts, collector.queue);
+  if (is_ahead_) record->cache.pages.SetAhead();
   MutexLock lock(records_mutex_);
   record->older = records_.LoadAcquire();
   records_.StoreRelease(record);
@@ -292,6 +293,7 @@ void* CollectedHeap::NewLarge(const Request& request) {
 
 void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
   heap::FreeDeferred();
+  touches_.Notice();
   runtime.limits.AfterAllocation(bytes);
   const collected::HeapState& state = collector.state;
   thread.assist_balance -= static_cast<int64_t>(bytes);
@@ -391,6 +393,7 @@ void CollectedHeap::AfterForkInChild() {
   thread_.ResetInChild();
   mark_threads_.ResetInChild();
   finalizers_.ResetInChild();
+  touches_.ResetInChild();
   records_mutex_.ResetInChild();
   mutators.AfterForkInChild();
 }

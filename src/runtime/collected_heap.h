@@ -20,11 +20,13 @@
 #include "mutators/root_slabs.h"
 #include "observe/collected_report.h"
 #include "os/clock.h"
+#include "os/limits.h"
 #include "os/thread.h"
 #include "runtime/collector_thread.h"
 #include "runtime/finalizer_thread.h"
 #include "runtime/mark_threads.h"
 #include "runtime/program_world.h"
+#include "runtime/touch_thread.h"
 
 namespace spanheap {
 
@@ -168,6 +170,8 @@ class CollectedHeap {
   ProgramWorld world_{mutators, roots, records_, mark_threads_, collector.layouts};
   CollectorThread thread_{collector};
   FinalizerThread finalizers_{collector.specials};
+  TouchThread touches_;
+  const bool is_ahead_ = os::ProcessorCount() > 1;  // alone, the thread would keep others waiting
   os::ThreadExitHook exit_hook_;
   uint64_t start_ns_ = os::MonotonicNow_ns();
   Mutex records_mutex_{LockRank::kThreads};
