@@ -50,32 +50,40 @@ bool SideTables::Init(os::Memory& memory, size_t pages,
   return true;
 }
 
-bool SideTables::CoverSlow(PageIndex first, Pages n) {
+bool SideTables::CoverSlow(PageIndex first, Pages n, uint8_t needs) {
   MutexLock lock(mutex_);
   const uint32_t last = ChunkOf(first + Pages(n.value - 1)).value;
   for (uint32_t c = ChunkOf(first).value; c <= last; ++c) {
-    if (covered_[c].LoadAcquire() == 0 && !CoverChunkLocked(c)) return false;
+    if (covered_[c].LoadAcquire() == 0 && !MakeReadyLocked(c)) return false;
+    ChargeLocked(c, needs);
   }
   return true;
 }
 
-bool SideTables::CoverChunkLocked(uint32_t chunk) {
+bool SideTables::MakeReadyLocked(uint32_t chunk) {
   const size_t page = size_t{chunk} << kChunkPagesShift;
   for (unsigned t = 0; t < kTables; ++t) {
     const Bytes from(page * kEntryBytes[t]);
     const Bytes to((page + kChunkPages.value) * kEntryBytes[t]);
     if (!tables_[t].Cover(*memory_, from, to)) return false;
   }
-  covered_[chunk].StoreRelease(1);
-  if (chunk >= chunk_end_.LoadAcquire()) chunk_end_.StoreRelease(chunk + 1);
-  covered_count_.FetchAddRelaxed(1);  // relaxed: a statistic
-  gauge_->Charge(Bytes(kChunkPages.value * kBytesPerPage));
   return true;
 }
 
-Bytes SideTables::used() const {
-  // Relaxed: a statistic.
-  return Bytes(size_t{covered_count_.LoadRelaxed()} * kChunkPages.value * kBytesPerPage);
+// Once for each need.
+void SideTables::ChargeLocked(uint32_t chunk, uint8_t needs) {
+  const uint8_t had = covered_[chunk].LoadAcquire();
+  const auto news = static_cast<uint8_t>(needs & ~had);
+  size_t bytes = (news & kReady) != 0 ? kBytesPerPage : 0;
+  if ((news & kNeedsAllocated) != 0) bytes += sizeof(AllocatedBlock);
+  if ((news & kNeedsPointers) != 0) bytes += sizeof(PointerBlock);
+  const Bytes charge(kChunkPages.value * bytes);
+  covered_[chunk].StoreRelease(static_cast<uint8_t>(had | news));
+  if (chunk >= chunk_end_.LoadAcquire()) chunk_end_.StoreRelease(chunk + 1);
+  used_.FetchAddRelaxed(charge.value);  // relaxed: a statistic
+  gauge_->Charge(charge);
 }
+
+Bytes SideTables::used() const { return Bytes(used_.LoadRelaxed()); }  // relaxed: a statistic
 
 }  // namespace spanheap::collected

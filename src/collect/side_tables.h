@@ -6,7 +6,8 @@
 //
 // Idea.       One reservation made when the collector starts, made ready in steps as chunks get
 //             their first collected page. Kind bytes may be read for every page of the heap before
-//             that: they read as zero.
+//             that: they read as zero. Entries that no span of a chunk needs are ready, but nobody
+//             touches them: they count as taken once one does.
 // Picture.    page n:  kind_of[n]  span_of[n]  owner[n]
 //             marks[n]      4 words marked, 4 words allocated, 8 words scanned: up to 256 slots
 //                           8 words marked, 8 words scanned: up to 512    (8-byte slots: 16 marked)
@@ -51,21 +52,21 @@ struct alignas(128) PointerBlock {
 
 class SideTables {
  public:
-  // Of all tables, for one page.
-  static constexpr size_t kBytesPerPage = 2 * sizeof(uint8_t) + sizeof(uint32_t) +
-                                          sizeof(MarkBlock) + sizeof(AllocatedBlock) +
-                                          sizeof(PointerBlock);
+  // For one page: what every span needs.
+  static constexpr size_t kBytesPerPage =
+      2 * sizeof(uint8_t) + sizeof(uint32_t) + sizeof(MarkBlock);
 
   constexpr SideTables() = default;
 
   // Tables for `pages` page numbers.
-  // What is made ready is charged to `gauge`.
+  // What spans need is charged to `gauge`, a chunk at a time.
   bool Init(os::Memory& memory, size_t pages, MemoryGauge& gauge);
-  // Makes the entries of pages [first, first + n) ready.
-  bool Cover(PageIndex first, Pages n) {
+  // Makes the entries of pages [first, first + n) ready for a span of this kind.
+  bool Cover(PageIndex first, Pages n, const SpanKind& kind) {
+    const uint8_t needs = NeedsOf(kind);
     const uint32_t last = ChunkOf(first + Pages(n.value - 1)).value;
     for (uint32_t c = ChunkOf(first).value; c <= last; ++c) {
-      if (covered_[c].LoadAcquire() == 0) return CoverSlow(first, n);
+      if ((covered_[c].LoadAcquire() & needs) != needs) return CoverSlow(first, n, needs);
     }
     return true;
   }
@@ -93,7 +94,7 @@ class SideTables {
   }
   Atomic<uint64_t>* allocated(uint32_t page, const SpanKind& kind) const {
     if (IsBesideMarks(kind)) return marks_[page].words + MarkBlock::kAllocated;
-    return kind.words > 8 ? pointers_[page].words : allocated_[page].words;
+    return IsAmongPointers(kind) ? pointers_[page].words : allocated_[page].words;
   }
   // The allocated bits lie in the marks' cache line.
   static constexpr bool IsBesideMarks(const SpanKind& kind) {
@@ -102,7 +103,7 @@ class SideTables {
   Atomic<uint64_t>* pointers(uint32_t page) const { return pointers_[page].words; }
 
   size_t page_capacity() const { return pages_; }
-  // Bytes of entries in use, and of address space.
+  // Bytes of entries that spans need, and of address space.
   Bytes used() const;
   Bytes reserved() const { return reserved_; }
   void ResetInChild() { mutex_.ResetInChild(); }
@@ -110,9 +111,24 @@ class SideTables {
  private:
   friend struct spanheap::RootRecord;  // its layout is described to tools
   static constexpr unsigned kTables = 6;
+  // Bits of covered_.
+  static constexpr uint8_t kReady = 1;
+  static constexpr uint8_t kNeedsAllocated = 2;
+  static constexpr uint8_t kNeedsPointers = 4;
 
-  SPANHEAP_COLD bool CoverSlow(PageIndex first, Pages n) EXCLUDES(mutex_);
-  bool CoverChunkLocked(uint32_t chunk) REQUIRES(mutex_);
+  // Slots of 8 bytes have no pointers, and so many allocated bits that these take their place.
+  static constexpr bool IsAmongPointers(const SpanKind& kind) {
+    return kind.words > sizeof(AllocatedBlock) / 8;
+  }
+  static constexpr uint8_t NeedsOf(const SpanKind& kind) {
+    const bool has_pointers = kind.domain == Domain::kBits || IsAmongPointers(kind);
+    const bool has_block = !IsBesideMarks(kind) && !IsAmongPointers(kind);
+    return static_cast<uint8_t>(kReady | (has_block ? kNeedsAllocated : 0) |
+                                (has_pointers ? kNeedsPointers : 0));
+  }
+  SPANHEAP_COLD bool CoverSlow(PageIndex first, Pages n, uint8_t needs) EXCLUDES(mutex_);
+  bool MakeReadyLocked(uint32_t chunk) REQUIRES(mutex_);
+  void ChargeLocked(uint32_t chunk, uint8_t needs) REQUIRES(mutex_);
 
   size_t pages_ = 0;  // const after Init, down to covered_
   os::Memory* memory_ = nullptr;
@@ -124,8 +140,8 @@ class SideTables {
   MarkBlock* marks_ = nullptr;
   AllocatedBlock* allocated_ = nullptr;
   PointerBlock* pointers_ = nullptr;
-  Atomic<uint8_t>* covered_ = nullptr;  // a byte per chunk; written under mutex_
-  Atomic<uint32_t> covered_count_;
+  Atomic<uint8_t>* covered_ = nullptr;       // a byte per chunk; written under mutex_
+  Atomic<uint64_t> used_;                    // bytes; the same
   Atomic<uint32_t> chunk_end_;               // written under mutex_
   Mutex mutex_{LockRank::kCollectedTables};  // held across the system call
   SteppedTable tables_[kTables] GUARDED_BY(mutex_);

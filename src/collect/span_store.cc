@@ -125,7 +125,7 @@ CollectedSpan* SpanStore::NewSpan(uint8_t kind, PageCache& cache) {
   span->type_ids = shape.domain == Domain::kTyped ? records_.AllocateIds(shape.slots) : nullptr;
   const bool has_ids = shape.domain != Domain::kTyped || span->type_ids != nullptr;
   const PageRun run = has_ids ? pages_.AllocateFrom(cache, Pages(shape.pages)) : PageRun{};
-  if (!run || !tables_.Cover(run.first, run.count)) {
+  if (!run || !tables_.Cover(run.first, run.count, shape)) {
     if (run) pages_.FreeTo(cache, run.first, run.count);
     if (span->type_ids != nullptr) records_.FreeIds(span->type_ids, shape.slots);
     records_.Free(span);
@@ -167,7 +167,7 @@ CollectedSpan* SpanStore::TakeLarge(Bytes bytes, Domain domain, bool& zeroed) {
   CollectedSpan* span = records_.Allocate();
   if (span == nullptr) return nullptr;
   const PageRun run = pages_.Allocate(n);
-  if (!run || !tables_.Cover(run.first, run.count)) {
+  if (!run || !tables_.Cover(run.first, run.count, kSpanKinds[KindFor(0, domain)])) {
     if (run) pages_.Free(run.first, run.count);
     records_.Free(span);
     return nullptr;

@@ -175,9 +175,7 @@ void CollectedReader::ReadTables(HeapImage& image) const {
   CollectedImage& collected = image.collected;
   const uint64_t record = root_.Number("gcspan.record");
   collected.page_bytes = Value("gc.pages") * image.page_size;
-  collected.table_bytes =
-      Value("gc.tables_chunks") * image.chunk_pages * root_.Number("gc.page_tables") +
-      Value("gc.records_ready") * record;
+  collected.table_bytes = Value("gc.tables_used") + Value("gc.records_ready") * record;
   image.metadata.push_back({Value("gc.tables"), Value("gc.tables_reserved")});
   image.metadata.push_back({Value("gc.records"), Value("gc.records_capacity") * record});
 }
