@@ -86,7 +86,7 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     At("pages.linear_end", &runtime.pages.space_.linear_end_),
     At("pages.class_of", &runtime.pages.space_.tables_.class_of),
     At("pages.span_of", &runtime.pages.space_.tables_.span_of),
-    At("pages.tables", &runtime.pages.space_.upper_),
+    At("pages.tables", &runtime.pages.space_.by_address_),
     At("pages.last_table", &runtime.pages.space_.records_.base_),
     At("pages.last_table_size", &runtime.pages.space_.records_.size_),
     At("arenas", &runtime.pages.space_.arenas_),
