@@ -45,7 +45,7 @@ struct Actor {
 
 class Layers {
  public:
-  Layers() : spans(pages) {
+  Layers() : spans(pages, lists) {
     PageHeapOptions options;
     options.reserve = 1_GiB;
     options.os_page = os::PageSize();
@@ -57,6 +57,7 @@ class Layers {
 
   PageHeap pages;
   MetadataArena metadata;
+  SpanLists lists;
   SpanHeap spans;
 };
 
