@@ -11,7 +11,7 @@ constexpr uint64_t kMargin = uint64_t{1} << 20;
 constexpr uint64_t kLeastDistance = 8192;
 
 // Kept below a limit, in hundredths of the goal, and at least so many bytes.
-constexpr uint64_t kHeadroomPercent = 1;
+constexpr uint64_t kHeadroomPercent = 2;
 constexpr uint64_t kLeastHeadroom = uint64_t{1} << 20;
 
 }  // namespace
