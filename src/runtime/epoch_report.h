@@ -42,7 +42,7 @@ class EpochReport {
   Mutex mutex_{LockRank::kReport};
   bool is_counted_ GUARDED_BY(mutex_) = false;
   uint64_t passed_ GUARDED_BY(mutex_) = 0;  // epochs before this one
-  HeapReport& report_ PT_GUARDED_BY(mutex_);
+  HeapReport& report_ GUARDED_BY(mutex_);
 };
 
 extern constinit EpochReport epoch_report [[gnu::visibility("hidden")]];
