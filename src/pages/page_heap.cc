@@ -275,6 +275,7 @@ PageRun PageHeap::TryExtend(PageIndex end, Pages more) {
     if (pages_.AllFree(end, more)) return TakeLocked(end, more);
   }
   MutexLock growing(growth_lock_);
+  grows_ahead_ = false;  // runs are malloc's
   if (!gauge_.HasRoomFor(BytesOf(more)) || !GrowOver(end, more)) return {};
   MutexLock lock(lock_);
   return pages_.AllFree(end, more) ? TakeLocked(end, more) : PageRun{};

@@ -141,6 +141,13 @@ TEST_F(HugeAheadTest, CachesThatNobodyTouchesForGrowAsBefore) {
   EXPECT_FALSE(heap_->TakeTouchDue());
 }
 
+TEST_F(HugeAheadTest, ARunThatIsExtendedGrowsAsBefore) {
+  const PageRun first = GrowToHugeStep();
+  ASSERT_EQ(calls().advise_huge, 0U);
+  ASSERT_TRUE(heap_->TryExtend(first.end(), Pages(64 * kChunkPages.value)));
+  EXPECT_GT(calls().advise_huge, 0U);
+}
+
 TEST_F(HugeAheadTest, AChildTakesBackWhatItsParentWasTouching) {
   GrowToHugeStep();
   const PageRun touched = heap_->TakeAhead();
