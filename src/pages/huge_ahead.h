@@ -55,6 +55,7 @@ class HugeAhead {
   }
 
  private:
+  friend struct RootRecord;  // its layout is described to tools
   bool IsDue() const { return !taken_ && next_ < end_ && reached_ + unit_ > next_; }
 
   PageIndex begin_;  // of the step

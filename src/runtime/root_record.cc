@@ -110,6 +110,8 @@ constinit const sh_root_entry RootRecord::kEntries[] = {
     At("pages.free", &runtime.pages.pages_.counts_.free),
     At("pages.scavenged", &runtime.pages.pages_.counts_.scavenged),
     At("pages.claimed", &runtime.pages.pages_.counts_.claimed),
+    At("ahead.first", &runtime.pages.ahead_.taken_.first),
+    At("ahead.pages", &runtime.pages.ahead_.taken_.count),
     At("summary.upper", &runtime.pages.space_.upper_),
     At("summary.leaves", &runtime.pages.space_.leaves_.base_),
     At("summary.levels", &runtime.pages.space_.shape_.levels),

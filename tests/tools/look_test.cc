@@ -170,6 +170,16 @@ TEST(AccountTest, HolesCountAsReleased) {
   EXPECT_EQ(account.unreconciled, 0U);
 }
 
+TEST(AccountTest, PagesTouchedAheadOfNeedAreInACache) {
+  HeapImage image = SmallImage();
+  image.chunks[0].used[0] |= 0b11 << 5;
+  image.chunks[0].scavenged[0] &= ~uint64_t{0b11 << 5};
+  image.ahead = {64 + 5, 2};
+  const Account account = MakeAccount(image, HeapMap(image), Residency());
+  EXPECT_EQ(account.Of(Category::kPageCache).mapped, 2 * kPage);
+  EXPECT_EQ(account.unreconciled, 0U);
+}
+
 TEST(AccountTest, ContradictionsAreCounted) {
   HeapImage twice = SmallImage();
   twice.threads[0].bins[1].blocks = {1 << 20, 1 << 20};

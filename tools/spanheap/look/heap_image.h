@@ -164,6 +164,7 @@ struct HeapImage {
   std::vector<std::vector<uint64_t>> shelf;  // by class: blocks that no thread keeps
   std::vector<WindowImage> windows;
   std::vector<RunImage> kept_runs;
+  RunImage ahead;  // free, and being touched before anybody needs it; or none
   std::vector<Setting> settings;
   CounterImage counters;
   LimitImage limits;

@@ -78,6 +78,7 @@ void HeapMap::MarkPageCaches() {
   for (const CollectedThreadImage& thread : image_.collected.threads) {
     MarkPageCache(thread.page_base, thread.page_free);
   }
+  Claim(image_.ahead.first_page, image_.ahead.pages, {PageState::kPageCache, 0, 0});
 }
 
 void HeapMap::MarkPageCache(uint32_t base, uint64_t free) {

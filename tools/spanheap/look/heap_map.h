@@ -18,7 +18,7 @@ namespace spanheap::look {
 enum class PageState : uint8_t {
   kReleased,   // free, not backed
   kFree,       // free, may be backed
-  kPageCache,  // free, in a thread's page cache
+  kPageCache,  // free, in a thread's page cache, or being touched ahead of need
   kSmall,      // of a span of slots
   kSolo,       // of a block with a span of its own
   kRun,        // of a live run

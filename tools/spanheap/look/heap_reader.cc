@@ -98,6 +98,8 @@ void HeapReader::ReadCounters(HeapImage& image) const {
   counters.solo_bytes = root_.Value("spans.solo_bytes");
   counters.hole_bytes = root_.ValueOr("spans.hole_bytes", 0);
   image.os_page = root_.ValueOr("spans.os_page", 0);
+  image.ahead = {static_cast<uint32_t>(root_.ValueOr("ahead.first", 0)),
+                 static_cast<uint32_t>(root_.ValueOr("ahead.pages", 0))};
   counters.kept_bytes = root_.Value("kept.bytes");
   counters.reserved = root_.Value("pages.reserved") + root_.Value("large.reserved");
   counters.peak = root_.Value("pages.peak");
