@@ -66,7 +66,8 @@ class AssistTurn {
 
 // ---- starting
 
-CollectedHeap::CollectedHeap() : collector(runtime.pages), touches_(runtime.pages) {}
+CollectedHeap::CollectedHeap()
+    : collector(runtime.pages), touches_(runtime.pages, collector.state) {}
 
 CollectedHeap* CollectedHeap::StartSlow() {
   if (is_forbidden_.LoadAcquire()) {

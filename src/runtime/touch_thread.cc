@@ -20,7 +20,7 @@ void TouchThread::Main(void* self) {
   auto& mine = *static_cast<TouchThread*>(self);
   for (;;) {
     const uint32_t wanted = mine.wanted_.LoadAcquire();
-    while (mine.TouchNext()) {}
+    while (!mine.state_.is_marking() && mine.TouchNext()) {}
     os::FutexWait(mine.wanted_, wanted);
   }
 }

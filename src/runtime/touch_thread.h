@@ -4,7 +4,9 @@
 // program waits for the system to find and clear it (pages/huge_ahead.h).
 //
 // Idea.    A thread that sleeps until somebody has taken pages next to a huge page that is to come.
-//          It is started by the first of these; a forked child starts its own.
+//          It is started by the first of these; a forked child starts its own. While a mark goes on
+//          it rests: the processors are at work, and the thread that is to be spared a touch would
+//          lose its own to it, for longer than ordinary pages take.
 // Threads. Notice: any, outside of sections, no signal handler.
 // Fails.   Without a thread the pages stay ordinary.
 // Go.      Nothing of the kind: there the kernel is not asked for huge pages.
@@ -13,6 +15,7 @@
 
 #include "base/annotations.h"
 #include "base/atomic.h"
+#include "collect/heap_state.h"
 #include "pages/page_heap.h"
 #include "sync/mutex.h"
 
@@ -20,12 +23,13 @@ namespace spanheap {
 
 class TouchThread {
  public:
-  constexpr explicit TouchThread(PageHeap& pages) : pages_(pages) {}
+  constexpr TouchThread(PageHeap& pages, const collected::HeapState& state)
+      : pages_(pages), state_(state) {}
 
-  // To be called after pages were taken.
+  // To be called after pages were taken. What is due in a mark is due again when more are taken.
   void Notice() {
     if (pages_.TakeTouchDue()) [[unlikely]]
-      WakeUp();
+      if (!state_.is_marking()) WakeUp();
   }
   void ResetInChild() NO_THREAD_SAFETY_ANALYSIS;
 
@@ -35,6 +39,7 @@ class TouchThread {
   bool TouchNext();
 
   PageHeap& pages_;
+  const collected::HeapState& state_;
   Mutex start_mutex_{LockRank::kStartUp};
   bool is_running_ GUARDED_BY(start_mutex_) = false;
   Atomic<uint32_t> wanted_;  // a futex word: changes when a page is due

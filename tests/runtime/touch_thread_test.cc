@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "collect/heap_state.h"
 #include "os/clock.h"
 #include "os/fake_memory.h"
 #include "os/futex.h"
@@ -15,20 +16,42 @@ constexpr Pages kUnit{256};
 
 // A growing heap of its own. The thread never ends, so this is never destroyed.
 struct Growing {
-  Growing() : touches(heap) {
+  Growing() : touches(heap, state) {
     huge.Init(memory, {BytesOf(kUnit), os::HugePageSettings::Use::kOnAdvice},
               [] { return uint64_t{1'000'000'000}; });
     PageHeapOptions options;
     options.huge_page = BytesOf(kUnit);
     options.huge_pages = &huge;
     cache.SetAhead();
+    const HeapSection section;
     is_ready = heap.Init(memory, options);
+  }
+
+  bool Grow() {
+    {
+      const HeapSection section;
+      if (!heap.AllocateFrom(cache, kPagesPerWord)) return false;
+    }
+    touches.Notice();
+    if (heap.grown_bytes() > (16_MiB).value) os::SleepFor_ns(1'000'000);
+    return true;
+  }
+  // Until so many huge pages were touched.
+  void GrowFor(unsigned units) {
+    const Bytes wanted(units * BytesOf(kUnit).value);
+    constexpr uint64_t kLongest_ns = 20'000'000'000;
+    const uint64_t end_ns = os::MonotonicNow_ns() + kLongest_ns;
+    while (huge.advised() < wanted) {
+      ASSERT_LT(os::MonotonicNow_ns(), end_ns);
+      ASSERT_TRUE(Grow());
+    }
   }
 
   os::FakeMemory memory{os::FakeMemory::Backing::kKernel};
   HugePages huge;
   PageHeap heap;
   PageCache cache;
+  collected::HeapState state;
   TouchThread touches;
   bool is_ready = false;
 };
@@ -36,17 +59,17 @@ struct Growing {
 TEST(TouchThreadTest, TouchesHugePagesThatTheHeapGrowsInto) {
   auto& growing = *new Growing;
   ASSERT_TRUE(growing.is_ready);
-  constexpr uint64_t kLongest_ns = 20'000'000'000;
-  const uint64_t end_ns = os::MonotonicNow_ns() + kLongest_ns;
-  while (growing.huge.advised() < Bytes(4 * BytesOf(kUnit).value)) {
-    ASSERT_LT(os::MonotonicNow_ns(), end_ns);
-    {
-      const HeapSection section;
-      ASSERT_TRUE(growing.heap.AllocateFrom(growing.cache, kPagesPerWord));
-    }
-    growing.touches.Notice();
-    if (growing.heap.grown_bytes() > (16_MiB).value) os::SleepFor_ns(1'000'000);
-  }
+  growing.GrowFor(4);
+}
+
+TEST(TouchThreadTest, RestsWhileMarking) {
+  auto& growing = *new Growing;
+  ASSERT_TRUE(growing.is_ready);
+  growing.state.phase.StoreRelease(collected::Phase::kMark);
+  while (growing.heap.grown_bytes() < (96_MiB).value) ASSERT_TRUE(growing.Grow());
+  EXPECT_EQ(growing.huge.advised(), Bytes(0));
+  growing.state.phase.StoreRelease(collected::Phase::kOff);
+  growing.GrowFor(1);
 }
 
 }  // namespace
