@@ -79,6 +79,8 @@ class Collector {
   // The next cycle ends with a look by the plain marker, while the world is stopped.
   void RequestVerify() { verify_wanted_.StoreRelease(1); }
   uint64_t missed() const { return missed_.LoadAcquire(); }
+  // Changes as the collector's own threads mark. Wrong at times: a hint.
+  uint64_t progress() const { return cycles() + work.step_ns(); }
   uint64_t cycles() const { return cycles_.LoadAcquire(); }  // completed
   const CycleFigures& last_cycle() const { return last_; }
   // Both stops of the last cycles added up, newest first; returns how many.

@@ -60,10 +60,12 @@ class HeapPace {
   // Nobody assists now. Relaxed: a hint.
   bool is_limiting() const { return limiting_.LoadRelaxed(); }
 
-  // Allocation is to wait a little. Relaxed: a hint.
-  bool MustWait(bool is_late) const {
-    return policy::MustWait({state_.live.LoadRelaxed(), state_.goal.LoadRelaxed(),
-                             pacer_.limit_goal(), is_late, is_limiting()});
+  // Allocation is to wait so long, after `idle_waits` in which nothing was done; 0: not at all.
+  // Relaxed: a hint.
+  uint64_t WaitLength_ns(bool is_late, unsigned idle_waits) const {
+    const policy::Backlog backlog{state_.live.LoadRelaxed(), state_.goal.LoadRelaxed(),
+                                  pacer_.limit_goal(), is_late, is_limiting()};
+    return policy::MustWait(backlog) ? policy::WaitLength_ns(backlog, idle_waits) : 0;
   }
 
   // --- The collector's thread, inside a section ---

@@ -44,6 +44,14 @@ bool MustWait(const Backlog& backlog) {
   return backlog.live > backlog.limit_goal || (backlog.is_late && backlog.live > backlog.goal);
 }
 
+uint64_t WaitLength_ns(const Backlog& backlog, unsigned idle_waits) {
+  constexpr uint64_t kShortest_ns = 100'000;
+  constexpr unsigned kWaitsOfALength = 10;  // fewer: waits grow between two phases, too
+  constexpr unsigned kMostDoublings = 5;    // 3.2 ms, about what a processor is had for
+  if (backlog.live <= backlog.limit_goal) return kShortest_ns;
+  return kShortest_ns << std::min(idle_waits / kWaitsOfALength, kMostDoublings);
+}
+
 Gift GiveTo(int64_t debt, int64_t work, AssistRatio ratio) {
   const int64_t bytes = Scaled(ratio.bytes_per_work, work);
   if (bytes < debt) return {bytes, 0};

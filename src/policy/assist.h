@@ -55,6 +55,11 @@ struct Backlog {
 // and whatever it allocates meanwhile counts as alive.
 bool MustWait(const Backlog& backlog);
 
+// How long. Above a limit longer with each wait in a row in which the collector got no further
+// (`idle_waits`): on a busy machine it has no processor then, and after each wait a little more is
+// allocated, for which there is no room. Without one a longer gap costs more than some memory.
+uint64_t WaitLength_ns(const Backlog& backlog, unsigned idle_waits);
+
 // A waiting thread with a debt of `debt` bytes is given `work` units.
 struct Gift {
   int64_t bytes = 0;      // that its balance gains

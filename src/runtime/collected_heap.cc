@@ -303,22 +303,26 @@ void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
     const bool is_late = assists && !Assist(thread, bytes);
     if (thread_.is_lost()) [[unlikely]]
       thread_.RequestDue();  // a forked child finishes its parent's mark
-    WaitForCollector(is_late);
+    WaitForCollector(thread, is_late);
     return;
   }
   // Relaxed: a cycle that begins a little later does no harm.
   const bool is_full = state.live.LoadRelaxed() >= state.trigger.LoadRelaxed();
   if (!is_full && !runtime.pages.gauge().is_above_target()) return;
   if (!thread_.is_requested()) RequestDue();
-  WaitForCollector(thread_.is_requested());
+  WaitForCollector(thread, thread_.is_requested());
 }
 
 // The collector is behind, and this thread cannot do its work: it leaves it the processor.
-void CollectedHeap::WaitForCollector(bool is_late) {
-  constexpr uint64_t kWait_ns = 100'000;
-  if (!collector.pace.MustWait(is_late)) return;
-  const BlockingRegion parked;
-  os::SleepFor_ns(kWait_ns);
+void CollectedHeap::WaitForCollector(HeapThread& thread, bool is_late) {
+  const uint64_t wait_ns = collector.pace.WaitLength_ns(is_late, thread.idle_waits);
+  if (wait_ns == 0) return;
+  const uint64_t before = collector.progress();
+  {
+    const BlockingRegion parked;
+    os::SleepFor_ns(wait_ns);
+  }
+  thread.idle_waits = collector.progress() == before ? thread.idle_waits + 1 : 0;
 }
 
 // Under a limit the trigger may have moved.

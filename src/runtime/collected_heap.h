@@ -151,7 +151,7 @@ class CollectedHeap {
   void RunDestructors(collected::Special* first);
   bool Assist(collected::HeapThread& thread, size_t bytes);
   SPANHEAP_COLD void RequestDue();
-  void WaitForCollector(bool is_late);
+  void WaitForCollector(collected::HeapThread& thread, bool is_late);
   void NoteLongAssist(const collected::HeapThread& thread, uint64_t begin_ns, uint64_t bytes);
   SPANHEAP_NOINLINE void* NewSlow(sh_layout& layout, size_t count);
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);

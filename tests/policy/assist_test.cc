@@ -77,6 +77,17 @@ TEST(Assist, BeyondALimitTheCollectorIsWaitedForInAnyCase) {
   EXPECT_FALSE(MustWait(backlog));
 }
 
+TEST(Assist, AboveALimitWaitsBecomeLongerWhileTheCollectorDoesNothing) {
+  const Backlog limited{.live = 81, .goal = 100, .limit_goal = 80};
+  const uint64_t shortest_ns = WaitLength_ns(limited, 0);
+  EXPECT_EQ(WaitLength_ns(limited, 9), shortest_ns);
+  EXPECT_EQ(WaitLength_ns(limited, 10), 2 * shortest_ns);
+  EXPECT_EQ(WaitLength_ns(limited, 50), 32 * shortest_ns);
+  EXPECT_EQ(WaitLength_ns(limited, ~0U), 32 * shortest_ns);
+  const Backlog late{.live = 101, .goal = 100, .is_late = true};
+  EXPECT_EQ(WaitLength_ns(late, 50), shortest_ns);
+}
+
 TEST(Assist, AWaitingThreadIsGivenWhatItOwes) {
   const Gift part = GiveTo(1000, 400, kTwoPerByte);
   EXPECT_EQ(part.bytes, 200);
