@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/fatal.h"
 #include "base/platform.h"
 
 namespace spanheap {
@@ -123,9 +122,11 @@ void ThreadCache::ShrinkAnother(unsigned c) {
 
 void* ThreadCache::Refill(unsigned c, bool& zeroed) {
   block_.refills.AddOwned(1);
-  TryOpenBin(c);
-  if (IsSmallClass(c)) return RefillSmall(c);
-  if (IsTabled(c)) TryGrow(c);
+  if (IsTabled(c)) {
+    if (block_.classes[c].capacity == 0) TryOpenBin(c);
+    if (IsSmallClass(c)) return RefillSmall(c);
+    TryGrow(c);
+  }
   return AllocateRun(c, Pages(1), zeroed);
 }
 
@@ -183,8 +184,8 @@ uint32_t ThreadCache::TakeBatch(unsigned c, uint32_t want, void** out) {
 
 void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
   block_.flushes.AddOwned(1);
-  if (!IsTabled(c)) {
-    if (!TryHoldRun(c, p, call)) ReturnOne(c, p, call);
+  if (!IsTabled(c)) {  // whether it can be held is known by now
+    ReturnOne(c, p, call);
     return;
   }
   if (!TryOpenBin(c) && !TryGrow(c)) ShedOldest(c, (block_.classes[c].capacity + 1) / 2, call);
@@ -239,32 +240,6 @@ void* ThreadCache::AllocateRun(unsigned c, Pages alignment, bool& zeroed) {
 void ThreadCache::NoteResized(unsigned from, unsigned to) {
   NoteReturned(from, 1);
   NoteTaken(to, 1);
-}
-
-// Bins of runs beyond the table always look full to the fast path: their limit follows their top.
-void* ThreadCache::PopHeldRun(unsigned c) {
-  void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
-  void* run = *top;
-  if (run == nullptr) return nullptr;
-  block_.bins.limits[c] = top - 1;
-  MoveTop(c, top - 1);
-  block_.held_run_bytes -= BlockBytes(c);
-  return run;
-}
-
-bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
-  if (AddressOf(p).value % kPageSize.value != 0) [[unlikely]]
-    FatalMisalignedFree(call, AddressOf(p), heap_.FactsOf(AddressOf(p)));
-  if (block_.held_run_bytes + BlockBytes(c) > kMaxHeldRunBytes) return false;
-  if (block_.depth(c) >= kMaxCapacities[c]) return false;
-  void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
-  if (*top == p) FatalDoubleFree(call, AddressOf(p), heap_.FactsOf(AddressOf(p)));
-  block_.NoteUsed(c);
-  top[1] = p;
-  block_.bins.limits[c] = top + 1;
-  MoveTop(c, top + 1);
-  block_.held_run_bytes += BlockBytes(c);
-  return true;
 }
 
 void ThreadCache::Flush() {

@@ -35,12 +35,13 @@ class ThreadCache {
 
   // A block of the class, when its bin is empty.
   void* Refill(unsigned c, bool& zeroed);
-  // Pushes p, when its bin is full.
+  // Pushes p, when its bin is full; a run beyond malloc's table goes back.
   void PushFull(unsigned c, void* p, const char* call);
   // One block straight from, or straight to, where its class lives; no bin is used.
   void* TakeOne(unsigned c);
   void ReturnOne(unsigned c, void* p, const char* call) { ReturnBlocks(c, &p, 1, call); }
-  // A run of a class beyond malloc's table that this thread kept; null if there is none.
+  // A run of a class beyond malloc's table that this thread kept; null if there is none. This and
+  // the next: caches/held_runs_inl.h.
   void* PopHeldRun(unsigned c);
   // Keeps such a run for later. False: this thread keeps enough already.
   bool TryHoldRun(unsigned c, void* p, const char* call);

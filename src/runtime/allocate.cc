@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "caches/fast_path_inl.h"
+#include "caches/held_runs_inl.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/options.h"
@@ -14,7 +15,7 @@ namespace {
 
 // Tries again for as long as memory can be found by giving up other memory. Ends at the soft limit.
 template <class Attempt>
-void* Persist(size_t n, Attempt attempt) {
+SPANHEAP_ALWAYS_INLINE void* Persist(size_t n, Attempt attempt) {
   void* block = attempt();
   for (unsigned failures = 1; block == nullptr; ++failures) {
     if (!runtime.limits.AfterFailure(n, failures)) return nullptr;
@@ -68,7 +69,7 @@ void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& 
   return cache.Refill(c, zeroed);
 }
 
-void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
+SPANHEAP_NOINLINE void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
   return Persist(n, [&]() -> void* {
     const HeapSection section;
     if (section.is_open()) [[likely]]

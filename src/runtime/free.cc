@@ -3,6 +3,7 @@
 // The freeing half of the heap's slow paths, and what can be said of a pointer.
 #include "base/fatal.h"
 #include "caches/fast_path_inl.h"
+#include "caches/held_runs_inl.h"
 #include "runtime/bad_pointer.h"
 #include "runtime/block_lookup.h"
 #include "runtime/heap.h"
@@ -11,6 +12,14 @@
 
 namespace spanheap::heap {
 namespace {
+
+// The class of the block at p, by its page. 0: anything unusual.
+unsigned ClassAt(const void* p) {
+  const PageTables& tables = runtime.pages.tables();
+  const size_t offset = AddressOf(p).value - tables.base.value;
+  // Relaxed: the byte was written before the block was first handed out.
+  return offset < tables.linear_bytes ? tables.class_of[offset >> kPageShift].LoadRelaxed() : 0;
+}
 
 void FreeClassedInSection(const HeapSection& section, unsigned c, void* p, const char* call) {
   ThreadBlock& block = section.block();
@@ -71,13 +80,13 @@ void FreeDeferred(const HeapSection& section, ThreadBlock& block) {
 }
 
 // A thread without a block defers its handlers' frees to the shared one.
-void FreeAllDeferred(const HeapSection& section) {
-  ThreadBlock& own = section.block();
-  ThreadBlock& shared = runtime.threads.shared_block();
-  if (own.deferred_frees.LoadAcquire() != nullptr) [[unlikely]]
-    FreeDeferred(section, own);
-  if (shared.deferred_frees.LoadAcquire() != nullptr) [[unlikely]]
-    FreeDeferred(section, shared);
+bool HasDeferred(const HeapSection& section) {
+  return section.block().deferred_frees.LoadAcquire() != nullptr ||
+         runtime.threads.shared_block().deferred_frees.LoadAcquire() != nullptr;
+}
+SPANHEAP_COLD void FreeAllDeferred(const HeapSection& section) {
+  FreeDeferred(section, section.block());
+  FreeDeferred(section, runtime.threads.shared_block());
 }
 
 // A run beyond malloc's table goes to this thread's keep without a section: it counts as fast path,
@@ -85,11 +94,7 @@ void FreeAllDeferred(const HeapSection& section) {
 bool TryKeepRun(void* p, const char* call) {
   ThreadBlock* block = this_thread.block;
   if (block == nullptr || this_thread.bins.LoadRelaxed() != &block->bins) return false;
-  const PageTables& tables = runtime.pages.tables();
-  const size_t offset = AddressOf(p).value - tables.base.value;
-  if (offset >= tables.linear_bytes) return false;
-  // Relaxed: the byte was written before the block was first handed out.
-  const unsigned c = tables.class_of[offset >> kPageShift].LoadRelaxed();
+  const unsigned c = ClassAt(p);
   if (!IsRunClass(c) || BlockBytes(c) <= kMaxTabledBytes) return false;
   return ThreadCache(runtime.spans, *block).TryHoldRun(c, p, call);
 }
@@ -139,8 +144,12 @@ void FreeBySection(void* p, const char* call) {
     if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
     return;
   }
-  FreeAllDeferred(section);
-  FreeInSection(section, LookUp(p), p, call);
+  if (HasDeferred(section)) [[unlikely]]
+    FreeAllDeferred(section);
+  if (const unsigned c = ClassAt(p); c != 0) [[likely]]
+    FreeClassedInSection(section, c, p, call);
+  else
+    FreeInSection(section, LookUp(p), p, call);
 }
 
 SPANHEAP_NOINLINE void FreeSlow(void* p, const char* call) {
@@ -169,14 +178,8 @@ void FreeSized(void* p, size_t n, size_t alignment, const char* call) {
 
 size_t UsableSize(const void* p, const char* call) {
   if (p == nullptr) return 0;
-  const PageTables& tables = runtime.pages.tables();
-  const size_t offset = AddressOf(p).value - tables.base.value;
-  if (offset < tables.linear_bytes) {
-    // Relaxed: the byte was written before the block was first handed out.
-    const unsigned c = tables.class_of[offset >> kPageShift].LoadRelaxed();
-    if (c != 0) [[likely]]
-      return BlockBytes(c);
-  }
+  if (const unsigned c = ClassAt(p); c != 0) [[likely]]
+    return BlockBytes(c);
   const HeapSection section;
   if (!section.is_open() && !CanLookUpInside(section, p)) return 0;
   const BlockInfo info = LookUp(p);

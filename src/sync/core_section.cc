@@ -63,6 +63,16 @@ void CoreGate::EndClaim(ThreadState& thread) const {
   os::FutexWakeAll(thread.claimed);
 }
 
+void CoreSection::EnterWhenOpen(CoreGate& gate, ThreadState& self) {
+  do {
+    self.section_depth.StoreRelease(0);
+    StopDelay::End();  // who closed the gate may wait for this thread to stop
+    gate.AwaitOpen(self);
+    StopDelay::Begin();
+    Announce(gate, self);
+  } while (IsKeptOut(gate, self));
+}
+
 // Relaxed here and below: a switch that is turned once and orders nothing.
 SPANHEAP_AT_START void CoreSection::RequireForLocks() { sections_are_required.StoreRelaxed(true); }
 

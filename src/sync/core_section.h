@@ -106,14 +106,13 @@ class CoreSection {
 
   static void EnterOutermost(CoreGate& gate, ThreadState& self) {
     Announce(gate, self);
-    while (gate.is_closed() || self.claimed.LoadSequential() != 0) [[unlikely]] {
-      self.section_depth.StoreRelease(0);
-      StopDelay::End();  // who closed the gate may wait for this thread to stop
-      gate.AwaitOpen(self);
-      StopDelay::Begin();
-      Announce(gate, self);
-    }
+    if (IsKeptOut(gate, self)) [[unlikely]]
+      EnterWhenOpen(gate, self);
   }
+  static bool IsKeptOut(const CoreGate& gate, const ThreadState& self) {
+    return gate.is_closed() || self.claimed.LoadSequential() != 0;
+  }
+  SPANHEAP_COLD static void EnterWhenOpen(CoreGate& gate, ThreadState& self);
 
   ThreadState& self_;
 };

@@ -12,6 +12,7 @@
 #include <set>
 #include <vector>
 
+#include "caches/held_runs_inl.h"
 #include "models/script_random.h"
 #include "spans/span_fixture.h"
 
@@ -41,6 +42,7 @@ class CacheUser {
     return cache_.Refill(c, zeroed);
   }
   void Give(unsigned c, void* p) {
+    if (c >= kFirstUntabled && cache_.TryHoldRun(c, p, "test")) return;
     if (top(c) == block_->bins.limits[c]) return cache_.PushFull(c, p, "test");
     top(c)[1] = p;
     RaiseTop(block_->bins, c);
