@@ -21,7 +21,7 @@ class RedisServer:
              self.folder.name, "--activedefrag", "no"],
             env=environment, stdout=subprocess.DEVNULL)
         self.pid = self.server.pid
-        for _ in range(200):
+        for _ in range(1200):
             if os.path.exists(self.socket):
                 break
             time.sleep(0.05)

@@ -276,7 +276,7 @@ void StopWhoBlocksTheSignal() {
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
     attached.StoreRelease(true);
     os::SleepFor_ns(900'000'000);
-    os::SleepFor_ns(500'000'000);
+    os::SleepFor_ns(900'000'000);
     sigset_t none;
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, nullptr);

@@ -53,7 +53,7 @@ TEST(EnvironmentTest, ReadsTheKernelsCopyBeforeLibcHasOne) {
 }
 
 TEST(EnvironmentTest, FindsVariablesAcrossPiecesOfAFile) {
-  const std::string path = ::testing::TempDir() + "environment_test_file";
+  const std::string path = ::testing::TempDir() + "environment_test_" + std::to_string(getpid());
   const std::string filler = "FILLER=" + std::string(505, 'f');  // the next crosses a piece's end
   {
     std::ofstream file(path, std::ios::binary);

@@ -77,7 +77,7 @@ TEST(LimitsTest, MembarrierWorksInChildrenToo) {
 }
 
 TEST(LimitsTest, SmallFilesAreReadWholeOrNotAtAll) {
-  const std::string path = ::testing::TempDir() + "limits_test_file";
+  const std::string path = ::testing::TempDir() + "limits_test_" + std::to_string(getpid());
   std::ofstream(path) << "hello";
   char buffer[16];
   EXPECT_EQ(ReadSmallFile(path.c_str(), buffer, sizeof buffer), 5);

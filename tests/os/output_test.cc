@@ -14,7 +14,7 @@ namespace spanheap::os {
 namespace {
 
 TEST(OutputTest, WritesAFileAnew) {
-  const std::string path = ::testing::TempDir() + "output_test_file";
+  const std::string path = ::testing::TempDir() + "output_test_" + std::to_string(getpid());
   std::ofstream(path) << "what was there before and is longer";
   {
     const OutputFile file(path.c_str());

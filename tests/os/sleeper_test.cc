@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "base/atomic.h"
+#include "os/clock.h"
 #include "os/futex.h"
 #include "os/thread.h"
 
@@ -70,8 +71,9 @@ TEST_F(SleeperTest, CountsHowOftenAThreadRuns) {
 
 TEST_F(SleeperTest, SeesAThreadThatSleeps) {
   Start(false);
-  bool seen = false;
-  for (int i = 0; i < 10'000 && !seen; ++i) seen = IsAsleepNow();
+  const uint64_t end_ns = MonotonicNow_ns() + 60'000'000'000;  // it has to get there first
+  bool seen = IsAsleepNow();
+  for (; !seen && MonotonicNow_ns() < end_ns; seen = IsAsleepNow()) YieldThread();
   EXPECT_TRUE(seen);
 }
 

@@ -80,11 +80,12 @@ void ExpectBothAreRememberedBesides(sh_layout& layout) {
   void* const kept = heap.New(layout, 1);
   Node* const tree = BottomUp(16);
   std::atomic<bool> is_over{false};
+  std::atomic<uint64_t> seen{0};
+  // On a busy machine a mark may be over before this thread has a turn.
   std::thread collector([&] {
-    for (int i = 0; i < 10; ++i) heap.Collect();
+    for (int i = 0; i < 10 || (seen == 0 && i < 10'000); ++i) heap.Collect();
     is_over = true;
   });
-  uint64_t seen = 0;
   while (!is_over) {
     std::this_thread::sleep_for(std::chrono::microseconds(10));  // sanitizers deliver signals here
     const uint32_t flag = __atomic_load_n(&sh_inline_v1.barrier_on, __ATOMIC_RELAXED);

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -29,12 +30,11 @@ class GiveBackTest : public HeapFixture {
 };
 
 // A report waits until no thread is in a section: if the release were one, it would wait for all.
+// On a busy machine the others may be given no processor while it lasts, but not each time.
 TEST_F(GiveBackTest, OthersGetInBetweenThePieces) {
-  heap::Trim(0);
-  FillAndFree(256 * kMiB);
   std::atomic<bool> begun{false};
   std::atomic<bool> over{false};
-  unsigned reports = 0;
+  std::atomic<unsigned> reports{0};
   std::thread reader([&] {
     Report();
     begun = true;
@@ -44,12 +44,19 @@ TEST_F(GiveBackTest, OthersGetInBetweenThePieces) {
     }
   });
   while (!begun) std::this_thread::yield();
-  const uint64_t before = Report().released_forced_bytes;
-  EXPECT_TRUE(heap::Trim(0));
-  EXPECT_GE(Report().released_forced_bytes - before, 250 * kMiB);
+  unsigned most = 0;
+  for (int round = 0; round < 50 && most < 6; ++round) {
+    heap::Trim(0);
+    FillAndFree(256 * kMiB);
+    const uint64_t before = Report().released_forced_bytes;
+    const unsigned reports_before = reports;
+    EXPECT_TRUE(heap::Trim(0));
+    most = std::max(most, reports - reports_before);
+    EXPECT_GE(Report().released_forced_bytes - before, 250 * kMiB);
+  }
   over = true;
   reader.join();
-  EXPECT_GE(reports, 6U) << "of 64 pieces";
+  EXPECT_GE(most, 6U) << "of 64 pieces";
 }
 
 #if !defined(__SANITIZE_THREAD__)  // nobody is trimmed there: runtime/idle_caches.cc

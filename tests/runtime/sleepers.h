@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,21 +16,22 @@ namespace spanheap {
 
 class Sleepers {
  public:
-  // Returns once all of them have done it.
+  // Returns once all of them have done it and sleep.
   template <class Body>
   Sleepers(unsigned count, Body body) {
     if (pipe(ends_) != 0) return;
-    std::atomic<unsigned> done{0};
-    for (unsigned i = 0; i < count; ++i) {
-      threads_.emplace_back([this, body, &done] {
+    std::vector<std::atomic<pid_t>> done(count);
+    for (std::atomic<pid_t>& id : done) {
+      threads_.emplace_back([this, body, &id] {
         body();
-        ++done;
+        id = gettid();
         pollfd end{ends_[0], POLLIN, 0};
         poll(&end, 1, -1);
       });
     }
-    while (done != count) std::this_thread::yield();
-    usleep(50'000);  // into their system call
+    for (const std::atomic<pid_t>& id : done) {
+      while (id == 0 || !IsAsleep(id)) usleep(1000);
+    }
   }
   ~Sleepers() {
     close(ends_[1]);
@@ -39,6 +42,14 @@ class Sleepers {
   Sleepers& operator=(const Sleepers&) = delete;
 
  private:
+  // The kernel's word for it: what follows the name in parentheses.
+  static bool IsAsleep(pid_t id) {
+    std::ifstream file("/proc/self/task/" + std::to_string(id) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    return text.find(") S ") != std::string::npos;
+  }
+
   int ends_[2] = {-1, -1};
   std::vector<std::thread> threads_;
 };

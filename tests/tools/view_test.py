@@ -20,12 +20,17 @@ import schema
 from explain_collected_test import MOVING, SUBJECT as COLLECTED_SUBJECT
 from explain_test import COMMAND, SUBJECT, Subject, look, spanheap
 
-# Reaches 20 MB, falls back, and tells when it began.
+# Reaches 20 MB, falls back, and says so. Each size stays until it is in the record.
 SCRIPT = """
-import time
+import sys, time
+def moments():
+    with open(sys.argv[1], 'rb') as record:
+        return record.read().count(b'time_ms')
 for size in (5, 20, 1):
     blocks = [bytes(1000) for _ in range(size * 1000)]
-    time.sleep(0.25)
+    seen = moments()
+    while moments() < seen + 3:
+        time.sleep(0.02)
 print('ready', flush=True)
 time.sleep(60)
 """
@@ -36,6 +41,17 @@ def parts_of(page):
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1]
     packed = re.search(r'<script type="text/plain" id="map-data">(.*?)</script>', page, re.S)[1]
     return json.loads(data), zlib.decompress(base64.b64decode(packed)) if packed else b""
+
+
+def record_at(path):
+    """A record that may be growing: at each moment it is whole, but reading it takes more than one
+    call, and it may grow in between."""
+    for _ in range(9):
+        try:
+            return json.loads(path.read_text())
+        except json.JSONDecodeError:
+            continue
+    return json.loads(path.read_text())
 
 
 class InFolder(unittest.TestCase):
@@ -55,14 +71,14 @@ class Recording(InFolder):
     def start(self, *words):
         self.path = self.folder / "run.json"
         return subprocess.Popen([COMMAND, "run", "--record", str(self.path), "--interval", "20",
-                                 *words, "--", sys.executable, "-c", SCRIPT],
+                                 *words, "--", sys.executable, "-c", SCRIPT, str(self.path)],
                                 stdout=subprocess.PIPE, text=True,
                                 env={**os.environ, "PYTHONMALLOC": "malloc"})
 
     def test_a_killed_program_leaves_a_whole_record(self):
         process = self.start()
         self.assertEqual(process.stdout.readline(), "ready\n")
-        self.assertGreater(len(json.loads(self.path.read_text())["moments"]), 2)  # while it runs
+        self.assertGreater(len(record_at(self.path)["moments"]), 2)  # while it runs
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
         record = json.loads(self.path.read_text())

@@ -3,11 +3,12 @@
 // A program that frees most of what it had, run by giving_back_test.py with the heap preloaded.
 //
 //   giving_back lazily MIB   fills MIB and frees it; waits until the kernel may take a half of that
-//                            when it likes (10 s at most) and prints how many MiB it may; has as
+//                            when it likes (25 s at most) and prints how many MiB it may; has as
 //                            much zeroed memory and reads all of it; frees it again; then prints
 //                            what malloc_trim returned and how many MiB are resident
 //   giving_back sparse         fills 200 MB with blocks of 200 bytes, frees 399 of each 400, sleeps
-//                              5 s and prints how many KiB are resident
+//                              5 s and on until nothing has changed for 3 s (a minute at most);
+//                              prints how many KiB are resident
 #include <malloc.h>
 #include <unistd.h>
 
@@ -56,7 +57,7 @@ int Lazily(size_t most) {
   constexpr char kLazy[] = "LazyFree: %ld";
   FillAndFree(most);
   long lazy = SumInMappings(kLazy);
-  for (int i = 0; i < 100 && lazy >= 0 && static_cast<size_t>(lazy) * 1024 < most / 2; ++i) {
+  for (int i = 0; i < 250 && lazy >= 0 && static_cast<size_t>(lazy) * 1024 < most / 2; ++i) {
     usleep(100'000);
     lazy = SumInMappings(kLazy);
   }
@@ -74,8 +75,16 @@ int Sparse() {
   for (size_t i = 0; i < blocks.size(); ++i) {
     if (i % 400 != 0) free(blocks[i]);
   }
+  constexpr char kResident[] = "Rss: %ld";
   sleep(5);
-  printf("%ld\n", SumInMappings("Rss: %ld"));
+  long before = 0;
+  long resident = SumInMappings(kResident);
+  for (int i = 0; i < 20 && resident != before; ++i) {
+    before = resident;
+    sleep(3);
+    resident = SumInMappings(kResident);
+  }
+  printf("%ld\n", resident);
   return 0;
 }
 

