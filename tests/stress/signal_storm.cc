@@ -45,6 +45,9 @@ constexpr unsigned kMostEntries = 64;
 constexpr size_t kSlowSize = size_t{64} << 20;  // of a block that has no fast path
 constexpr uint64_t kLibcBlocks = 64;            // what libc itself may keep, for stacks mostly
 constexpr long kPeriodNs = 60'000;              // between two signals of a thread
+// Of a thread that lives for one call: where handlers take longer than the time between two
+// signals, it would come no further.
+constexpr unsigned kSignalsPerCall = 300;
 
 enum class Mode { kQuiet, kLarge, kSmall, kAttach, kFork };
 Mode mode = Mode::kQuiet;
@@ -59,6 +62,8 @@ struct HandlerState {
   Random random{1};
   Block blocks[kHandlerBlocks];
   bool armed = false;
+  timer_t timer = {};
+  unsigned signals_left = 0;  // until the timer is stopped; 0: it is not
 };
 thread_local HandlerState handler_state;
 
@@ -157,6 +162,10 @@ void Handle(int, siginfo_t*, void* context) {
   const int kept_errno = errno;
   signals_handled.fetch_add(1, std::memory_order_relaxed);
   HandlerState& state = handler_state;
+  if (state.signals_left != 0 && --state.signals_left == 0) {
+    constexpr itimerspec kNever{};
+    timer_settime(state.timer, 0, &kNever, nullptr);
+  }
   const bool allowed = mode == Mode::kLarge || mode == Mode::kAttach || mode == Mode::kFork ||
                        (mode == Mode::kSmall && InterruptedSlowPath(context));
   if (state.armed && allowed) UseHeapInHandler(state);
@@ -167,12 +176,15 @@ void Handle(int, siginfo_t*, void* context) {
 // Signals this thread every `period_ns` while it lives.
 class Ticker {
  public:
-  explicit Ticker(long period_ns) {
+  // At most so often; 0: without an end.
+  explicit Ticker(long period_ns, unsigned most = 0) {
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = SIGUSR1;
     event._sigev_un._tid = static_cast<pid_t>(syscall(SYS_gettid));
     if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) Fail("no timer");
+    handler_state.timer = timer_;
+    handler_state.signals_left = most;
     const itimerspec period{{0, period_ns}, {0, period_ns}};
     timer_settime(timer_, 0, &period, nullptr);
   }
@@ -256,7 +268,7 @@ void* LiveBriefly(void* argument) {
   Random random(reinterpret_cast<uintptr_t>(argument));
   handler_state.random = Random(random.Next());
   handler_state.armed = true;
-  const Ticker ticker(static_cast<long>(10'000 + random.Below(50'000)));
+  const Ticker ticker(static_cast<long>(10'000 + random.Below(50'000)), kSignalsPerCall);
   Block block{malloc(300 << 10), 300 << 10};
   if (block.start == nullptr) Fail("a block is refused");
   Fill(block.start, block.size, reinterpret_cast<uintptr_t>(block.start));

@@ -141,7 +141,7 @@ class Signals(unittest.TestCase):
 
     def state_becomes(self, pid, letters):
         """Waits until the process is in one of the states (R, S, T, ...)."""
-        for _ in range(500):
+        for _ in range(3000):
             text = pathlib.Path(f"/proc/{pid}/stat").read_text()
             if text.rsplit(")", 1)[1].split()[0] in letters:
                 return True
