@@ -46,7 +46,7 @@ class Blocks {
 
 template <class Condition>
 bool Await(Condition condition) {
-  for (int waited_ms = 0; waited_ms < 20'000; waited_ms += 10) {
+  for (int waited_ms = 0; waited_ms < 60'000; waited_ms += 10) {
     if (condition()) return true;
     usleep(10'000);
   }

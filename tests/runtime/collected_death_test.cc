@@ -51,7 +51,7 @@ void Elsewhere(Function&& function) {
 CollectedHeap& Heap() { return *CollectedHeap::Get(); }
 void CollectAndDrain() {
   Heap().Collect();
-  EXPECT_TRUE(Heap().DrainFinalizers(10'000'000'000));
+  EXPECT_TRUE(Heap().DrainFinalizers(60'000'000'000));
 }
 
 constexpr int kMany = 64;
@@ -214,7 +214,7 @@ TEST(CollectedDeathTest, WhatADestructorReachesIsThereWhenItRuns) {
   Elsewhere([&] {
     for (int i = 0; i < 4 * kMany; ++i) Heap().New(plain, 1);
   });
-  EXPECT_TRUE(Heap().DrainFinalizers(10'000'000'000));
+  EXPECT_TRUE(Heap().DrainFinalizers(60'000'000'000));
   EXPECT_EQ(destroyed, kMany);
 }
 
@@ -498,7 +498,7 @@ TEST(CollectedDeathTest, AFinalizerThatRunsOnKeepsNobodyFromCollecting) {
   while (long_finalizer != 1) Heap().Collect();
   Heap().Collect();  // or else this waits until the test is ended
   long_finalizer = 2;
-  EXPECT_TRUE(Heap().DrainFinalizers(10'000'000'000));
+  EXPECT_TRUE(Heap().DrainFinalizers(60'000'000'000));
 }
 #endif
 

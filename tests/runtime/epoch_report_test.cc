@@ -51,7 +51,7 @@ TEST_F(EpochReportTest, AForkedChildCountsForItself) {
     const pid_t child = fork();
     if (child == 0) {
       heap::AfterForkInChild();
-      alarm(20);
+      alarm(60);
       heap::NextEpoch();
       LargeBytes();
       _exit(0);

@@ -27,7 +27,7 @@ constexpr bool kChildCanStartThreads = true;
 #endif
 
 constexpr uint64_t kTwoWords = 3;
-constexpr uint64_t kLong_ns = 10'000'000'000;
+constexpr uint64_t kLong_ns = 60'000'000'000;
 sh_layout plain = {16, SH_SCAN_PRECISE, 0, &kTwoWords, nullptr, nullptr, "plain", 0, 0};
 
 CollectedHeap& Heap() { return *CollectedHeap::Get(); }
@@ -115,7 +115,7 @@ TEST_F(FinalizerForkTest, WhatDiesInAChildIsFinalizedThere) {
   const int status = ExitOfChild([&] {
     detail::StorePointer(root, nullptr);
     Heap().Collect();  // nobody asks for the finalizers: the collector sees to their thread
-    for (uint64_t ms = 0; ended == 0 && ms < 10'000; ++ms) os::SleepFor_ns(1'000'000);
+    for (uint64_t ms = 0; ended == 0 && ms < 60'000; ++ms) os::SleepFor_ns(1'000'000);
     return ended == 1 ? 0 : 1;
   });
   EXPECT_EQ(status, 0);

@@ -50,7 +50,7 @@ void ForkDuringStarts() {
   for (int i = 0; i < 200; ++i) {
     const pid_t child = fork();
     if (child == 0) {
-      alarm(10);
+      alarm(60);
       _exit(heap::Start() ? 2 : 0);
     }
     int status = -1;

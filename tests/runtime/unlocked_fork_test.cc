@@ -17,10 +17,10 @@
 namespace spanheap {
 namespace {
 
-// Whether the child ends within ten seconds, and with status 0.
+// Whether the child ends within a minute, and with status 0.
 bool EndsWell(pid_t child) {
   int status = -1;
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     if (waitpid(child, &status, WNOHANG) == child) return status == 0;
     os::SleepFor_ns(10'000'000);
   }

@@ -26,7 +26,7 @@
 
 namespace {
 
-constexpr int kPatience_ms = 20'000;
+constexpr int kPatience_ms = 40'000;
 constexpr size_t kBlock = 200;
 constexpr size_t kBlocks = 500'000;
 

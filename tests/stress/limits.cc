@@ -205,7 +205,7 @@ int Run(const Options& options) {
 
 int main(int argc, char** argv) {
   return spanheap::stress::Supervise(
-      argc, argv, {.threads = 4, .mode = "as"},
+      argc, argv, {.threads = 4, .patience = 600, .mode = "as"},
       "Takes blocks under a limit of 256 MiB until the heap refuses, and goes on after that.\n"
       "modes: as, data, late (see the file)",
       spanheap::stress::Run);

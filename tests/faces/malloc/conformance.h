@@ -71,9 +71,9 @@ struct Outcome {
   (verdict).Expect((outcome).condition, (#condition ", but " + (outcome).Text()).c_str(), __LINE__)
 
 // `work` in a forked child, which exits with its result; killed after `seconds`.
-Outcome RunForked(const std::function<int()>& work, unsigned seconds = 20);
+Outcome RunForked(const std::function<int()>& work, unsigned seconds = 60);
 // This program again with --scene; `prepare` runs in the child before exec.
-Outcome RunScene(const char* scene, const std::function<void()>& prepare, unsigned seconds = 30);
+Outcome RunScene(const char* scene, const std::function<void()>& prepare, unsigned seconds = 60);
 
 // The compiler must believe that p is used, and everything it points to read and written.
 inline void Use(void* p) { asm volatile("" : : "r"(p) : "memory"); }

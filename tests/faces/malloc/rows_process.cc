@@ -47,7 +47,7 @@ int ForkWhileOthersAllocate() {
   for (int i = 0; i < 100; ++i) {
     const pid_t child = fork();
     if (child == 0) {
-      alarm(10);
+      alarm(60);
       std::thread([] { Churn(100); }).join();
       Churn(300);
       _exit(7);
@@ -62,7 +62,7 @@ int ForkWhileOthersAllocate() {
 }
 
 void ForkAmongThreads(Verdict& v) {
-  EXPECT(v, RunForked(ForkWhileOthersAllocate, 60).exited_with(0));
+  EXPECT(v, RunForked(ForkWhileOthersAllocate, 200).exited_with(0));
   v.Note("100 forks beside 4 busy threads: children work");
 }
 

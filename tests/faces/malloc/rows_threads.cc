@@ -168,19 +168,19 @@ int InterruptedChurn() {
 }
 
 // SIGALRM is taken: a thread that never sees it ends a process that hangs.
-void EndIn15Seconds() {
+void EndInAMinute() {
   sigset_t alarm_signal;
   sigemptyset(&alarm_signal);
   sigaddset(&alarm_signal, SIGALRM);
   pthread_sigmask(SIG_BLOCK, &alarm_signal, nullptr);
-  std::thread([] { sleep(15), _exit(3); }).detach();
+  std::thread([] { sleep(60), _exit(3); }).detach();
   pthread_sigmask(SIG_UNBLOCK, &alarm_signal, nullptr);
 }
 
 void SignalHandlersMayCall(Verdict& v) {
   const Outcome outcome = RunForked(
       [] {
-        EndIn15Seconds();
+        EndInAMinute();
         return InterruptedChurn();
       },
       0);
