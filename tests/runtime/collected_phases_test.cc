@@ -28,6 +28,12 @@ Phase PhaseNow() {
   if (Heap().collector.state.is_marking()) return kMarking;
   return Heap().collector.store.unswept() != 0 ? kSweeping : kResting;
 }
+// Returns in that phase, if it comes soon.
+void AwaitPhase(Phase wanted) {
+  constexpr uint64_t kSoon_ns = 1'000'000'000;
+  const uint64_t end = os::MonotonicNow_ns() + kSoon_ns;
+  while (PhaseNow() != wanted && os::MonotonicNow_ns() < end) std::this_thread::yield();
+}
 bool HasEach(const Counts& counts, int least) {
   return counts[kMarking] >= least && counts[kSweeping] >= least;
 }
@@ -105,6 +111,7 @@ class PhasesTest : public testing::Test {
   }
   // The child's status; counts the phase that it began in.
   int ForkOnce(Counts& counts) {
+    AwaitPhase(counts[kMarking] < counts[kSweeping] ? kMarking : kSweeping);
     heap::BeforeFork();
     const Phase phase = PhaseNow();
     const pid_t child = fork();
