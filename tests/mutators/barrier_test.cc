@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
 #include "mutators/runner.h"
 #include "spanheap/detail/barrier.h"
@@ -131,6 +132,29 @@ TEST_F(BarrierTest, OnceAllAreSeenOnlyWhatIsOverwrittenIs) {
   EXPECT_EQ(Remembered(), Words());
   EXPECT_EQ(slot, kB);
 }
+
+#ifndef SH_PORTABLE_BARRIER
+TEST_F(BarrierTest, NullOverNullIsNoStore) {
+  static int calls = 0;
+  SetAdoptHook([]() -> Mutator* {
+    ++calls;
+    return nullptr;
+  });
+  {
+    const Phase phase(0);
+    std::thread([] {
+      void* slot = nullptr;
+      detail::StorePointer(&slot, nullptr);
+      EXPECT_EQ(calls, 0);
+      slot = kA;
+      detail::StorePointer(&slot, nullptr);
+      EXPECT_EQ(slot, nullptr);
+      EXPECT_EQ(calls, 1);
+    }).join();
+  }
+  SetAdoptHook(nullptr);
+}
+#endif
 
 TEST_F(BarrierTest, StoresOfManyRememberWhatEachOverwrites) {
   const Phase phase(kAnyBytes);

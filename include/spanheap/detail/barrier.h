@@ -58,6 +58,9 @@ SH_INLINE_EXPORT void sh_gc_unregister_stores_v1(const int32_t* begin) noexcept;
 
 namespace spanheap::detail {
 
+// What a marker and any other thread may read at any time.
+inline void* LoadPointer(void* const* slot) { return __atomic_load_n(slot, __ATOMIC_RELAXED); }
+
 #ifndef SH_PORTABLE_BARRIER
 
 extern "C" {
@@ -105,6 +108,8 @@ inline __attribute__((always_inline)) void StorePointer(void** slot, void* value
       : marking);
   return;
 marking:
+  // Null over null is no change: most words that begin as null are null.
+  if (value == nullptr && LoadPointer(slot) == nullptr) return;
   sh_gc_store_slow(slot, value);
 }
 
@@ -164,9 +169,6 @@ inline void StorePointer(void** slot, void* value) { sh_gc_store_slow(slot, valu
 inline void StorePointerRelease(void** slot, void* value) { sh_gc_store_release(slot, value); }
 
 #endif
-
-// What a marker and any other thread may read at any time.
-inline void* LoadPointer(void* const* slot) { return __atomic_load_n(slot, __ATOMIC_RELAXED); }
 
 }  // namespace spanheap::detail
 
