@@ -38,6 +38,7 @@ struct alignas(kCacheLine) CollectedSpan {
   Atomic<uint8_t> is_held;       // by a thread's cache
   Atomic<uint8_t> has_specials;  // a hint that is never wrong about "none" when nobody adds
   bool needs_zero = false;       // free slots may hold old content; holder or sweeper only
+  bool is_new = false;           // nothing in it was there when it was swept last; sweeper only
   Atomic<uint32_t>
       waiting;  // finalizers and destructors of its objects, queued or running; written
                 // under the specials' lock

@@ -51,10 +51,12 @@ void Collector::RunCycle(bool forced) {
   figures_ = CycleFigures();
   figures_.forced = forced;
   figures_.start_ns = os::MonotonicNow_ns();
+  interval_ns_ = figures_.start_ns - last_.start_ns;
   if (state.is_marking()) {
     ResumeMark();
   } else {
     FinishSweep();
+    if (forced) DropMarks();
     BeginMark();
   }
   FinishMark();
@@ -105,6 +107,46 @@ bool Collector::MayKeepMarks() {
          store.pages().gauge().limit() == MemoryGauge::kNone;
 }
 
+void Collector::DropMarks() {
+  if (!store.keeps_marks()) return;
+  FinishSweep();
+  bool more = true;
+  for (uint32_t next = 1; more;) {
+    const uint64_t begin = os::MonotonicNow_ns();
+    world_->Stop();
+    InSection([&] { more = DropSomeStopped(next); });
+    const uint64_t stop = os::MonotonicNow_ns() - begin;
+    world_->Start();
+    NoteStop(begin, stop, 1);
+  }
+}
+
+// What is noted already stays so until the next mark, which is to find it.
+bool Collector::DropSomeStopped(uint32_t& next) {
+  constexpr uint32_t kSpansPerStop = 512;
+  if (has_all_notes_) {
+    SweepHeldStopped();
+    world_->SetBarrier(false);
+    has_all_notes_ = false;
+  }
+  return store.ForgetMarks(next, kSpansPerStop);
+}
+
+// Longer than most cycles take to come while a program allocates as it did.
+uint64_t Collector::MarksLast_ns() const {
+  constexpr uint64_t kLeast_ns = 1'000'000'000;
+  constexpr uint64_t kIntervals = 4;
+  return store.keeps_marks() ? std::max(kLeast_ns, kIntervals * interval_ns_) : 0;
+}
+
+void Collector::SweepHeldStopped() {
+  const auto sweep_held = [](void* self, HeapThread& thread) {
+    static_cast<Collector*>(self)->allocator.SweepHeld(thread.cache);
+  };
+  world_->ForEach(sweep_held, this);
+  SPANHEAP_CHECK(store.unswept() == 0);
+}
+
 void Collector::BeginMark() {
   const uint64_t begin = os::MonotonicNow_ns();
   world_->Stop();
@@ -130,14 +172,11 @@ void Collector::NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which) {
 void Collector::BeginMarkStopped() {
   figures_.live_at_start = state.live.LoadAcquire();
   figures_.processors = os::ProcessorCount();
-  const auto sweep_held = [](void* self, HeapThread& thread) {
-    static_cast<Collector*>(self)->allocator.SweepHeld(thread.cache);
-  };
-  world_->ForEach(sweep_held, this);
-  SPANHEAP_CHECK(store.unswept() == 0);
-  const bool has_notes = store.keeps_marks();
-  if (has_notes && (figures_.forced || !MayKeepMarks())) store.ForgetMarks();
-  figures_.young = store.keeps_marks();
+  SweepHeldStopped();
+  uint32_t next = 1;
+  const bool is_young = has_all_notes_ && !figures_.forced && MayKeepMarks();
+  if (store.keeps_marks() && !is_young) store.ForgetMarks(next, ~uint32_t{0});
+  figures_.young = is_young;
   if (!figures_.young) old_ = 0;
   state.black.StoreRelease(0);
   state.held.StoreRelease(0);
@@ -152,7 +191,8 @@ void Collector::BeginMarkStopped() {
   pace.Begin(figures_.live_at_start);
   is_forced_.StoreRelease(figures_.forced ? 1 : 0);
   pace.SetProcessors(figures_.processors);
-  work.Begin(has_notes ? store.tables().chunk_end() : 0);
+  work.Begin(has_notes_ ? store.tables().chunk_end() : 0);
+  has_notes_ = has_all_notes_ = false;
   turns_.Begin(figures_.processors);
 }
 
@@ -361,9 +401,10 @@ void Collector::EndMark() {
 // What this mark tells of the next one.
 bool Collector::ChooseYoung() {
   (figures_.young ? young_scanned_ : full_scanned_) = figures_.heap_scanned;
-  const uint64_t live = figures_.live();
+  const policy::Newcomers newcomers = store.TakeNewcomers();
+  const policy::MarkFound found{figures_.live(), figures_.heap_scanned};
   const bool is_young =
-      figures_.young ? young_.AfterYoung(live, figures_.heap_scanned) : young_.AfterFull(live);
+      figures_.young ? young_.AfterYoung(found) : young_.AfterFull(found, newcomers);
   return is_young && MayKeepMarks();
 }
 
@@ -371,6 +412,7 @@ bool Collector::ChooseYoung() {
 // stored into them then notes their page.
 void Collector::KeepMarks() {
   old_ += figures_.held;
+  has_notes_ = has_all_notes_ = true;
   const PageTables& pages = store.pages().tables();
   world_->NotePages(store.tables().Notes(pages.base.value, pages.linear_bytes));
 }

@@ -48,6 +48,12 @@ class Collector {
 
   // --- Cycles: the collector's thread, outside of sections ---
   void RunCycle(bool forced);
+  // Marks that were to outlive their cycle are forgotten, stores note no pages any more, and the
+  // next mark is a full one. Stops the world for a little each time.
+  void DropMarks();
+  // After so long without a cycle that should be done: stores that note their pages cost a call.
+  // 0: there is nothing to drop.
+  uint64_t MarksLast_ns() const;
   // Sweeps everything that nobody holds.
   void FinishSweep();
   // Sweeps what threads hold.
@@ -72,9 +78,12 @@ class Collector {
   // section, or while it is held.
   void FlushBarrier(HeapThread& thread);
 
-  // From now on marks may outlive their cycle, so that the next one marks what is new only, as
-  // policy::YoungChoice says. Before the first cycle.
-  void AllowYoung() { allows_young_ = true; }
+  // From now on marks may outlive their cycle, so that the next one marks what is new only: where
+  // policy::YoungChoice says that it pays, or `always`. Before the first cycle.
+  void AllowYoung(bool always) {
+    allows_young_ = true;
+    young_ = policy::YoungChoice(always);
+  }
 
   // The next cycle ends with a look by the plain marker, while the world is stopped.
   void RequestVerify() { verify_wanted_.StoreRelease(1); }
@@ -107,6 +116,8 @@ class Collector {
   bool MayKeepMarks();
   void BeginMark();
   void BeginMarkStopped();
+  void SweepHeldStopped();
+  bool DropSomeStopped(uint32_t& next);
   void ResumeMark();
   void FinishMark();
   void MarkRootsAndDrain();
@@ -142,10 +153,13 @@ class Collector {
   CycleFigures figures_;        // of the running cycle; the collector's thread
   CycleFigures last_;           // of the last that ended; read as it is
   bool allows_young_ = false;   // const after the start
-  policy::YoungChoice young_;   // written with the world stopped, as what follows
+  policy::YoungChoice young_{false};  // written with the world stopped, as what follows
   uint64_t old_ = 0;            // bytes of marked objects, from cycle to cycle while marks are kept
   uint64_t full_scanned_ = 0;   // bytes in objects, in the last full mark
   uint64_t young_scanned_ = 0;  // in the last young one
+  bool has_notes_ = false;      // stores have noted pages since the last mark
+  bool has_all_notes_ = false;  // and all of them
+  uint64_t interval_ns_ = 0;    // between the beginnings of the last two cycles
   static constexpr unsigned kStops = 256;
   Atomic<uint64_t> stops_[kStops];
 };

@@ -100,6 +100,7 @@ void SpanStore::Begin(CollectedSpan* span, uint8_t kind, const PageRun& run) {
   span->pages = run.count;
   span->kind = kind;
   span->needs_zero = !run.zeroed;
+  span->is_new = true;
   span->swept.StoreRelease(generation_.LoadAcquire());
   Atomic<uint64_t>* bits = tables_.allocated(run.first.value, shape);
   for (unsigned w = 0; w < shape.words; ++w) bits[w].StoreRelaxed(0);  // not shared yet
@@ -233,13 +234,16 @@ void SpanStore::BeginSweep(bool keeps_marks) {
   generation_.StoreRelease(generation_.LoadAcquire() + 2);
 }
 
-void SpanStore::ForgetMarks() {
-  for (uint32_t i = 1; i < records_.end(); ++i) {
-    const CollectedSpan& span = records_.At(i);
+bool SpanStore::ForgetMarks(uint32_t& next, uint32_t count) {
+  const uint32_t end = records_.end();
+  for (; next < end && count != 0; ++next, --count) {
+    const CollectedSpan& span = records_.At(next);
     if (span.kind == 0) continue;
     for (unsigned w = 0; w < kSpanKinds[span.kind].words; ++w) Unmark(span, w, ~uint64_t{0});
   }
+  if (next < end) return true;
   keeps_marks_.StoreRelease(false);
+  return false;
 }
 
 void SpanStore::Unmark(const CollectedSpan& span, unsigned word, uint64_t mask) {
@@ -285,8 +289,22 @@ uint32_t SpanStore::SweepBits(CollectedSpan* span) {
     freed_objects_.FetchAddRelaxed(freed);  // relaxed: statistics
     freed_bytes_.FetchAddRelaxed(freed * size);
   }
+  if (span->is_new) NoteNewcomers(*span, live, freed);
+  span->is_new = live == 0;
   swept_pages_.FetchAddRelaxed(span->pages.value);
   return live;
+}
+
+// Relaxed: statistics, read when everything is swept.
+void SpanStore::NoteNewcomers(const CollectedSpan& span, uint32_t live, uint32_t freed) {
+  const uint64_t size =
+      IsLargeKind(span.kind) ? BytesOf(span.pages).value : kSpanKinds[span.kind].block_bytes;
+  new_bytes_.FetchAddRelaxed((live + freed) * size);
+  if (live != 0) new_kept_.FetchAddRelaxed(live * size);
+}
+
+policy::Newcomers SpanStore::TakeNewcomers() {
+  return {new_bytes_.Exchange(0), new_kept_.Exchange(0)};
 }
 
 void SpanStore::NoteSwept(CollectedSpan* span, bool hold) {

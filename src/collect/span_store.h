@@ -23,6 +23,7 @@
 #include "collect/side_tables.h"
 #include "collect/span_records.h"
 #include "pages/page_heap.h"
+#include "policy/young_choice.h"
 #include "sync/mutex.h"
 
 namespace spanheap {
@@ -68,13 +69,17 @@ class SpanStore {
   // what lives stays marked.
   void BeginSweep(bool keeps_marks);
   bool keeps_marks() const { return keeps_marks_.LoadAcquire(); }
-  // Nothing is marked any more. Everything is swept, the world is stopped. Cost: two lines a page.
-  void ForgetMarks();
+  // Unmarks `count` spans from the record `next` on; false: nothing is marked any more. Everything
+  // is swept, the world is stopped. Cost: two lines a page.
+  bool ForgetMarks(uint32_t& next, uint32_t count);
   // The slots of the span's word are not marked: they become free. The span is swept, and nothing
   // is being marked.
   void Unmark(const CollectedSpan& span, unsigned word, uint64_t mask);
   // Bytes of objects that were freed by hand while they were marked, since the last call.
   uint64_t TakeFreedMarked() { return freed_marked_.Exchange(0); }
+  // What lay in spans that had been empty, or had not been there, at the mark before the last one,
+  // and what of it the last one found alive; as far as it is swept. Each answer is given once.
+  policy::Newcomers TakeNewcomers();
   // Sweeps one span that nobody holds; returns its pages, 0: none is left in the lists.
   Pages SweepOne();
   // Sweeps at least kReclaimStep pages, large objects first. False: about n pages have become free
@@ -137,6 +142,7 @@ class SpanStore {
   bool ClaimSweep(CollectedSpan* span);
   // Sweeps a claimed span's bits; returns the live slots.
   uint32_t SweepBits(CollectedSpan* span);
+  void NoteNewcomers(const CollectedSpan& span, uint32_t live, uint32_t freed);
   // Sweeps a claimed span and puts it where it belongs.
   void SweepClaimed(CollectedSpan* span);
   void NoteSwept(CollectedSpan* span, bool hold);
@@ -158,6 +164,8 @@ class SpanStore {
   Atomic<uint64_t> freed_objects_;
   Atomic<uint64_t> freed_bytes_;
   Atomic<uint64_t> freed_marked_;
+  Atomic<uint64_t> new_bytes_;  // TakeNewcomers
+  Atomic<uint64_t> new_kept_;
   Atomic<bool> keeps_marks_;  // written with the world stopped
 };
 

@@ -4,21 +4,33 @@
 #include <algorithm>
 
 namespace spanheap::policy {
+namespace {
 
-bool YoungChoice::AfterFull(uint64_t live) {
-  full_live_ = live;
+// Half as much again as `bytes`, or more.
+bool IsMore(uint64_t live, uint64_t bytes) { return live >= bytes + bytes / 2; }
+
+bool MostDie(const Newcomers& newcomers, uint64_t live) {
+  return newcomers.bytes >= live / YoungChoice::kFewNewcomers &&
+         newcomers.kept <= newcomers.bytes / 2;
+}
+
+}  // namespace
+
+bool YoungChoice::AfterFull(const MarkFound& found, const Newcomers& newcomers) {
+  const bool pays = !IsMore(found.live, full_.live) && MostDie(newcomers, found.live);
+  full_ = found;
   in_row_ = 0;
   if (to_rest_ > 0) {
     --to_rest_;
     return false;
   }
-  return live >= kLeastLive;
+  return found.live >= kLeastLive && (always_ || pays);
 }
 
-bool YoungChoice::AfterYoung(uint64_t live, uint64_t scanned) {
-  const bool is_enough = live >= full_live_ + full_live_ / 2;
-  if (scanned > full_live_ / 2 || (in_row_ == 0 && is_enough)) {
-    to_rest_ = 1U << failed_;
+bool YoungChoice::AfterYoung(const MarkFound& found) {
+  const bool is_enough = IsMore(found.live, full_.live) || found.scanned > full_.scanned / 2;
+  if (is_enough && in_row_ == 0 && !always_) {
+    to_rest_ = kLeastRest << failed_;
     failed_ = std::min(failed_ + 1, kMostDoublings);
     return false;
   }

@@ -111,7 +111,7 @@ bool CollectedHeap::Init() {
       [](void* self) { static_cast<CollectedHeap*>(self)->finalizers_.WakeUp(); }, this);
   if (!mutators.Start(hooks) || !exit_hook_.Create(OnThreadExit)) return false;
   StartByFirstUse();
-  if (options.sticky == Switch::kOn) collector.AllowYoung();
+  if (options.sticky != Sticky::kOff) collector.AllowYoung(options.sticky == Sticky::kOn);
   collector.pace.SetPercent(options.gogc == Options::kGogcOff ? -1 : options.gogc);
   Repace();
   return true;

@@ -56,7 +56,10 @@ void CollectorThread::Main(void* self) {
   for (;;) {
     const uint32_t requested = mine.requested_.LoadAcquire();
     if (requested == mine.served_.LoadAcquire()) {
-      os::FutexWaitFor_ns(mine.requested_, requested, kPeriod_ns);
+      const uint64_t marks_last_ns = mine.collector_.MarksLast_ns();
+      const uint64_t patience_ns = marks_last_ns == 0 ? kPeriod_ns : marks_last_ns;
+      os::FutexWaitFor_ns(mine.requested_, requested, patience_ns);
+      mine.DropOldMarks(patience_ns);
       mine.RequestPeriodic();
     } else {
       mine.Serve();
@@ -64,11 +67,16 @@ void CollectorThread::Main(void* self) {
   }
 }
 
+// A program that stores much and allocates little would pay for marks that nobody uses.
+void CollectorThread::DropOldMarks(uint64_t age_ns) {
+  const uint64_t last_ns = collector_.last_cycle().start_ns;
+  if (is_idle() && os::MonotonicNow_ns() - last_ns >= age_ns) collector_.DropMarks();
+}
+
 // A heap in use that grows too slowly to reach its goal is collected all the same.
 void CollectorThread::RequestPeriodic() {
   const collected::CycleFigures& last = collector_.last_cycle();
-  const bool is_idle = requested_.LoadAcquire() == served_.LoadAcquire();
-  if (!is_idle || last.number == 0 || collector_.pace.percent() < 0) return;
+  if (!is_idle() || last.number == 0 || collector_.pace.percent() < 0) return;
   if (os::MonotonicNow_ns() - last.start_ns >= kPeriod_ns) RequestDue();
 }
 

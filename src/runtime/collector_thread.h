@@ -47,6 +47,8 @@ class CollectorThread {
   void Serve();
   void AwaitSwept();
   void RequestPeriodic();
+  void DropOldMarks(uint64_t age_ns);
+  bool is_idle() const { return requested_.LoadAcquire() == served_.LoadAcquire(); }
 
   collected::Collector& collector_;
   Mutex start_mutex_{LockRank::kStartUp};

@@ -183,6 +183,7 @@ void WriteGogc(const Options& from, ValueWriter& out) {
 }
 
 constexpr const char* kSwitchNames[] = {"off", "on", nullptr};
+constexpr const char* kStickyNames[] = {"off", "on", "auto", nullptr};
 constexpr const char* kReleaseNames[] = {"dontneed", "free", nullptr};
 
 struct Row {
@@ -216,8 +217,8 @@ constexpr Row kRows[] = {
     Number<&Options::stats_pid>("stats_pid"),
     {"gogc", true, ReadGogc, WriteGogc},
     Number<&Options::gctrace, 2>("gctrace"),
-    {"sticky", true, ReadChoice<&Options::sticky, kSwitchNames>,
-     WriteChoice<&Options::sticky, kSwitchNames>},
+    {"sticky", true, ReadChoice<&Options::sticky, kStickyNames>,
+     WriteChoice<&Options::sticky, kStickyNames>},
     Choice<&Options::background, kSwitchNames>("background"),
     {"release", true, ReadChoice<&Options::release, kReleaseNames>,
      WriteChoice<&Options::release, kReleaseNames>},

@@ -31,6 +31,7 @@ enum class StatsAt : uint8_t { kNever, kExit };
 // How pages go back: at once (MADV_DONTNEED), or when the kernel is short (MADV_FREE).
 enum class ReleaseBy : uint8_t { kDontNeed, kFree };
 enum class Switch : uint8_t { kOff, kOn };
+enum class Sticky : uint8_t { kOff, kOn, kAuto };
 
 enum class OptionResult : uint8_t { kDone, kUnknownName, kBadValue, kAtStartOnly };
 
@@ -72,9 +73,9 @@ struct Options {
   uint32_t gogc = 100;
   // gctrace=0|1|2: a line on stderr for each cycle of the collected heap; 2: and one of the pacer.
   uint32_t gctrace = 0;
-  // sticky=on|off: marks may outlive their cycle, so that the next one marks what is new only. At
-  // the start only.
-  Switch sticky = Switch::kOff;
+  // sticky=auto|on|off: marks may outlive their cycle, so that the next one marks what is new only:
+  // where that seems to pay, wherever it can be, never. At the start only.
+  Sticky sticky = Sticky::kAuto;
 
   // background=on|off: a thread of the heap's own may give memory back; else slow paths do it.
   Switch background = Switch::kOn;

@@ -21,7 +21,7 @@ class YoungCycleTest : public testing::Test {
   static constexpr uint64_t kOld = 8192;
 
   YoungCycleTest() {
-    world_.heap.AllowYoung();
+    world_.heap.AllowYoung(true);
     for (uint64_t i = 0; i < kOld; ++i) {
       void** const at = New();
       at[0] = world_.roots.empty() ? nullptr : world_.roots[0];
@@ -144,6 +144,21 @@ TEST_F(YoungCycleTest, SmallObjectsWithATypeNumberAreToo) {
   EXPECT_TRUE(last().young);
 }
 
+TEST_F(YoungCycleTest, MarksThatAreDroppedAreMadeAnew) {
+  world_.Store(&head()[1], New());
+  EXPECT_NE(world_.notes.notes, nullptr);
+  EXPECT_NE(world_.heap.MarksLast_ns(), 0U);
+  world_.heap.DropMarks();
+  EXPECT_EQ(world_.notes.notes, nullptr);  // stores note no pages any more
+  EXPECT_EQ(world_.heap.MarksLast_ns(), 0U);
+  world_.Store(&head()[2], New());
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_FALSE(last().young);
+  EXPECT_GE(Allocated(), kOld + 2);
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+}
+
 TEST_F(YoungCycleTest, WordsThatChangeUnseenEndIt) {
   sh_layout searched = PlainLayout(512);
   searched.kind = SH_SCAN_CONSERVATIVE;
@@ -166,6 +181,55 @@ TEST_F(YoungCycleTest, NobodyWhoDoesNotAskForItHasIt) {
     EXPECT_FALSE(world.heap.last_cycle().young);
     EXPECT_FALSE(world.heap.store.keeps_marks());
   }
+}
+
+// Lists of an eighth of the heap each, of which one after the other is made anew.
+class ChosenCyclesTest : public testing::Test {
+ protected:
+  static constexpr uint64_t kLists = 8;
+  static constexpr uint64_t kLength = 1024;  // 4 MiB in all
+  static constexpr int kCycles = 8;
+
+  ChosenCyclesTest() { world_.heap.AllowYoung(false); }
+  void* NewList() {
+    void** last = nullptr;
+    for (uint64_t i = 0; i < kLength; ++i) {
+      auto** const at = static_cast<void**>(world_.New(node_));
+      at[0] = last;
+      last = at;
+    }
+    return last;
+  }
+  // How many of the cycles are young, if `change` comes before each.
+  template <class Change>
+  int CountYoung(Change&& change) {
+    for (uint64_t i = 0; i < kLists; ++i) world_.roots.push_back(NewList());
+    int young = 0;
+    for (int i = 0; i < kCycles; ++i) {
+      change(i);
+      world_.heap.RunCycle(false);
+      young += world_.heap.last_cycle().young ? 1 : 0;
+      world_.ReleaseCaches();
+    }
+    return young;
+  }
+
+  ModelWorld world_;
+  sh_layout node_ = PreciseLayout(kWords, &kFirstFourWords);
+};
+
+TEST_F(ChosenCyclesTest, WhereWhatIsNewDiesTheyBecomeYoung) {
+  EXPECT_GE(CountYoung([&](int) {
+              for (int k = 0; k < 4; ++k) NewList();
+            }),
+            kCycles / 2);
+}
+
+TEST_F(ChosenCyclesTest, WhereWhatIsOldDiesTheyStayFull) {
+  EXPECT_EQ(CountYoung([&](int i) {
+              for (int k = 0; k < 4; ++k) world_.roots[(4 * i + k) % kLists] = NewList();
+            }),
+            0);
 }
 
 // Any change between any two cycles, young or full: nothing that can be reached is lost.

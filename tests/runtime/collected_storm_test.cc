@@ -8,7 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "os/futex.h"
 #include "runtime/collected_heap.h"
+#include "runtime/options.h"
 #include "spanheap/detail/barrier.h"
 
 namespace spanheap {
@@ -93,7 +95,9 @@ class ShadowGraph {
   void** roots_[kRoots] = {};
 };
 
-void Storm(unsigned threads, unsigned steps) {
+// `watch` is called again and again meanwhile.
+template <class Watch>
+void Storm(unsigned threads, unsigned steps, Watch&& watch) {
   std::atomic<unsigned> running{threads};
   std::vector<std::thread> all;
   for (unsigned t = 0; t < threads; ++t) {
@@ -107,11 +111,32 @@ void Storm(unsigned threads, unsigned steps) {
       --running;
     });
   }
-  while (running != 0) ASSERT_EQ(Heap().Verify(), 0U) << "objects were lost";
+  while (running != 0) watch();
   for (std::thread& thread : all) thread.join();
 }
 
-TEST(CollectedStormTest, EightThreadsLoseNothing) { Storm(8, 600); }
+TEST(CollectedStormTest, EightThreadsLoseNothing) {
+  Storm(8, 600, [] { ASSERT_EQ(Heap().Verify(), 0U) << "objects were lost"; });
+}
+
+// Each mark is verified, and ends the process if it has missed something.
+TEST(CollectedStormTest, NorWhereMarksOutliveTheirCycles) {
+  Heap().collector.AllowYoung(true);
+  options.verify = 3;
+  sh_layout bytes{};
+  bytes.size = 1;
+  void** const ballast = Heap().roots.Take();
+  detail::StorePointer(ballast, Heap().New(bytes, 4 << 20));
+  bool kept = false;
+  Storm(8, 600, [&kept] {
+    kept = kept || Heap().collector.store.keeps_marks();
+    os::SleepFor_ns(100'000);
+  });
+  EXPECT_TRUE(kept);
+  options.verify = 0;
+  detail::StorePointer(ballast, nullptr);
+  Heap().roots.Put(ballast);
+}
 
 }  // namespace
 }  // namespace spanheap

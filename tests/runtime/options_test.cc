@@ -86,6 +86,15 @@ TEST(Options, SizesTakeSuffixesInEitherCase) {
   }
 }
 
+TEST(Options, MarksOutliveTheirCyclesWhereThatPaysUnlessOneSaysOtherwise) {
+  Options options;
+  EXPECT_EQ(ValueOf(options, "sticky"), "auto");
+  EXPECT_EQ(WarningsOf(options, "sticky=on"), "");
+  EXPECT_EQ(options.sticky, Sticky::kOn);
+  EXPECT_EQ(WarningsOf(options, "sticky=off"), "");
+  EXPECT_EQ(options.sticky, Sticky::kOff);
+}
+
 TEST(Options, LimitsAreSizesOrPercentagesOrOff) {
   Options options;
   EXPECT_EQ(ValueOf(options, "memlimit"), "off");

@@ -235,6 +235,11 @@ void** NewBallast() {
   return &sh_gc_root_new(sh_gc_new(&bytes, 4 << 20))->value;
 }
 
+// When nobody allocates, marks do not stay, and stores are cheap again; or the patience ends.
+void AwaitCheapStores() {
+  while (__atomic_load_n(&sh_inline_v1.barrier_on, __ATOMIC_RELAXED) != 0) usleep(10'000);
+}
+
 int Run(const Options& options) {
   signal(SIGUSR1, [](int) {});
   if (sh_gc_attach() != 0) Fail("no memory");
@@ -245,7 +250,10 @@ int Run(const Options& options) {
   Pool pool(options.threads + 2, options.seed);
   const uint64_t cycles = Storm(pool, options);
   uint64_t shadow = ShadowBytes(pool);
-  if (ballast != nullptr) detail::StorePointer(ballast, nullptr);
+  if (ballast != nullptr) {
+    AwaitCheapStores();
+    detail::StorePointer(ballast, nullptr);
+  }
   const uint64_t marked = MarkedBytes();
   shadow = ShadowBytes(pool);
   const double ratio = static_cast<double>(marked) / static_cast<double>(shadow);
