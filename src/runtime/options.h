@@ -75,7 +75,7 @@ struct Options {
   uint32_t gctrace = 0;
   // sticky=auto|on|off: marks may outlive their cycle, so that the next one marks what is new only:
   // where that seems to pay, wherever it can be, never. At the start only.
-  Sticky sticky = Sticky::kAuto;
+  Sticky sticky = Sticky::kOff;
 
   // background=on|off: a thread of the heap's own may give memory back; else slow paths do it.
   Switch background = Switch::kOn;
