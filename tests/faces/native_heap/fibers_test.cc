@@ -146,7 +146,10 @@ TEST(NativeFibersTest, MayGoOnOnAnotherThread) {
   }
   const BlockingRegion waiting;
   for (std::thread& thread : threads) thread.join();
-  for (const auto& fiber : fibers) EXPECT_GT(fiber->steps(), 0);
+  // One of them may have waited for its thread's processor; each but its first turn was a step.
+  size_t steps = 0;
+  for (const auto& fiber : fibers) steps += static_cast<size_t>(fiber->steps());
+  EXPECT_GE(steps, 9 * fibers.size());
 }
 
 // Once its stack is taken back, nothing on it is kept.
