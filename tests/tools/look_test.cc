@@ -70,6 +70,26 @@ TEST(ResidencyTest, CountsTouchedPagesOnly) {
   munmap(p, size);
 }
 
+// More than the kernel tells in one of its steps, and more than it is asked for in one call.
+TEST(ResidencyTest, CountsEachOfManyPagesOnce) {
+  const auto os_page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  for (const uint64_t count : {512, 513, 600, 1500, 4096, 4097, 5000}) {
+    const uint64_t size = 4 * count * os_page;
+    void* const p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(p, MAP_FAILED);
+    madvise(p, size, MADV_NOHUGEPAGE);
+    for (uint64_t i = 0; i < count; ++i) static_cast<volatile char*>(p)[2 * i * os_page] = 1;
+    const auto start = reinterpret_cast<uint64_t>(p);
+    const Residency residency(getpid(), {{start, start + size}});
+    EXPECT_EQ(residency.BytesIn(start, start + size), count * os_page);
+    for (uint64_t i = 0; i < 4 * count; ++i) {
+      const uint64_t at = start + i * os_page;
+      ASSERT_EQ(residency.BytesIn(at, at + os_page), i < 2 * count && i % 2 == 0 ? os_page : 0);
+    }
+    munmap(p, size);
+  }
+}
+
 TEST(ProcessMemoryTest, ReadsAllPiecesButThoseThatAreNowhere) {
   const uint64_t numbers[] = {11, 22};
   const auto address = reinterpret_cast<uint64_t>(numbers);

@@ -51,16 +51,17 @@ Residency::Residency(pid_t pid, const std::vector<AddressSpan>& stretches) {
   const int descriptor = open(fmt::format("/proc/{}/pagemap", pid).c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return;
   is_known_ = true;
-  bool can_scan = true;
   for (const AddressSpan& stretch : stretches) {
-    can_scan = can_scan && Scan(descriptor, stretch);
-    if (!can_scan && !ReadEach(descriptor, stretch)) is_known_ = false;
+    const uint64_t rest = Scan(descriptor, stretch);
+    if (rest < stretch.end && !ReadEach(descriptor, {rest, stretch.end})) is_known_ = false;
   }
   close(descriptor);
 }
 
-// False at the first call that the kernel does not know; nothing was noted then.
-bool Residency::Scan(int descriptor, AddressSpan stretch) {
+// Returns where the kernel stops telling: at the start where it does not know the call.
+// It may have told more than walk_end says: that is where an earlier one of its own steps ended, of
+// 512 regions each, if the last step came to the end of the stretch (seen on Linux 6.18).
+uint64_t Residency::Scan(int descriptor, AddressSpan stretch) {
   std::vector<PageRegion> regions(4096);
   ScanRequest request = {};
   request.size = sizeof(request);
@@ -70,18 +71,19 @@ bool Residency::Scan(int descriptor, AddressSpan stretch) {
   request.category_inverted = kIsZeroPage;
   request.category_mask = kIsPresent | kIsZeroPage;
   request.return_mask = kIsHuge;
-  for (uint64_t at = stretch.start; at < stretch.end; at = request.walk_end) {
-    request.start = at;
+  request.start = stretch.start;
+  while (request.start < stretch.end) {
     const int count = ioctl(descriptor, kPagemapScan, &request);
-    if (count < 0) return false;
+    if (count < 0) break;
     for (int i = 0; i < count; ++i) {
       const PageRegion& region = regions[static_cast<size_t>(i)];
       Append(resident_, region.start, region.end);
       if ((region.categories & kIsHuge) != 0) Append(huge_, region.start, region.end);
     }
-    if (request.walk_end <= at) break;
+    const bool is_all = static_cast<size_t>(count) < regions.size();
+    request.start = is_all ? stretch.end : std::max(request.walk_end, regions.back().end);
   }
-  return true;
+  return request.start;
 }
 
 bool Residency::ReadEach(int descriptor, AddressSpan stretch) {

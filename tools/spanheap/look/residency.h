@@ -35,7 +35,7 @@ class Residency {
 
  private:
   static uint64_t Sum(const std::vector<AddressSpan>& ranges, uint64_t start, uint64_t end);
-  bool Scan(int descriptor, AddressSpan stretch);
+  uint64_t Scan(int descriptor, AddressSpan stretch);
   bool ReadEach(int descriptor, AddressSpan stretch);
 
   bool is_known_ = false;
