@@ -213,6 +213,7 @@ TEST(CollectedDeathTest, WhatADestructorReachesIsThereWhenItRuns) {
     for (int i = 0; i < kMany; ++i) {
       auto** parent = static_cast<void**>(Heap().New(looks_at_child, 1));
       auto** child = static_cast<void**>(Heap().New(plain, 1));
+      ASSERT_TRUE(parent != nullptr && child != nullptr);
       detail::StorePointer(&child[1], child);
       detail::StorePointer(&parent[0], child);
       ASSERT_TRUE(Heap().SetDestructor(parent, looks_at_child, 1));
