@@ -151,7 +151,7 @@ void Marker::ScanAgain(uint32_t page) {
   for (unsigned w = 0; w < shape.words; ++w) {
     tables.scanned(page)[w].FetchAnd(~tables.marks(page)[w].LoadAcquire());
   }
-  PushSpan(uintptr_t{page} << 16);
+  PushSpan(uintptr_t{page} << 16 | kNoSlot);
 }
 
 // Of large objects the slice; the first one stands for all of them.
@@ -326,9 +326,10 @@ void Marker::ScanSpan(uintptr_t entry) {
   const SideTables& tables = store_.tables();
   const SpanKind& shape = kSpanKinds[tables.kind_of(page).LoadAcquire()];
   SPANHEAP_DCHECK(shape.domain == Domain::kBits);
-  if (tables.owner_of(page).raw().exchange(0, std::memory_order_seq_cst) == kOne) {
+  const auto slot = static_cast<uint32_t>(entry & kNoSlot);
+  const uint8_t owner = tables.owner_of(page).raw().exchange(0, std::memory_order_seq_cst);
+  if (owner == kOne && slot != kNoSlot) {
     ++counts_.single_spans;
-    const auto slot = static_cast<uint32_t>(entry & 0xffff);
     const uint64_t bit = uint64_t{1} << (slot % 64);
     if (NoteTaken(tables.scanned(page)[slot / 64], bit) != 0) ScanOne(page, slot, shape);
     return;

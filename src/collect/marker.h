@@ -15,8 +15,9 @@
 // Picture.    word -> window -> ObjectFinder -> mark bit -> without pointers: done
 //                                             -> page of bits: owner byte -> ring of spans
 //                                             -> type number: stack of objects
-// Invariants. Marked before queued. scanned is a subset of marked, and a hint: an object that was
-//             scanned may be so again, one that was not always will be.
+// Invariants. Marked before queued. scanned is a subset of marked, also where both outlive their
+//             mark, and a hint: an object that was scanned may be so again, one that was not always
+//             will be.
 // Threads.    A context belongs to one thread at a time and is empty when nobody uses it. Contexts
 //             share mark bits and queues. Words of the program are read while it writes them.
 // Fails.      The process ends when there is no memory for a batch of 2 KiB to note what is grey.
@@ -88,7 +89,9 @@ class Marker {
   static constexpr uint8_t kMany = 2;
   static_assert(kMany == PageNotes::kNoted);  // a noted page is as good as queued: a job queues it
 
-  // An entry of the ring: page << 16 | slot of the object that was marked first.
+  // An entry of the ring: page << 16 | slot of the object that was marked first; or kNoSlot of a
+  // page that is to be scanned again, whose byte may speak of an object that was marked since.
+  static constexpr uintptr_t kNoSlot = 0xffff;
   static uintptr_t EntryOf(ObjectRef object) { return uintptr_t{object.page} << 16 | object.slot; }
 
   SPANHEAP_ALWAYS_INLINE void Notice(uintptr_t word);

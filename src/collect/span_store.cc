@@ -436,8 +436,11 @@ void SpanStore::VerifySpan(const CollectedSpan& span) const {
   const Atomic<uint64_t>* bits = tables_.allocated(span.first.value, shape);
   SPANHEAP_CHECK(span.is_listed != (span.is_held.LoadAcquire() != 0));
   SPANHEAP_CHECK((bits[shape.words - 1U].LoadAcquire() & PaddingOf(shape)) == PaddingOf(shape));
+  const bool has_scanned = shape.domain == Domain::kBits;
   for (unsigned w = 0; w < shape.words; ++w) {
     SPANHEAP_CHECK((marks[w].LoadAcquire() & ~bits[w].LoadAcquire()) == 0);
+    const uint64_t scanned = has_scanned ? marks[MarkBlock::kScanned + w].LoadAcquire() : 0;
+    SPANHEAP_CHECK((scanned & ~marks[w].LoadAcquire()) == 0);
   }
   for (uint32_t p = span.first.value; p < (span.first + span.pages).value; ++p) {
     SPANHEAP_CHECK(tables_.kind_of(p).LoadAcquire() == span.kind);

@@ -12,7 +12,7 @@
 //             Where the next mark is to be a young one (collector.h), marks outlive the sweep: what
 //             is marked is old then, and what is allocated is young.
 // Invariants. As of collected_span.h. Allocated bits past the last slot are set for ever.
-//             Marked implies allocated.
+//             Marked implies allocated; scanned implies marked.
 // Threads.    Any, inside a section. BeginSweep: the world is stopped.
 // Fails.      Null when no memory can be had.
 // Go.         mcentral.go, mgcsweep.go, mspanset.go (there lock-free sets; here a short lock).

@@ -169,6 +169,38 @@ TEST_F(YoungCycleTest, WordsThatChangeUnseenEndIt) {
   EXPECT_FALSE(last().young);
 }
 
+// A page comes to be queued twice, and the second time when one object was marked on it since: it
+// is not the one that the first entry is about. Nothing of an object that is not marked may be
+// noted: what comes to lie in its slot would not be scanned.
+TEST_F(YoungCycleTest, APageThatIsQueuedTwiceIsScannedForWhatIsMarkedOnIt) {
+  constexpr uintptr_t kPage = 8192;
+  constexpr int kWindow = 16;  // words that a marker has found are marked so much later
+  world_.ReleaseCaches();
+  void** dead = New();
+  while (reinterpret_cast<uintptr_t>(dead) % kPage != 0) dead = New();
+  void** const first = New();
+  void** const second = New();
+  ASSERT_EQ(reinterpret_cast<uintptr_t>(second) / kPage, reinterpret_cast<uintptr_t>(dead) / kPage);
+  void** old = head();  // the first one that was made, on a page before that
+  while (old[0] != nullptr) old = static_cast<void**>(old[0]);
+  ASSERT_LT(reinterpret_cast<uintptr_t>(old), reinterpret_cast<uintptr_t>(dead));
+  // The roots queue the page for `first`, the job of notes once more, and `old` then for `second`.
+  world_.roots.push_back(first);
+  for (int i = 0; i < 2 * kWindow; ++i) world_.roots.push_back(head());
+  world_.Store(&old[1], second);
+  for (int i = 2; i < 4; ++i) world_.Store(&old[i], head());
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+  // The same place again, found by way of `old` after the notes were looked at.
+  world_.ReleaseCaches();
+  void** const fresh = New();
+  ASSERT_EQ(fresh, dead);
+  world_.Store(&fresh[0], New());
+  world_.Store(&old[1], fresh);
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+}
+
 TEST_F(YoungCycleTest, NobodyWhoDoesNotAskForItHasIt) {
   ModelWorld world;
   for (uint64_t i = 0; i < kOld; ++i) {
