@@ -100,10 +100,11 @@ void Collector::ResetInChild() {
   keepers.ResetInChild();
 }
 
-// Words that change unseen would not be looked at again; and where each byte of room is dear,
-// nothing dead may stay.
+// Words that change unseen would not be looked at again, nor what objects hold outside of their
+// pages; and where each byte of room is dear, nothing dead may stay.
 bool Collector::MayKeepMarks() {
-  return allows_young_ && store.pages().is_linear() && !layouts.has_searched() &&
+  const bool is_told_all = !layouts.has_searched() && !layouts.has_traced();
+  return allows_young_ && is_told_all && store.pages().is_linear() &&
          store.pages().gauge().limit() == MemoryGauge::kNone;
 }
 

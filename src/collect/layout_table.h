@@ -35,11 +35,15 @@ class LayoutTable {
   // An object of the type is about to be made. With a number it is noted as that is given.
   void Note(const sh_layout& layout) {
     if (IsSearched(layout) && !has_searched()) has_searched_.StoreRelease(true);
+    if (layout.kind == SH_SCAN_TRACED && !has_traced()) has_traced_.StoreRelease(true);
   }
   // A type has been noted that is searched word by word, or has such fields: frames of coroutines,
   // lambdas, unions, what the program says nothing about. Some of its words may be written without
   // the barrier.
   bool has_searched() const { return has_searched_.LoadAcquire(); }
+  // A type has been noted whose pointers a function of the program names: what it names may lie
+  // anywhere, and change by words that are no pointers.
+  bool has_traced() const { return has_traced_.LoadAcquire(); }
   void ResetInChild() { mutex_.ResetInChild(); }
 
  private:
@@ -56,6 +60,7 @@ class LayoutTable {
   Atomic<const sh_layout**> blocks_[kBlocks];  // written under mutex_
   Atomic<uint32_t> count_;                     // written under mutex_
   Atomic<bool> has_searched_;                  // stays true
+  Atomic<bool> has_traced_;                    // the same
 };
 
 }  // namespace spanheap::collected

@@ -169,6 +169,21 @@ TEST_F(YoungCycleTest, WordsThatChangeUnseenEndIt) {
   EXPECT_FALSE(last().young);
 }
 
+// What trace() names need not lie in the object: no page is noted.
+TEST_F(YoungCycleTest, SoDoTypesThatNameTheirPointersThemselves) {
+  static void* elsewhere;
+  elsewhere = nullptr;
+  sh_layout traced = PlainLayout(512);
+  traced.kind = SH_SCAN_TRACED;
+  traced.trace = [](const void*, sh_visitor* visitor) { sh_gc_visit(visitor, elsewhere); };
+  world_.roots.push_back(world_.New(traced));
+  EXPECT_EQ(Cycle(), 0U);
+  world_.ReleaseCaches();
+  elsewhere = New();
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_FALSE(last().young);
+}
+
 // A page comes to be queued twice, and the second time when one object was marked on it since: it
 // is not the one that the first entry is about. Nothing of an object that is not marked may be
 // noted: what comes to lie in its slot would not be scanned.

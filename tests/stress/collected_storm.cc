@@ -8,7 +8,8 @@
 //        root, or in a range. Meanwhile the first thread runs cycle after cycle with the verifier;
 //        in the mode `triggered` it leaves that to the heap, which verifies by the option verify=3.
 //        In the mode `precise` no object is searched word by word, and the barrier remembers less.
-//        `young` is both, for the option sticky=on, of which such objects make no use.
+//        `young` is both, for the option sticky=on, of which such objects make no use; nor do
+//        traced ones.
 //        At the end what lives is compared with what the shadows say, and what keeps the rest is
 //        named, down to the word on a stack; in the mode `kept` there is such a word.
 #include <signal.h>
@@ -243,10 +244,10 @@ void AwaitCheapStores() {
 int Run(const Options& options) {
   signal(SIGUSR1, [](int) {});
   if (sh_gc_attach() != 0) Fail("no memory");
-  if (strcmp(options.mode, "precise") == 0 || strcmp(options.mode, "young") == 0) {
-    ShadowGraph::SearchNothing();
-  }
-  void** const ballast = strcmp(options.mode, "young") == 0 ? NewBallast() : nullptr;
+  const bool is_young = strcmp(options.mode, "young") == 0;
+  if (is_young || strcmp(options.mode, "precise") == 0) ShadowGraph::SearchNothing();
+  if (is_young) ShadowGraph::TraceNothing();
+  void** const ballast = is_young ? NewBallast() : nullptr;
   Pool pool(options.threads + 2, options.seed);
   const uint64_t cycles = Storm(pool, options);
   uint64_t shadow = ShadowBytes(pool);

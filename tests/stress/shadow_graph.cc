@@ -56,15 +56,18 @@ Kind kinds[] = {
      kHugeWords - 4},
 };
 constexpr unsigned kSearchedKind = 3;
+constexpr unsigned kTracedKind = 4;
 constexpr unsigned kLargeKind = 6;
 constexpr unsigned kHugeKind = 7;
 constexpr unsigned kEndedKind = 5;
 
 bool searches = true;
+bool traces = true;
 
 unsigned DrawKind(Random& random, unsigned below) {
   const auto kind = static_cast<unsigned>(random.Below(below));
-  return kind == kSearchedKind && !searches ? 0 : kind;
+  const bool is_out = (kind == kSearchedKind && !searches) || (kind == kTracedKind && !traces);
+  return is_out ? 0 : kind;
 }
 
 // Each word is a pointer: edges, then weak handles.
@@ -186,6 +189,7 @@ uint32_t ShadowGraph::NewRecord() {
 }
 
 void ShadowGraph::SearchNothing() { searches = false; }
+void ShadowGraph::TraceNothing() { traces = false; }
 
 ShadowGraph::Found ShadowGraph::NewObject() {
   unsigned kind = DrawKind(random_, kLargeKind);
