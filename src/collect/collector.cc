@@ -48,22 +48,23 @@ void Collector::InSection(Function&& function) {
 // ---- the cycle
 
 void Collector::RunCycle(bool forced) {
+  if (state.is_marking()) {
+    ResumeMark();
+    FinishMark();
+    if (!forced) return;  // it began before that was asked for
+  }
   figures_ = CycleFigures();
   figures_.forced = forced;
   figures_.start_ns = os::MonotonicNow_ns();
   interval_ns_ = figures_.start_ns - last_.start_ns;
-  if (state.is_marking()) {
-    ResumeMark();
-  } else {
-    FinishSweep();
-    if (forced) DropMarks();
-    BeginMark();
-  }
+  FinishSweep();
+  if (forced) DropMarks();
+  BeginMark();
   FinishMark();
 }
 
 // In a forked child, whose parent was marking: what is grey is in queues and in this context; who
-// looked for roots is gone, so all are looked at again.
+// looked for roots is gone, so all are looked at again. The figures are the parent's.
 void Collector::ResumeMark() {
   world_->Stop();
   InSection([&] { work.ListRoots(); });

@@ -3,8 +3,11 @@
 // Marks that take for alive what the last one found alive: what they scan, what they keep, and that
 // they lose nothing as long as stores note their pages.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "model_world.h"
@@ -228,6 +231,50 @@ TEST_F(YoungCycleTest, NobodyWhoDoesNotAskForItHasIt) {
     EXPECT_FALSE(world.heap.last_cycle().young);
     EXPECT_FALSE(world.heap.store.keeps_marks());
   }
+}
+
+// A child that is forked while its parent marks finishes that mark, as what it is; what is asked
+// for by hand is another one.
+int (*in_child)(Collector& heap);
+Collector* forking;
+int child_status;
+
+void ForkAndResume(uint32_t job) {
+  if (job != 0 || in_child == nullptr) return;
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto check = std::exchange(in_child, nullptr);
+    forking->ResetInChild();
+    _exit(check(*forking));
+  }
+  in_child = nullptr;
+  waitpid(child, &child_status, 0);
+}
+
+TEST_F(YoungCycleTest, AForkedChildFinishesAYoungMarkAsOne) {
+  world_.on_root = ForkAndResume;
+  forking = &world_.heap;
+  child_status = -1;
+  in_child = [](Collector& heap) {
+    heap.RunCycle(false);
+    const CycleFigures& resumed = heap.last_cycle();
+    return resumed.young && resumed.number == 2 ? 0 : 1;
+  };
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_EQ(child_status, 0);
+}
+
+TEST_F(YoungCycleTest, WhatAForkedChildAsksForBeginsAfterItsParentsMark) {
+  world_.on_root = ForkAndResume;
+  forking = &world_.heap;
+  child_status = -1;
+  in_child = [](Collector& heap) {
+    heap.RunCycle(true);
+    const CycleFigures& last = heap.last_cycle();
+    return last.forced && !last.young && last.number == 3 ? 0 : 1;
+  };
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_EQ(child_status, 0);
 }
 
 // Lists of an eighth of the heap each, of which one after the other is made anew.
