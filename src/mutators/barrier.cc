@@ -6,7 +6,7 @@
 //          phase of the collector cannot begin or end in between. Where what is written need not
 //          be remembered, a store over null is no more than that, and one sequence with the look:
 //          it is what objects are made of. While nothing is marked but marks are kept, stores note
-//          their pages (page_notes.h), and need no thread for that.
+//          their pages (page_notes.h), once in a cycle; more is no more than a store again.
 // Threads. Any. A thread that is not attached is attached first; where that fails, its store is
 //          made without a barrier: it can hold no collected object that only it knows.
 #include "spanheap/detail/barrier.h"
@@ -31,16 +31,18 @@ Mutator* AdoptSlow() {
   return adopt != nullptr ? adopt() : nullptr;
 }
 
-// Of an attached thread always: the barrier may go on before its StopDelay begins. One that is not
-// attached is attached only if it is on.
-Mutator* SelfForStore() {
-  if (this_mutator != nullptr) return this_mutator;
-  return IsBarrierOn() ? AdoptSlow() : nullptr;
-}
-
 std::atomic_ref<void*> Slot(void** slot) { return std::atomic_ref<void*>(*slot); }
 
 std::atomic_ref<uint32_t> Flag() { return std::atomic_ref<uint32_t>(sh_inline_v1.barrier_on); }
+
+// Of an attached thread always: the barrier may go on before its StopDelay begins. One that is not
+// attached is attached only if stores do more than that: its note must not come when a mark has
+// begun, in which it would say that the page is queued.
+Mutator* SelfForStore() {
+  if (this_mutator != nullptr) return this_mutator;
+  // Relaxed: a thread that is not attached may see it late in any case.
+  return Flag().load(std::memory_order_relaxed) != kRemembersNothing ? AdoptSlow() : nullptr;
+}
 
 void Remember(Mutator& self, void* word) {
   if (word == nullptr) return;

@@ -156,6 +156,24 @@ TEST_F(BarrierTest, NullOverNullIsNoStore) {
 }
 #endif
 
+// A note that comes late, in the middle of a mark, would keep its page from being scanned.
+TEST_F(BarrierTest, AThreadIsAttachedBeforeItNotesAPage) {
+  static int calls = 0;
+  SetAdoptHook([]() -> Mutator* {
+    ++calls;
+    return nullptr;
+  });
+  SetNoting(PageNotes{});
+  std::thread([] {
+    void* slot = nullptr;
+    sh_gc_store_release(&slot, kA);
+    EXPECT_EQ(slot, kA);
+    EXPECT_EQ(calls, 1);
+  }).join();
+  SetBarrier(false);
+  SetAdoptHook(nullptr);
+}
+
 TEST_F(BarrierTest, StoresOfManyRememberWhatEachOverwrites) {
   const Phase phase(kAnyBytes);
   void* slots[3] = {kA, nullptr, kB};

@@ -157,17 +157,21 @@ struct sigaction SetTrapHandler(bool with_all_signals_blocked) {
   return before;
 }
 
+enum class Before { kNothing, kMarking, kNoting };
+
 // One store, with the stop before instruction `deliver`; false: it has no more instructions. It
-// begins without a barrier, or in a mark in which a store over null has nothing to remember.
-bool StoreWithStopBefore(int deliver, Mutator& self, bool is_marking = false) {
+// begins without a barrier, or in a mark in which a store over null has nothing to remember, or
+// where marks are kept and the store has nothing to note.
+bool StoreWithStopBefore(int deliver, Mutator& self, Before before = Before::kNothing) {
   void* slot = nullptr;
   step.count = 0;
   step.deliver = deliver;
   step.slot = &slot;
   step.was_inside = step.was_stored = false;
   self.barrier.count = 0;
-  SetBarrier(is_marking);
-  if (is_marking) RememberWritten(false);
+  SetBarrier(before == Before::kMarking);
+  if (before == Before::kMarking) RememberWritten(false);
+  if (before == Before::kNoting) SetNoting(PageNotes{});
   StoreStepwise(&slot, Value(1));
   const uint32_t remembered = self.barrier.count;
   self.barrier.count = 0;
@@ -199,7 +203,22 @@ TEST(StoreSequenceTest, AStopInAStoreOverNullLetsItNotPassUnseen) {
   step.stops_handler = false;
   const struct sigaction before = SetTrapHandler(true);
   int inside = 0;
-  for (int deliver = 0; StoreWithStopBefore(deliver, attached.record(), true); ++deliver) {
+  for (int deliver = 0; StoreWithStopBefore(deliver, attached.record(), Before::kMarking);
+       ++deliver) {
+    inside += step.was_inside ? 1 : 0;
+  }
+  EXPECT_EQ(inside, 1 + 4) << "the branch to the slow half, and there all but the first";
+  sigaction(SIGTRAP, &before, nullptr);
+}
+
+// A mark begins there, for which nothing has been noted since the store was looked at.
+TEST(StoreSequenceTest, AStopInAStoreThatNeedsNoNoteLetsItNotPassUnseen) {
+  Attached attached;
+  step.stops_handler = false;
+  const struct sigaction before = SetTrapHandler(true);
+  int inside = 0;
+  for (int deliver = 0; StoreWithStopBefore(deliver, attached.record(), Before::kNoting);
+       ++deliver) {
     inside += step.was_inside ? 1 : 0;
   }
   EXPECT_EQ(inside, 1 + 4) << "the branch to the slow half, and there all but the first";
