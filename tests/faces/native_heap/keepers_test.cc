@@ -47,14 +47,20 @@ TEST(WhoKeepsTest, ARootAndTheObjectsOnTheWay) {
   EXPECT_TRUE(Says(line, "by the root at 0x")) << line;
 }
 
+// Its registers are gone when it returns.
+[[gnu::noinline]] void HoldANewOne(Witness* volatile& held, WeakRoot<Witness>& weak) {
+  held = NewWitness();
+  weak = static_cast<Witness*>(held);
+}
+
 TEST(WhoKeepsTest, AWordOnTheStackOfAThread) {
   WeakRoot<Witness> weak;
   std::atomic<int> thread_id = 0;
   std::atomic<const void*> place = nullptr;
   std::atomic<bool> stop = false;
   std::thread other([&] {
-    Witness* volatile held = NewWitness();
-    weak = static_cast<Witness*>(held);
+    Witness* volatile held = nullptr;
+    HoldANewOne(held, weak);
     place = const_cast<Witness**>(&held);
     thread_id = gettid();
     while (!stop) usleep(100);
