@@ -9,7 +9,9 @@
 namespace spanheap::collected {
 namespace {
 
-constexpr size_t kMaxObject = size_t{1} << 46;  // what addresses can hold, by far
+// More than any heap has address space for, and a number of pages that is a number of pages.
+constexpr size_t kMaxObject = size_t{1} << 44;
+static_assert(BytesOf(PagesFor(Bytes(kMaxObject))).value == kMaxObject);
 
 Domain DomainFor(const sh_layout& layout, size_t bytes) {
   if (layout.kind == SH_SCAN_NONE || layout.size == 0) return Domain::kNoScan;

@@ -69,6 +69,18 @@ TEST(CollectorTest, MemoryOfDeadObjectsIsUsedAgainAndReadsAsZero) {
 
 // Parents fill their pages, and each alone holds a child: pages are scanned by kernels if all
 // parents are roots, and one by one if few are.
+// Numbers of pages have 32 bits: 2^45 bytes and a page must not become a page.
+TEST(CollectorTest, MoreThanAnyHeapCanHoldIsRefused) {
+  ModelWorld world;
+  sh_layout byte = PlainLayout(1);
+  for (unsigned shift = 40; shift < 64; ++shift) {
+    for (const size_t more : {size_t{0}, size_t{1}, kPageSize.value, size_t{100} << 20}) {
+      EXPECT_EQ(world.New(byte, (size_t{1} << shift) + more), nullptr) << shift << ' ' << more;
+    }
+  }
+  EXPECT_NE(world.New(byte, 1), nullptr);
+}
+
 TEST(CollectorTest, FullPagesAreScannedAsWellAsSparseOnes) {
   constexpr size_t kParents = 600;
   constexpr uint64_t kLastOf[] = {0x2, 0x4, 0x80, 0x8000, uint64_t{1} << 63};
