@@ -56,7 +56,7 @@ void Collector::RunCycle(bool forced) {
   figures_ = CycleFigures();
   figures_.forced = forced;
   figures_.start_ns = os::MonotonicNow_ns();
-  interval_ns_ = figures_.start_ns - last_.start_ns;
+  interval_ns_ = last_.number == 0 ? 0 : figures_.start_ns - last_.start_ns;
   FinishSweep();
   if (forced) DropMarks();
   BeginMark();
@@ -356,10 +356,10 @@ bool Collector::TryEndMark() {
     return true;
   };
   if (!TryStopQuiet(end)) return false;
-  cycles_.FetchAdd(1);
-  if (figures_.forced) totals.forced_cycles.FetchAdd(1);
   stops_[figures_.number % kStops].StoreRelease(figures_.stop1_ns + figures_.stop2_ns);
   last_ = figures_;
+  if (figures_.forced) totals.forced_cycles.FetchAdd(1);
+  cycles_.FetchAdd(1);  // last: who sees the number finds the rest
   return true;
 }
 

@@ -159,7 +159,7 @@ class Collector {
   uint64_t young_scanned_ = 0;  // in the last young one
   bool has_notes_ = false;      // stores have noted pages since the last mark
   bool has_all_notes_ = false;  // and all of them
-  uint64_t interval_ns_ = 0;    // between the beginnings of the last two cycles
+  uint64_t interval_ns_ = 0;    // between the beginnings of the last two cycles; 0: of one
   static constexpr unsigned kStops = 256;
   Atomic<uint64_t> stops_[kStops];
 };

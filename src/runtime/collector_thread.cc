@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/collector_thread.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/probe.h"
 #include "os/thread.h"
+#include "policy/pace_rules.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap.h"
 #include "runtime/options.h"
@@ -14,8 +17,9 @@
 namespace spanheap {
 namespace {
 
-constexpr uint64_t kPeriod_ns = 120'000'000'000;  // as Go's
-constexpr uint64_t kVerifyMarks = 3;              // the level from which on each mark is verified
+using policy::kPeriod_ns;
+
+constexpr uint64_t kVerifyMarks = 3;  // the level from which on each mark is verified
 
 }  // namespace
 
@@ -58,7 +62,7 @@ void CollectorThread::Main(void* self) {
     if (requested == mine.served_.LoadAcquire()) {
       const uint64_t marks_last_ns = mine.collector_.MarksLast_ns();
       const uint64_t patience_ns = marks_last_ns == 0 ? kPeriod_ns : marks_last_ns;
-      os::FutexWaitFor_ns(mine.requested_, requested, patience_ns);
+      os::FutexWaitFor_ns(mine.requested_, requested, std::min(patience_ns, kPeriod_ns));
       mine.DropOldMarks(patience_ns);
       mine.RequestPeriodic();
     } else {

@@ -162,6 +162,11 @@ TEST_F(YoungCycleTest, MarksThatAreDroppedAreMadeAnew) {
   EXPECT_TRUE(last().young);
 }
 
+// After the first cycle nobody knows how long it takes until the next: not since the machine began.
+TEST_F(YoungCycleTest, MarksOfTheFirstCycleLastASecond) {
+  EXPECT_EQ(world_.heap.MarksLast_ns(), 1'000'000'000U);
+}
+
 TEST_F(YoungCycleTest, WordsThatChangeUnseenEndIt) {
   sh_layout searched = PlainLayout(512);
   searched.kind = SH_SCAN_CONSERVATIVE;
