@@ -107,6 +107,31 @@ void FatalZeroRealloc(const char* call, Address p) {
   DieOfCall(call, p, "size 0: frees the block in one C library and keeps it in another", {});
 }
 
+void FatalNoSuchRoot(const char* call, Address p) {
+  DieOfCall(call, p, "no root: it was freed before", {});
+}
+
+void FatalNoSuchRange(const char* call, Address p) {
+  DieOfCall(call, p, "no such range: none was added with these bounds", {});
+}
+
+void FatalStackInUse(const char* call, Address p) {
+  DieOfCall(call, p, "a thread runs on this stack", {});
+}
+
+void FatalNotBlocking(const char* call) {
+  LineWriter line = Opening();
+  line.Text(call).Text("(): no blocking region is open on this thread");
+  Die(line);
+}
+
+void FatalOddLayout(const char* call, Address p, Bytes element) {
+  LineWriter line = Call(call, p);
+  line.Text("a layout with pointer bits whose elements have ").Decimal(element.value);
+  line.Text(" bytes, no multiple of 8");
+  Die(line);
+}
+
 void FatalFreeOfFreePages(PageIndex first, Pages count) {
   LineWriter line = Opening();
   line.Text("internal error: freeing free pages ").Decimal(first.value).Char('+');

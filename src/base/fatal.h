@@ -32,6 +32,12 @@ struct BlockFacts {
 [[noreturn]] SPANHEAP_COLD void FatalWrongAlignment(const char* call, Address p, Bytes claimed,
                                                     BlockFacts facts);
 [[noreturn]] SPANHEAP_COLD void FatalZeroRealloc(const char* call, Address p);
+// Of the collected heap; `p`: the root, the range's beginning, the stack's handle, the layout.
+[[noreturn]] SPANHEAP_COLD void FatalNoSuchRoot(const char* call, Address p);
+[[noreturn]] SPANHEAP_COLD void FatalNoSuchRange(const char* call, Address p);
+[[noreturn]] SPANHEAP_COLD void FatalStackInUse(const char* call, Address p);
+[[noreturn]] SPANHEAP_COLD void FatalNotBlocking(const char* call);
+[[noreturn]] SPANHEAP_COLD void FatalOddLayout(const char* call, Address p, Bytes element);
 [[noreturn]] SPANHEAP_COLD void FatalFreeOfFreePages(PageIndex first, Pages count);
 [[noreturn]] SPANHEAP_COLD void FatalNoHandler(const char* call, Bytes wanted);
 

@@ -7,8 +7,7 @@
 // Idea.    The registers that calls preserve, and where the stack begins, are written down on the
 //          way in. On the way out the thread waits if somebody holds it.
 // Limits.  No pointer to a collected object is read, written, or moved inside. What the function
-//          that opens the region has in registers was saved; CallBlocking is for those who want
-//          the compiler to keep its hands off even in principle.
+//          that opens the region has in registers was saved.
 // Threads. The calling thread; one that is no mutator, or is parked already, passes through.
 // Cost.    Some 50 words copied and two exchanges; no system call unless somebody holds the
 //          thread.
@@ -41,8 +40,5 @@ class BlockingRegion {
  private:
   const bool was_running_;
 };
-
-// The same around a call: everything the caller has lies still on the stack meanwhile.
-void CallBlocking(void (*function)(void* argument), void* argument);
 
 }  // namespace spanheap

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/fatal.h"
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
 #include "mutators/mutator_registry.h"
@@ -70,5 +71,5 @@ SPANHEAP_EXPORT void sh_gc_remove_range(void* low, void* high) noexcept {
   if (self == nullptr) return;
   const bool was_there =
       self->registry->ranges().Remove(AddressOf(low).value, AddressOf(high).value, self);
-  SPANHEAP_CHECK(was_there && "a range is removed as it was added");
+  if (!was_there) spanheap::FatalNoSuchRange("sh_gc_remove_range", AddressOf(low));
 }

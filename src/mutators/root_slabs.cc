@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/fatal.h"
 #include "mutators/pieces.h"
 #include "sync/stop_delay.h"
 
@@ -47,7 +48,7 @@ void RootSlabs::Put(void** slot) {
   const StopDelay delay;
   MutexLock lock(mutex_);
   const uint64_t bit = uint64_t{1} << (index % 64);
-  SPANHEAP_CHECK((page->free[index / 64] & bit) == 0 && "a root is freed once");
+  if ((page->free[index / 64] & bit) != 0) FatalNoSuchRoot("sh_gc_root_free", AddressOf(slot));
   page->free[index / 64] |= bit;
   --page->used;
   used_.AddOwned(static_cast<size_t>(-1));

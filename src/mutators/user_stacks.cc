@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mutators/user_stacks.h"
 
-#include "base/check.h"
+#include "base/fatal.h"
 #include "mutators/barrier.h"
 #include "mutators/handshake.h"
 #include "mutators/pieces.h"
@@ -71,7 +71,7 @@ void UserStacks::ScanByBarrierLocked(Mutator& self, StackRecord& stack) {
 void UserStacks::Unregister(Mutator& self, StackRecord& stack) {
   const StopDelay delay;
   MutexLock lock(mutex_);
-  SPANHEAP_CHECK(stack.runner == nullptr && "nobody runs on a stack that is unregistered");
+  if (stack.runner != nullptr) FatalStackInUse("sh_gc_stack_unregister", AddressOf(&stack));
   ScanByBarrierLocked(self, stack);
   UnlinkLocked(stack);
   stack.bounds = {};
@@ -95,7 +95,7 @@ void UserStacks::Switch(Mutator& self, StackRecord& to, const void* frame) {
   if (&from == &to) return;
   SaveFramesBelow(frame, from.frames);
   MutexLock lock(mutex_);
-  SPANHEAP_CHECK(to.runner == nullptr && "a stack is continued by one thread at a time");
+  if (to.runner != nullptr) FatalStackInUse("sh_gc_stack_switch", AddressOf(&to));
   from.stack_pointer = reinterpret_cast<uintptr_t>(frame);
   from.scanned_epoch = self.scanned_epoch;
   from.runner = nullptr;

@@ -213,6 +213,8 @@ void CollectedHeap::ReleaseLost() {
 void* CollectedHeap::NewSlow(sh_layout& layout, size_t count) {
   HeapThread* const thread = Thread();
   Request request;
+  if (layout.kind == SH_SCAN_PRECISE && layout.size % sizeof(void*) != 0) [[unlikely]]
+    FatalOddLayout("sh_gc_new", AddressOf(&layout), Bytes(layout.size));
   if (thread == nullptr || !Allocator::Plan(layout, count, request)) return nullptr;
   if (collected::kSpanKinds[request.kind].domain == collected::Domain::kTyped &&
       __atomic_load_n(&layout.id, __ATOMIC_ACQUIRE) == 0 && !NumberLayout(layout)) [[unlikely]] {

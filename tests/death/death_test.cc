@@ -232,6 +232,34 @@ TEST(WrongKindOfFree, DeletingTwiceIsNoMistake) {
       testing::ExitedWithCode(7), "");
 }
 
+TEST(CollectedHeap, RootsRangesStacksAndRegionsEndOnce) {
+  EXPECT_LINE(
+      {
+        sh_gc_root* root = sh_gc_root_new(nullptr);
+        sh_gc_root_free(root);
+        sh_gc_root_free(Hidden(root));
+      },
+      "sh_gc_root_free\\(0x[0-9a-f]+\\): no root: it was freed before\n");
+  static void* words[8];
+  EXPECT_LINE((sh_gc_add_range(words, words + 8), sh_gc_remove_range(words, words + 4)),
+              "sh_gc_remove_range\\(0x[0-9a-f]+\\): no such range");
+  EXPECT_LINE(sh_gc_stack_unregister(sh_gc_stack_current()),
+              "sh_gc_stack_unregister\\(0x[0-9a-f]+\\): a thread runs on this stack\n");
+  EXPECT_LINE((sh_gc_attach(), sh_gc_blocking_end()),
+              "sh_gc_blocking_end\\(\\): no blocking region is open on this thread\n");
+}
+
+TEST(CollectedHeap, PointerBitsNeedElementsOfWholeWords) {
+  static const uint64_t first = 1;
+  for (const size_t bytes : {size_t{4}, size_t{12}, size_t{1001}}) {
+    static sh_layout odd = {0, SH_SCAN_PRECISE, 0, &first, nullptr, nullptr, "odd", 0, 0};
+    odd.size = bytes;
+    EXPECT_LINE(sh_gc_new(&odd, 1),
+                "sh_gc_new\\(0x[0-9a-f]+\\): a layout with pointer bits whose elements have " +
+                    std::to_string(bytes) + " bytes, no multiple of 8\n");
+  }
+}
+
 TEST(ForeignPointer, OfEveryOrigin) {
   static char in_data[64];
   EXPECT_LINE(free(Hidden(&in_data[0])), "free\\(0x[0-9a-f]+\\): foreign pointer");

@@ -56,6 +56,20 @@ TEST(Fatal, WrongSizeAndAlignment) {
               "free_aligned_sized\\(0x7000\\): wrong alignment: the caller says 64");
 }
 
+TEST(Fatal, OfTheCollectedHeap) {
+  EXPECT_LINE(FatalNoSuchRoot("sh_gc_root_free", kBlock),
+              "sh_gc_root_free\\(0x7000\\): no root: it was freed before");
+  EXPECT_LINE(FatalNoSuchRange("sh_gc_remove_range", kBlock),
+              "sh_gc_remove_range\\(0x7000\\): no such range: none was added with these bounds");
+  EXPECT_LINE(FatalStackInUse("sh_gc_stack_switch", kBlock),
+              "sh_gc_stack_switch\\(0x7000\\): a thread runs on this stack");
+  EXPECT_LINE(FatalNotBlocking("sh_gc_blocking_end"),
+              "sh_gc_blocking_end\\(\\): no blocking region is open on this thread");
+  EXPECT_LINE(FatalOddLayout("sh_gc_new", kBlock, Bytes(12)),
+              "sh_gc_new\\(0x7000\\): a layout with pointer bits whose elements have 12 bytes, "
+              "no multiple of 8");
+}
+
 TEST(Fatal, TheRest) {
   EXPECT_LINE(FatalZeroRealloc("realloc", kBlock), "realloc\\(0x7000\\): size 0: .*");
   EXPECT_LINE(FatalFreeOfFreePages(PageIndex(9), Pages(3)),
