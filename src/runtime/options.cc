@@ -186,43 +186,55 @@ constexpr const char* kSwitchNames[] = {"off", "on", nullptr};
 constexpr const char* kStickyNames[] = {"off", "on", "auto", nullptr};
 constexpr const char* kReleaseNames[] = {"dontneed", "free", nullptr};
 
+enum class When : uint8_t { kAnyTime, kAtStart };
+
 struct Row {
   const char* name;
-  bool at_start_only;
+  const char* takes;  // for who has given something else
+  When when;
   bool (*read)(Options&, Piece);
   void (*write)(const Options&, ValueWriter&);
 };
 
 template <auto kField, uint64_t kMax = UINT32_MAX>
-constexpr Row Number(const char* name, bool at_start_only = false) {
-  return {name, at_start_only, ReadNumber<kField, kMax>, WriteNumber<kField>};
+constexpr Row Number(const char* name, const char* takes) {
+  return {name, takes, When::kAnyTime, ReadNumber<kField, kMax>, WriteNumber<kField>};
+}
+template <auto kField>
+constexpr Row Size(const char* name, When when = When::kAnyTime) {
+  return {name, "a size, as 64M", when, ReadBytes<kField>, WriteBytes<kField>};
+}
+template <auto kField>
+constexpr Row Amount(const char* name) {
+  return {name, "a size, as 64M, a percentage to 100%, or off", When::kAnyTime, ReadAmount<kField>,
+          WriteAmount<kField>};
 }
 template <auto kField, const auto& kNames>
-constexpr Row Choice(const char* name) {
-  return {name, false, ReadChoice<kField, kNames>, WriteChoice<kField, kNames>};
+constexpr Row Choice(const char* name, const char* takes, When when = When::kAnyTime) {
+  return {name, takes, when, ReadChoice<kField, kNames>, WriteChoice<kField, kNames>};
 }
 
 constexpr Row kRows[] = {
-    Number<&Options::verify, 3>("verify"),
-    Choice<&Options::foreign, kForeignNames>("foreign"),
-    Choice<&Options::zero_realloc, kZeroReallocNames>("zero_realloc"),
-    {"reserve", true, ReadBytes<&Options::reserve>, WriteBytes<&Options::reserve>},
-    Choice<&Options::hugepages, kHugePageNames>("hugepages"),
-    {"sample", false, ReadBytes<&Options::sample>, WriteBytes<&Options::sample>},
-    {"memlimit", false, ReadAmount<&Options::memlimit>, WriteAmount<&Options::memlimit>},
-    {"hardlimit", false, ReadAmount<&Options::hardlimit>, WriteAmount<&Options::hardlimit>},
-    {"minheap", false, ReadBytes<&Options::minheap>, WriteBytes<&Options::minheap>},
-    Choice<&Options::stats, kStatsNames>("stats"),
-    {"stats_json", false, ReadText<&Options::stats_json>, WriteText<&Options::stats_json>},
-    Number<&Options::stats_pid>("stats_pid"),
-    {"gogc", true, ReadGogc, WriteGogc},
-    Number<&Options::gctrace, 2>("gctrace"),
-    {"sticky", true, ReadChoice<&Options::sticky, kStickyNames>,
-     WriteChoice<&Options::sticky, kStickyNames>},
-    Choice<&Options::background, kSwitchNames>("background"),
-    {"release", true, ReadChoice<&Options::release, kReleaseNames>,
-     WriteChoice<&Options::release, kReleaseNames>},
+    Number<&Options::verify, 3>("verify", "0 to 3"),
+    Choice<&Options::foreign, kForeignNames>("foreign", "abort or ignore"),
+    Choice<&Options::zero_realloc, kZeroReallocNames>("zero_realloc", "free or abort"),
+    Size<&Options::reserve>("reserve", When::kAtStart),
+    Choice<&Options::hugepages, kHugePageNames>("hugepages", "auto, off or eager"),
+    Size<&Options::sample>("sample"),
+    Amount<&Options::memlimit>("memlimit"),
+    Amount<&Options::hardlimit>("hardlimit"),
+    Size<&Options::minheap>("minheap"),
+    Choice<&Options::stats, kStatsNames>("stats", "never or exit"),
+    {"stats_json", "a path of at most 255 bytes", When::kAnyTime, ReadText<&Options::stats_json>,
+     WriteText<&Options::stats_json>},
+    Number<&Options::stats_pid>("stats_pid", "a process id, or 0"),
+    {"gogc", "a number to 1000000, or off", When::kAtStart, ReadGogc, WriteGogc},
+    Number<&Options::gctrace, 2>("gctrace", "0 to 2"),
+    Choice<&Options::sticky, kStickyNames>("sticky", "auto, on or off", When::kAtStart),
+    Choice<&Options::background, kSwitchNames>("background", "on or off"),
+    Choice<&Options::release, kReleaseNames>("release", "dontneed or free", When::kAtStart),
 };
+static_assert(Options::kTextCapacity == 256);  // as stats_json says
 
 const Row* FindRow(Piece name) {
   for (const Row& row : kRows) {
@@ -233,17 +245,15 @@ const Row* FindRow(Piece name) {
 
 // Reading places ----------------------------------------------------------------------------------
 
-OptionResult Apply(Options& to, Piece name, Piece value) {
-  const Row* row = FindRow(name);
-  if (row == nullptr) return OptionResult::kUnknownName;
-  return row->read(to, value) ? OptionResult::kDone : OptionResult::kBadValue;
-}
-
-void Warn(const char* where, Piece setting, OptionResult result) {
+// `row` null: there is no such option; else that is not a value of it.
+void Warn(const char* where, Piece setting, const Row* row) {
+  constexpr size_t kMostShown = 160;  // so that the end of the line is there, too
   LineWriter line;
   line.Text(where).Text(": ");
-  line.Text(result == OptionResult::kUnknownName ? "no such option: " : "not a value of it: ");
-  for (size_t i = 0; i < setting.size; ++i) line.Char(setting.data[i]);
+  line.Text(row == nullptr ? "no such option: " : "not a value of it: ");
+  for (size_t i = 0; i < setting.size && i < kMostShown; ++i) line.Char(setting.data[i]);
+  if (setting.size > kMostShown) line.Text("...");
+  if (row != nullptr) line.Text(" (it takes ").Text(row->takes).Char(')');
   line.Char('\0');
   WarnLine(line.data());
 }
@@ -268,20 +278,30 @@ void ApplySetting(Options& to, Piece setting, const char* where) {
   const size_t name_size =
       equals == nullptr ? setting.size : static_cast<size_t>(equals - setting.data);
   const size_t value_at = equals == nullptr ? setting.size : name_size + 1;
-  const OptionResult result =
-      Apply(to, {setting.data, name_size}, {setting.data + value_at, setting.size - value_at});
-  if (result == OptionResult::kDone) return;
-  if (result == OptionResult::kUnknownName && !IsNewUnknown(to, {setting.data, name_size})) return;
-  Warn(where, setting, result);
+  const Piece name{setting.data, name_size};
+  const Row* const row = FindRow(name);
+  if (row != nullptr && row->read(to, {setting.data + value_at, setting.size - value_at})) return;
+  if (row == nullptr && !IsNewUnknown(to, name)) return;
+  Warn(where, setting, row);
 }
 
 bool Separates(char c) { return c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+// Of a text whose end is not there: the last setting may be cut, and is another one then.
+size_t WholeSettings(const char* text, size_t size, const char* where) {
+  WarnLine(where, " is too long, its end is left out");
+  while (size > 0 && !Separates(text[size - 1])) --size;
+  return size;
+}
+
 SPANHEAP_AT_START void LoadFile(Options& to) {
   constexpr const char* kPath = "/etc/spanheap.conf";
   char text[kPlaceCapacity];
-  const long size = os::ReadSmallFile(kPath, text, sizeof text);
-  if (size > 0) to.LoadText(text, static_cast<size_t>(size), kPath);
+  const long got = os::ReadSmallFile(kPath, text, sizeof text);
+  if (got <= 0) return;
+  auto size = static_cast<size_t>(got);
+  if (size == sizeof text) size = WholeSettings(text, size, kPath);
+  to.LoadText(text, size, kPath);
 }
 
 // Before the dynamic linker is done with the program, a pointer in it is still an offset: small,
@@ -300,13 +320,13 @@ void LoadSymbol(Options& to) {
 
 SPANHEAP_AT_START void LoadEnvironment(Options& to) {
   if (os::IsSecureProcess()) return;
+  constexpr const char* kVariable = "SPANHEAP";
   char text[kPlaceCapacity];
-  const long size = os::ReadEnvironment("SPANHEAP", text, sizeof text);
-  if (size <= 0) return;
-  if (static_cast<size_t>(size) >= sizeof text) {
-    WarnLine("SPANHEAP is too long, its end is left out");
-  }
-  to.LoadText(text, strlen(text), "SPANHEAP");
+  const long length = os::ReadEnvironment(kVariable, text, sizeof text);
+  if (length <= 0) return;
+  auto size = static_cast<size_t>(length);
+  if (size >= sizeof text) size = WholeSettings(text, strlen(text), kVariable);
+  to.LoadText(text, size, kVariable);
 }
 
 }  // namespace
@@ -335,7 +355,7 @@ void Options::LoadText(const char* text, size_t size, const char* where) {
 OptionResult Options::Set(const char* name, const char* value) {
   const Row* row = FindRow({name, strlen(name)});
   if (row == nullptr) return OptionResult::kUnknownName;
-  if (row->at_start_only) return OptionResult::kAtStartOnly;
+  if (row->when == When::kAtStart) return OptionResult::kAtStartOnly;
   return row->read(*this, {value, strlen(value)}) ? OptionResult::kDone : OptionResult::kBadValue;
 }
 

@@ -7,7 +7,8 @@
 //            const char* spanheap_conf = "name=value,...";
 //          the environment variable SPANHEAP="name=value,...", a call at run time.
 // Threads. Load once, before others look. A number set at run time is one store: other threads may
-//          see the old one for a while. Texts are read at the process's end only.
+//          see the old one for a while. Texts are read at the process's end only; limits are two
+//          numbers, and are read by who sets one.
 // Fails.   Bad values and unknown names are skipped with one line on stderr each; an unknown name
 //          that stands in several places is named once. A process with more rights than its user
 //          takes nothing from its environment.
@@ -50,7 +51,7 @@ struct Options {
   // hugepages=auto|off|eager: ask for huge pages where they pay; never; wherever the heap grows.
   HugePageMode hugepages = HugePageMode::kAuto;
   // sample=SIZE: one in so many allocated bytes gets a block with a record of its own, on average;
-  // 0: none. Each thread follows a change at its next sample.
+  // 0: none. Of threads that begin under it; these follow a change at their next sample.
   Bytes sample{0};
   // memlimit=SIZE|PERCENT%|off: the soft limit; the heap gives free memory back to stay below it. A
   // percentage is of what the control groups, or the machine, allow.
@@ -73,8 +74,8 @@ struct Options {
   uint32_t gogc = 100;
   // gctrace=0|1|2: a line on stderr for each cycle of the collected heap; 2: and one of the pacer.
   uint32_t gctrace = 0;
-  // sticky=auto|on|off: marks may outlive their cycle, so that the next one marks what is new only:
-  // where that seems to pay, wherever it can be, never. At the start only.
+  // sticky=off|auto|on: marks may outlive their cycle, so that the next one marks what is new only:
+  // never, where that seems to pay, wherever it can be. At the start only.
   Sticky sticky = Sticky::kOff;
 
   // background=on|off: a thread of the heap's own may give memory back; else slow paths do it.

@@ -140,7 +140,7 @@ TEST(Options, BadValuesAreNamedAndLeaveTheFieldAlone) {
   for (const char* setting : bad) {
     Options options;
     const std::string warnings = WarningsOf(options, setting);
-    EXPECT_NE(warnings.find(std::string("here: not a value of it: ") + setting + "\n"),
+    EXPECT_NE(warnings.find(std::string("here: not a value of it: ") + setting + " (it takes "),
               std::string::npos)
         << setting << " -> " << warnings;
     EXPECT_EQ(options.verify, 1U);
@@ -148,6 +148,14 @@ TEST(Options, BadValuesAreNamedAndLeaveTheFieldAlone) {
     EXPECT_EQ(options.foreign, ForeignPointer::kAbort);
     EXPECT_EQ(options.stats_pid, 0U);
   }
+}
+
+TEST(Options, WhatAnOptionTakesIsSaidHoweverLongTheValueWas) {
+  Options options;
+  EXPECT_NE(WarningsOf(options, "hugepages=on").find(" (it takes auto, off or eager)\n"),
+            std::string::npos);
+  EXPECT_NE(WarningsOf(options, "verify=" + std::string(1000, '9')).find("... (it takes 0 to 3)\n"),
+            std::string::npos);
 }
 
 TEST(Options, UnknownNamesAreNamedOnceAndTheRestIsRead) {
@@ -215,6 +223,16 @@ TEST_F(OptionsPlaces, AnEnvironmentTooLongIsCutWithALine) {
   options.Load();
   EXPECT_NE(testing::internal::GetCapturedStderr().find("too long"), std::string::npos);
   EXPECT_EQ(options.verify, 2U);
+}
+
+// 4095 bytes are read: of the second number two digits would be.
+TEST_F(OptionsPlaces, WhatIsCutOffIsNotTakenForAnotherValue) {
+  setenv("SPANHEAP", (std::string(4095 - 12, ',') + "stats_pid=123456").c_str(), 1);
+  Options options;
+  testing::internal::CaptureStderr();
+  options.Load();
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("too long"), std::string::npos);
+  EXPECT_EQ(options.stats_pid, 0U);
 }
 
 }  // namespace
