@@ -3,8 +3,8 @@
 // Background: who gives memory back while nobody asks: a thread of the heap's own, or, where there
 // is none, the slow paths by the clock.
 //
-// Idea.       The thread starts once the heap has grown past a threshold, from a malloc of the
-//             program's own code: not from free or calloc, which libc calls under its locks, nor
+// Idea.       The thread starts once the heap has grown past a threshold, from a malloc, calloc or
+//             new of the program's own code: not from free, which libc calls under its locks, nor
 //             when libc or the dynamic linker is the caller. It works in rounds: a tick each
 //             quarter of a second, slices of work between, all within the scavenger's budget. A
 //             heap that has grown by a good step does not wait for the tick: what it left behind
@@ -47,7 +47,8 @@ class Background {
     if (has_nothing_to_notice()) return;
     NoticeSlow();
   }
-  // The same at the end of a slow path of malloc, called by the code at `caller`: may start it.
+  // The same at the end of a slow path of malloc, calloc or new, called by the code at `caller`:
+  // may start it.
   void Attend(const void* caller) {
     if (has_nothing_to_notice()) return;
     AttendSlow(caller);

@@ -59,8 +59,8 @@ size_t GoodSizeAligned(size_t alignment, size_t n);
 // True if p lies in memory of this heap (live or not).
 bool Owns(const void* p);
 
-// To be called by faces at the end of a slow path of malloc or new that the code at `caller`
-// called, outside of everything: may start the thread that gives memory back.
+// To be called by faces at the end of a slow path of malloc, calloc or new that the code at
+// `caller` called, outside of everything: may start the thread that gives memory back.
 void AfterAllocation(const void* caller);
 
 // Frees what was freed on this thread while it was in a slow path, as by destructors that run while

@@ -5,6 +5,7 @@
 // for, with patience, and never measured.
 //
 //   background SCENE    returns: memory goes back while nobody calls the heap
+//                       zeroed: the same of a program that has it all from calloc
 //                       stacks: threads with stacks of 16 MiB end while the thread may start
 //                       fork: a child begins without the thread and gets its own
 //                       last: the process ends with its last thread of the program
@@ -72,11 +73,13 @@ bool Await(Condition condition) {
   return false;
 }
 
+void* Zeroed(size_t n) { return calloc(1, n); }
+
 // A heap of 100 MB, one block in 400 of which stays.
-std::vector<char*> FillAndThin() {
+std::vector<char*> FillAndThin(void* (*allocate)(size_t) = malloc) {
   std::vector<char*> blocks(kBlocks);
   for (char*& block : blocks) {
-    block = static_cast<char*>(malloc(kBlock));
+    block = static_cast<char*>(allocate(kBlock));
     memset(block, 1, kBlock);
   }
   for (size_t i = 0; i < kBlocks; ++i) {
@@ -101,8 +104,8 @@ void FreeAll(std::vector<char*>& blocks) {
   blocks.clear();
 }
 
-int Returns() {
-  const std::vector<char*> blocks = FillAndThin();
+int Returns(void* (*allocate)(size_t)) {
+  const std::vector<char*> blocks = FillAndThin(allocate);
   const size_t full = ResidentBytes();
   // No allocation from here on but those of reading /proc.
   if (!Await([full] { return ResidentBytes() < full / 2; })) return Fail("memory stays");
@@ -279,7 +282,8 @@ int OffIdle() {
 
 int main(int argc, char** argv) {
   const std::string scene = argc > 1 ? argv[1] : "";
-  if (scene == "returns") return Returns();
+  if (scene == "returns") return Returns(malloc);
+  if (scene == "zeroed") return Returns(Zeroed);
   if (scene == "stacks") return Stacks();
   if (scene == "fork") return Fork();
   if (scene == "last") return Last();

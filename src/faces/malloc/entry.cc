@@ -36,10 +36,12 @@ void* AllocateSlow(size_t n, const void* caller) {
   return OrOutOfMemory(block);
 }
 
-void* AllocateZeroedSlow(size_t count, size_t size) {
+void* AllocateZeroedSlow(size_t count, size_t size, const void* caller) {
   size_t n = 0;
   if (__builtin_mul_overflow(count, size, &n)) return OutOfMemory();
-  return OrOutOfMemory(heap::AllocateZeroed(n));
+  void* block = heap::AllocateZeroed(n);
+  heap::AfterAllocation(caller);
+  return OrOutOfMemory(block);
 }
 
 void* Reallocate(void* p, size_t n, const char* call) {

@@ -23,7 +23,7 @@
 namespace spanheap::face {
 
 // A block of n bytes, or null with ENOMEM.
-// `caller` is the code that called malloc.
+// `caller`, here and below: the code that called malloc, calloc.
 SPANHEAP_NOINLINE void* AllocateSlow(size_t n, const void* caller);
 SPANHEAP_ALWAYS_INLINE void* Allocate(size_t n) {
   if (void* block = heap::TryAllocateFast(n)) [[likely]]
@@ -70,14 +70,14 @@ SPANHEAP_ALWAYS_INLINE void FreeSized(void* p, size_t n, size_t alignment, const
 }
 
 // A zeroed block of count * size bytes.
-SPANHEAP_NOINLINE void* AllocateZeroedSlow(size_t count, size_t size);
+SPANHEAP_NOINLINE void* AllocateZeroedSlow(size_t count, size_t size, const void* caller);
 SPANHEAP_ALWAYS_INLINE void* AllocateZeroed(size_t count, size_t size) {
   size_t n = 0;
   if (!__builtin_mul_overflow(count, size, &n)) [[likely]] {
     if (void* block = heap::TryAllocateFast(n)) [[likely]]
       return Clear(block, n);
   }
-  return AllocateZeroedSlow(count, size);
+  return AllocateZeroedSlow(count, size, __builtin_return_address(0));
 }
 // As realloc: a null p allocates, n = 0 frees and returns null.
 void* Reallocate(void* p, size_t n, const char* call);
