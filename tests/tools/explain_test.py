@@ -359,6 +359,11 @@ class Refusals(unittest.TestCase):
                 self.skipTest("that user cannot execute the command")
             self.assertEqual(done.returncode, 1)
             self.assertRegex(done.stderr, "runs as user 0, this command as user 65534")
+        with tempfile.NamedTemporaryFile() as secret:
+            done = subprocess.run([COMMAND, "explain", secret.name], capture_output=True, text=True,
+                                  preexec_fn=become_nobody, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, "^spanheap: /.*: Permission denied\n$")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,11 @@ class Usage(unittest.TestCase):
     def test_mistakes_are_one_line_and_code_2(self):
         for words in ([], ["run"], ["run", "--"], ["run", "--bogus"], ["fly"], ["run", "--json"],
                       ["explain"], ["explain", "--bogus", "1"], ["explain", "1", "2"],
-                      ["top", "--every", "x", "1"], ["trace", "1"], ["view", "1"]):
+                      ["top", "--every", "x", "1"], ["trace", "1"], ["view", "1"],
+                      ["explain", "--class", "-5", "1"], ["explain", "--class", "x", "1"],
+                      ["run", "--json", "", "true"], ["run", "--record", "", "true"],
+                      ["run", "--trace", "", "true"], ["view", "1", "-o", ""],
+                      ["trace", "1", "-o", ""]):
             done = run(*words)
             self.assertEqual(done.returncode, 2, words)
             self.assertTrue(one_line(done.stderr), done.stderr)
@@ -53,7 +57,7 @@ class Usage(unittest.TestCase):
         self.assertIn("fly is not a command", run("fly", "high").stderr)
 
     def test_what_cannot_be_looked_into_is_one_line_and_code_1(self):
-        for target in ("999999999", "/no/such/core", __file__, "0"):
+        for target in ("999999999", "/no/such/core", __file__, "0", "/tmp", "9" * 30):
             for command in (["explain"], ["top"], ["view", "-o", "/dev/null"],
                             ["trace", "-o", "/dev/null"]):
                 done = run(*command, target)
@@ -298,6 +302,12 @@ class Reports(unittest.TestCase):
                                     if 1000 <= c["block_bytes"] <= 1152), 1000)
         for word in ("mapped (the sum)", "free in spans", "block size", "exit code 0"):
             self.assertIn(word, done.stderr)
+
+    def test_a_report_that_cannot_be_kept_is_known_before_the_run(self):
+        for path in ("/no/such/folder/report.json", "/tmp"):
+            done = run("run", "--json", path, "--", SUBJECT, "exit", "3")
+            self.assertEqual(done.returncode, 125)
+            self.assertTrue(one_line(done.stderr) and path in done.stderr, done.stderr)
 
     def test_only_the_program_itself_reports_not_its_children(self):
         with tempfile.TemporaryDirectory() as folder:

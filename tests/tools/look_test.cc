@@ -2,12 +2,15 @@
 //
 // The parts of looking from outside, on this very process and on images made by
 // hand. The whole is tested by explain_test.py.
+#include <elf.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 #include "spanheap/look/account.h"
@@ -116,6 +119,40 @@ TEST(CoreFileTest, RefusesWhatIsNone) {
   EXPECT_THROW(CoreFile{path}, std::runtime_error);
   unlink(path.c_str());
   EXPECT_THROW(CoreFile("/proc/self/exe"), std::runtime_error);
+}
+
+// What a core file says of its own size is not believed.
+TEST(CoreFileTest, RefusesNumbersThatLeadOutOfIt) {
+  const std::string path = testing::TempDir() + "look_test_core_" + std::to_string(getpid());
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_type = ET_CORE;
+  header.e_phoff = sizeof(header);
+  header.e_phnum = 1;
+  Elf64_Phdr segment{};
+  segment.p_type = PT_NOTE;
+  const auto refuses = [&] {
+    std::ofstream(path)
+        .write(reinterpret_cast<char*>(&header), sizeof header)
+        .write(reinterpret_cast<char*>(&segment), sizeof segment);
+    try {
+      const CoreFile core(path);
+      return false;
+    } catch (const std::runtime_error& error) {
+      return std::string(error.what()).find("cut short") != std::string::npos;
+    }
+  };
+  EXPECT_FALSE(refuses());
+  for (const uint64_t offset : {~uint64_t{0}, ~uint64_t{0} - 100, uint64_t{1} << 40}) {
+    segment.p_offset = offset;
+    segment.p_filesz = 1000;
+    EXPECT_TRUE(refuses()) << offset;
+  }
+  segment = {};
+  header.e_phoff = ~uint64_t{0} - 10;
+  EXPECT_TRUE(refuses());
+  unlink(path.c_str());
 }
 
 // A heap of one chunk at 1 MiB: a span of four 2 KiB slots on page 0, a run on

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from explain_collected_test import SUBJECT
@@ -153,6 +154,18 @@ class Running(unittest.TestCase):
         self.assertNotIn("cycle 1", {event["name"] for event in events})
         self.assertIn("cycle 500", {event["name"] for event in events})
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_the_programs_end_is_the_traces(self):
+        with Subject(SUBJECT, "cycles") as subject:
+            tracing = subprocess.Popen([COMMAND, "trace", str(subject.pid), "-o", str(self.path)],
+                                       stderr=subprocess.PIPE, text=True)
+            end = time.monotonic() + 60
+            while time.monotonic() < end and not (self.path.exists()
+                                                  and self.path.stat().st_size > 1000):
+                time.sleep(0.01)
+        _, said = tracing.communicate(timeout=60)
+        self.assertEqual((tracing.returncode, said), (0, ""))
+        self.assertGreater(len(json.loads(self.path.read_text())["traceEvents"]), 10)
 
     def test_a_program_without_collected_objects_has_none(self):
         script = "import time; print('ready', flush=True); time.sleep(60)"

@@ -186,7 +186,12 @@ class Page(InFolder):
         broken.write_text('{"format": ')
         other = self.folder / "other.json"
         other.write_text('{"format": "spanheap-record", "version": 9}')
-        for path, words in ((broken, "not whole"), (other, "other version"),
+        foreign = self.folder / "foreign.json"
+        foreign.write_text('{"format": 7, "version": "1"}')
+        text = self.folder / "text.json"
+        text.write_text('{"format": "spanheap-record", "version": "one"}')
+        for path, words in ((broken, "not whole"), (other, "other version"), (text, "other version"),
+                            (foreign, "no record of a run"),
                             ("/no/such", "neither a process id nor a file")):
             done = spanheap("view", path, "-o", self.folder / "page.html")
             self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))

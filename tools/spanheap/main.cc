@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <climits>
 #include <exception>
 #include <string>
 #include <vector>
@@ -41,12 +42,17 @@ std::vector<std::string> JoinCommand(const std::vector<std::string>& direct, con
   return command;
 }
 
+// A file's name: a variable of a script that was never set is none.
+const CLI::Validator kNotEmpty(
+    [](const std::string& text) { return text.empty() ? "the name is empty" : ""; }, "");
+
 void DescribeRun(CLI::App& run, RunOptions& options) {
   run.prefix_command();
   run.footer("After the options: [--] program [arguments ...]");
   run.add_flag("--stats", options.stats, "Show the heap report on stderr when the program ends");
   run.add_option("--json", options.json_path, "Keep the heap report in this file")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(kNotEmpty);
   run.add_option("--set", options.settings, "Set an option of the heap; may be repeated")
       ->type_name("KEY=VALUE")
       ->expected(1)
@@ -57,10 +63,12 @@ void DescribeRun(CLI::App& run, RunOptions& options) {
       "Say on stderr whether the preload took effect; exit code 125 if that is not proven");
   run.add_option("--record", options.record_path,
                  "Look at the program again and again; what was seen goes to this file")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(kNotEmpty);
   run.add_option("--trace", options.trace_path,
                  "Write down what the program's collector does, as spanheap trace does")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(kNotEmpty);
   run.add_option("--interval", options.interval_ms, "Milliseconds between two looks (100)")
       ->type_name("MS")
       ->check(CLI::Range(1, 3600000));
@@ -75,7 +83,8 @@ void DescribeExplain(CLI::App& explain, ExplainOptions& options) {
                    "Hold the process still for the moment: exact to the byte");
   explain.add_flag("--json", options.as_json, "For programs; one object on stdout");
   explain.add_option("--class", options.block_bytes, "The spans of this block size, one by one")
-      ->type_name("BYTES");
+      ->type_name("BYTES")
+      ->check(CLI::Range(1, INT_MAX));
   explain.add_option("--every", options.seconds, "Seconds between two views")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.05, 3600.0));
@@ -88,7 +97,8 @@ void DescribeView(CLI::App& view, ViewOptions& options) {
       ->type_name("PID|CORE|RECORD");
   view.add_option("-o,--output", options.output, "The page to write")
       ->required()
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(kNotEmpty);
   view.add_flag("--stop", options.stops, "Hold the process still for the moment");
 }
 
@@ -98,7 +108,8 @@ void DescribeTrace(CLI::App& trace, TraceOptions& options) {
       ->type_name("PID|CORE");
   trace.add_option("-o,--output", options.output, "JSON for Perfetto and Chrome's tracing")
       ->required()
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(kNotEmpty);
   trace.add_option("--for", options.seconds, "How long; otherwise until the process ends")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.01, 1e9));

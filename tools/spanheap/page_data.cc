@@ -208,12 +208,13 @@ PageData DataOfRecord(const std::string& record) {
   } catch (const Json::exception&) {
     throw std::runtime_error("the record is not whole");
   }
-  if (json.value("format", "") != "spanheap-record") {
+  if (!json.contains("format") || json["format"] != "spanheap-record") {
     throw std::runtime_error("the file is no record of a run");
   }
-  if (json.value("version", 0) != 1) {
+  if (!json.contains("version") || json["version"] != 1) {
     throw std::runtime_error(
-        fmt::format("other version: the record has version {}", json.value("version", 0)));
+        fmt::format("other version: the record has version {}",
+                    json.contains("version") ? json["version"].dump() : "none"));
   }
   return {Escape(Json{{"record", json}}.dump()), ""};
 }

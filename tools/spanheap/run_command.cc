@@ -60,6 +60,20 @@ class PrivateFolder {
   std::filesystem::path path_;
 };
 
+// Throws, before anything is run, if the file could not be written afterwards.
+void RequireWritable(const std::string& path) {
+  if (std::filesystem::is_directory(path)) {
+    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(EISDIR)));
+  }
+  std::filesystem::path target = path;
+  if (access(path.c_str(), F_OK) != 0) {
+    target = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
+  }
+  if (access(target.c_str(), W_OK) != 0) {
+    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
+  }
+}
+
 std::string VariableOr(const char* name, const char* otherwise) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : otherwise;
@@ -88,6 +102,7 @@ class Run {
       Say(fmt::format("cannot preload into {}: {}", program.image, obstacle_->reason));
       if (!options_.force) return kLaunchFailed;
     }
+    if (!options_.json_path.empty()) RequireWritable(options_.json_path);
     if (WantsReport()) folder_.emplace();
     if (!options_.record_path.empty()) {
       recorder_.emplace(options_.record_path, options_.interval_ms, options_.command);
@@ -192,9 +207,14 @@ class Run {
     if (options_.stats) {
       fmt::print(stderr, "{}", RenderReport(report, Title()));
     }
+    std::error_code error;
     if (!options_.json_path.empty()) {
       std::filesystem::copy_file(ReportPath(), options_.json_path,
-                                 std::filesystem::copy_options::overwrite_existing);
+                                 std::filesystem::copy_options::overwrite_existing, error);
+    }
+    if (error) {
+      Say(fmt::format("{}: {}", options_.json_path, error.message()));
+      return false;
     }
     if (report.AddsUp()) return true;
     Say("the heap report does not add up");

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 
 #include "spanheap/interrupt.h"
@@ -16,6 +17,19 @@ namespace {
 
 constexpr int kCannotLook = 1;
 
+// False: the process has ended.
+bool LookOnce(const look::Target& target, Tracer& tracer) {
+  try {
+    tracer.Look(target);
+    return true;
+  } catch (const std::system_error&) {
+    throw;  // the file cannot be written
+  } catch (const std::runtime_error&) {
+    if (target.IsStillThere()) throw;
+    return false;
+  }
+}
+
 void Follow(const look::Target& target, double seconds, Tracer& tracer) {
   const auto begin = std::chrono::steady_clock::now();
   const auto is_over = [&] {
@@ -23,8 +37,8 @@ void Follow(const look::Target& target, double seconds, Tracer& tracer) {
            std::chrono::steady_clock::now() - begin >= std::chrono::duration<double>(seconds);
   };
   CatchInterrupts();
-  while (!target.is_core() && !is_over() && !WasInterrupted() && target.IsStillThere()) {
-    tracer.Look(target);
+  while (!target.is_core() && !is_over() && !WasInterrupted() && target.IsStillThere() &&
+         LookOnce(target, tracer)) {
     std::this_thread::sleep_for(Tracer::kInterval);
   }
 }

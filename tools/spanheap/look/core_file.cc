@@ -15,6 +15,11 @@ namespace {
 
 constexpr uint64_t Aligned4(uint64_t n) { return (n + 3) & ~uint64_t{3}; }
 
+// As far as numbers go: what the file says of itself may be anything.
+uint64_t EndOf(uint64_t offset, uint64_t size) {
+  return offset + size < offset ? ~uint64_t{0} : offset + size;
+}
+
 // One structure out of the bytes; all zero when they are too few.
 template <class T>
 T Load(std::string_view bytes, uint64_t offset) {
@@ -60,11 +65,17 @@ void CoreFile::ReadSegments(const std::string& path) {
   const auto header = Load<Elf64_Ehdr>(core_.bytes(), 0);
   uint64_t count = header.e_phnum;
   if (count == PN_XNUM) count = Load<Elf64_Shdr>(core_.bytes(), header.e_shoff).sh_info;
-  uint64_t needed = header.e_phoff + count * sizeof(Elf64_Phdr);
+  uint64_t needed = EndOf(header.e_phoff, count * sizeof(Elf64_Phdr));
+  const auto fail_if_short = [&] {
+    if (needed <= core_.bytes().size()) return;
+    throw std::runtime_error(fmt::format("{} is cut short: {} of {} bytes are there", path,
+                                         core_.bytes().size(), needed));
+  };
+  fail_if_short();
   std::vector<Elf64_Phdr> notes;
   for (uint64_t i = 0; i < count; ++i) {
     const auto segment = Load<Elf64_Phdr>(core_.bytes(), header.e_phoff + i * sizeof(Elf64_Phdr));
-    needed = std::max(needed, segment.p_offset + segment.p_filesz);
+    needed = std::max(needed, EndOf(segment.p_offset, segment.p_filesz));
     if (segment.p_type == PT_NOTE) notes.push_back(segment);
     if (segment.p_type != PT_LOAD || segment.p_memsz == 0) continue;
     segments_.push_back({segment.p_vaddr, segment.p_filesz, segment.p_offset});
@@ -76,10 +87,7 @@ void CoreFile::ReadSegments(const std::string& path) {
                            (segment.p_flags & PF_X) != 0 ? 'x' : '-', 'p'};
     mappings_.push_back(mapping);
   }
-  if (needed > core_.bytes().size()) {
-    throw std::runtime_error(fmt::format("{} is cut short: {} of {} bytes are there", path,
-                                         core_.bytes().size(), needed));
-  }
+  fail_if_short();
   const auto by_start = [](const auto& a, const auto& b) { return a.start < b.start; };
   std::sort(segments_.begin(), segments_.end(), by_start);
   std::sort(mappings_.begin(), mappings_.end(), by_start);

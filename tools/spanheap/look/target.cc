@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -52,11 +54,15 @@ void Widen(const Account& account, std::array<Bounds, kCategories>& bounds, bool
 }  // namespace
 
 Target::Target(const std::string& name) {
-  if (IsNumber(name) && !std::filesystem::is_regular_file(name)) {
+  std::error_code ignored;
+  if (IsNumber(name) && !std::filesystem::is_regular_file(name, ignored)) {
     OpenProcess(std::stoi(name));
     return;
   }
-  if (!std::filesystem::exists(name)) {
+  if (access(name.c_str(), R_OK) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) {
+      throw std::runtime_error(fmt::format("{}: {}", name, std::strerror(errno)));
+    }
     throw std::runtime_error(fmt::format("{} is neither a process id nor a file", name));
   }
   OpenCore(name);
@@ -100,7 +106,13 @@ Look Target::Take(const LookOptions& options) const {
   return look;
 }
 
-bool Target::IsStillThere() const { return core_ != nullptr || root_->Value("started") == 1; }
+bool Target::IsStillThere() const {
+  try {
+    return core_ != nullptr || root_->Value("started") == 1;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
 
 Look Target::TakeStill(const LookOptions& options) const {
   Look look;
