@@ -56,7 +56,7 @@ typedef struct sh_visitor sh_visitor;
 /* A type. The structure and what it points to live for ever, for the heap keeps its address;
  * one structure per type, or as many as come about. All but the last two are constant. */
 typedef struct sh_layout {
-  size_t size;                  /* of one element; a multiple of 8 unless kind is SH_SCAN_NONE */
+  size_t size;                  /* of one element; a multiple of 8 if kind is SH_SCAN_PRECISE */
   uint32_t kind;                /* SH_SCAN_... */
   uint32_t flags;               /* SH_FINALIZE_... | SH_AMBIGUOUS_WORDS */
   const uint64_t* pointer_bits; /* SH_SCAN_PRECISE: bit i % 64 of word i / 64 says that the eight
@@ -146,7 +146,7 @@ typedef struct sh_gc_root {
   void* value;
 } sh_gc_root;
 
-/* A root that holds `value`; null: no memory. Cost: a few loads and stores, no lock as a rule. */
+/* A root that holds `value`; null: no memory. Cost: a lock for a few instructions. */
 sh_gc_root* sh_gc_root_new(const void* value) SH_NOTHROW;
 /* Ends it, on any thread. Null is allowed. */
 void sh_gc_root_free(sh_gc_root* root) SH_NOTHROW;
@@ -163,7 +163,9 @@ void sh_gc_remove_range(void* low, void* high) SH_NOTHROW;
  * At the first cycle that finds an object unreachable, in this order: its weak handles become null;
  * if it has a finalizer or a destructor that runs later, the object and all it reaches is kept, and
  * that is queued; else its cleanups are queued and it is gone. A stale word on a stack can put this
- * off for as long as it stays there.
+ * off for as long as it stays there. Objects of less than 16 bytes without pointers and without
+ * layout->destroy may share 16 bytes: they die together, and but for the first of them none is the
+ * start of an object.
  */
 
 /* The weak handle of `address` (in a live object, or null), an object of the heap of its own: keep
@@ -171,7 +173,7 @@ void sh_gc_remove_range(void* low, void* high) SH_NOTHROW;
  * address. */
 void* sh_gc_weak_handle(const void* address) SH_NOTHROW;
 /* The address again, or null once its object has been found unreachable. A null handle: null. May
- * wait for the end of a mark phase (some 100 us) or sweep a span. */
+ * sweep a span. */
 void* sh_gc_weak_get(const void* handle) SH_NOTHROW;
 
 /* A cleanup that was added. The address is kept hidden, so that it keeps nothing alive. */
@@ -239,8 +241,8 @@ void sh_gc_stack_switch(sh_gc_stack* to) SH_NOTHROW;
 void sh_gc_collect(void) SH_NOTHROW;
 
 /* The heap may grow by `percent` of what lived after the last cycle before the next one ends (100
- * at first). Negative: no collection but for the limit and by hand; waits for a running mark phase.
- * Returns what was set before. The same as the option gogc. */
+ * at first). Negative: no collection but for the limit and by hand. A mark phase that is under way
+ * goes on as it began. Returns what was set before. The same as the option gogc. */
 int sh_gc_set_percent(int percent) SH_NOTHROW;
 
 /* All memory of the process's heap, malloc's part included, shall stay below `bytes`: collection
@@ -284,7 +286,7 @@ typedef struct sh_gc_stats {
 } sh_gc_stats;
 
 /* Fills the first `size` bytes of *stats (sizeof of what the caller knows); fields that this
- * version has not are 0. Nothing is allocated. Cost: a walk over the known threads. */
+ * version has not are 0. Nothing is allocated. Cost: a copy of some hundred figures. */
 void sh_gc_read_stats(sh_gc_stats* stats, size_t size) SH_NOTHROW;
 
 /* The last stops of the world, newest first, in nanoseconds: one figure for each cycle, its stops

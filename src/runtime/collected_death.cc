@@ -70,7 +70,7 @@ bool CollectedHeap::AdjustExternal(void* object, int64_t bytes) {
   const bool done = WithObject(object, [&](ObjectRef ref, Marker*) {
     return collector.specials.AdjustExternal(ref, bytes);
   });
-  if (done && bytes < 0) collector.NoteFreed(static_cast<size_t>(-bytes));
+  if (done && bytes < 0) collector.NoteFreed(0 - static_cast<uint64_t>(bytes));
   if (done && bytes > 0) {
     collector.state.live.FetchAddRelaxed(static_cast<uint64_t>(bytes));  // relaxed: a counter
     NoteAllocated(*Thread(), static_cast<size_t>(bytes));

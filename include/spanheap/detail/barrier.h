@@ -108,6 +108,8 @@ inline __attribute__((always_inline)) void StorePointer(void** slot, void* value
       : marking);
   return;
 marking:
+  // Else gcc warns where it sees a way on which `slot` is a field of null.
+  asm("" : "+r"(slot));
   // Null over null is no change: most words that begin as null are null.
   if (value == nullptr && LoadPointer(slot) == nullptr) return;
   sh_gc_store_slow(slot, value);

@@ -30,9 +30,11 @@ inline bool FreeOsMemory() {
   sh_gc_collect();
   return sh_release_memory() != 0;
 }
-// Cleanups, finalizers and destructors queued so far have run; false: not within that time.
+// Cleanups, finalizers and destructors queued so far have run; false: not within that time, which
+// is over at once if it is negative.
 inline bool RunFinalizers(std::chrono::nanoseconds timeout = std::chrono::seconds(10)) {
-  return sh_gc_drain_finalizers(static_cast<uint64_t>(timeout.count())) != 0;
+  const auto ns = timeout.count() < 0 ? 0 : timeout.count();
+  return sh_gc_drain_finalizers(static_cast<uint64_t>(ns)) != 0;
 }
 
 // How much the heap may grow between cycles, in percent of what lived; negative: no cycles but by

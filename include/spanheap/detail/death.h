@@ -7,13 +7,15 @@
 //         which may be a pointer; the collector holds it until it has run.
 // Threads. They run on the finalizer thread, one after the other; long ones hold up the rest.
 // Fails.   Throws std::bad_alloc; std::invalid_argument for a cleanup one of whose arguments points
-//          into its object, which would never die. An exception that leaves a cleanup or finalizer
-//          ends the process.
+//          into its object, which would never die, or of what is no collected object, and for a
+//          finalizer of what is not the start of one. An exception that leaves a cleanup or
+//          finalizer ends the process.
 // Limits.  No order among them, nothing at the end of the process, and a stale word on a stack puts
 //          them off: for releasing what was forgotten, not for what must happen now.
 #ifndef SPANHEAP_DETAIL_DEATH_H
 #define SPANHEAP_DETAIL_DEATH_H
 
+#include <cerrno>
 #include <functional>
 #include <new>
 #include <stdexcept>
@@ -105,6 +107,12 @@ void RefuseToKeep(const void* object, const Args&... args) {
   }
 }
 
+// After a call that has failed.
+[[noreturn]] inline void ThrowWhy(const char* if_invalid) {
+  if (errno == EINVAL) throw std::invalid_argument(if_invalid);
+  throw std::bad_alloc();
+}
+
 }  // namespace detail
 
 // Once the object is gone, function(args...) is called. The arguments are copied; raw pointers and
@@ -117,7 +125,7 @@ Cleanup AddCleanup(const Holder& holder, Function function, Args... args) {
   void* const closure =
       detail::NewCall<Call>(std::move(function), std::tuple<Args...>(std::move(args)...));
   const sh_gc_cleanup added = sh_gc_add_cleanup(object, &Call::Run, closure);
-  if (added.id == 0) throw std::bad_alloc();
+  if (added.id == 0) detail::ThrowWhy("a cleanup is for a collected object");
   return Cleanup(added);
 }
 
@@ -130,7 +138,9 @@ void SetFinalizer(const Holder& holder, Function function, Args... args) {
   void* const object = detail::Untyped(detail::AddressIn(holder));
   void* const closure =
       detail::NewCall<Call>(std::move(function), std::tuple<Args...>(std::move(args)...));
-  if (sh_gc_set_finalizer(object, &Call::template RunWith<T>, closure) != 0) throw std::bad_alloc();
+  if (sh_gc_set_finalizer(object, &Call::template RunWith<T>, closure) != 0) {
+    detail::ThrowWhy("a finalizer is for the start of a collected object");
+  }
 }
 
 template <class Holder>

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Cleanups that would keep their own object alive are refused.
+// Cleanups that would keep their own object alive are refused, and what is for no object.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 #include "spanheap/gc.h"
 
@@ -43,6 +46,35 @@ TEST(CleanupTest, AnArgumentThatPointsIntoItsObjectIsRefused) {
   EXPECT_THROW(
       AddCleanup(pair, [](const Ptr<Pair>&) {}, Ptr<Pair>(pair.get())), std::invalid_argument);
   EXPECT_TRUE(AddCleanup(pair, [](Pair*, void (*)(void*)) {}, New<Pair>(), &Nothing).Stop());
+}
+
+TEST(CleanupTest, WhatIsNoObjectIsNoWantOfMemory) {
+  struct Both {  // not so small that several share a block
+    long first;
+    long second;
+  };
+  int local = 0;
+  Root<Both> both = New<Both>(1, 2);
+  EXPECT_THROW(AddCleanup(&local, [] {}), std::invalid_argument);
+  EXPECT_THROW(SetFinalizer(&local, [](int*) {}), std::invalid_argument);
+  EXPECT_THROW(SetFinalizer(&both->second, [](long*) {}), std::invalid_argument);
+  SetFinalizer(&both->first, [](long*) {});
+  ClearFinalizer(both);
+}
+
+TEST(CleanupTest, ANegativeTimeIsOver) {
+  std::atomic<bool> may_end{false};
+  auto* const pair = New<Pair>();
+  AddCleanup(
+      pair,
+      [](std::atomic<bool>* flag) {
+        while (!*flag) std::this_thread::yield();
+      },
+      &may_end);
+  Delete(pair);
+  EXPECT_FALSE(RunFinalizers(std::chrono::seconds(-1)));
+  may_end = true;
+  EXPECT_TRUE(RunFinalizers());
 }
 
 }  // namespace
