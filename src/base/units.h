@@ -70,7 +70,6 @@ using PageIndex = Ordinal<struct PageIndexTag, uint32_t, Pages>;
 
 using Count = Quantity<struct CountTag, uint32_t>;                  // how many of something
 using ChunkIndex = Ordinal<struct ChunkIndexTag, uint32_t, Count>;  // a group of 512 pages
-using SpanIndex = Ordinal<struct SpanIndexTag, uint32_t, Count>;    // a span record; 0 is no span
 
 inline constexpr Bytes operator""_B(unsigned long long n) { return Bytes(n); }
 inline constexpr Bytes operator""_KiB(unsigned long long n) { return Bytes(n << 10); }

@@ -125,7 +125,7 @@ void HeapPace::SweepFor(uint64_t bytes) {
                                basis_swept_.LoadAcquire()};
   const uint64_t swept = store_.swept_pages();
   const uint64_t pages = policy::PagesToSweep(pace, state_.live.LoadAcquire(), bytes,
-                                              std::max(swept, pace.basis_swept), 0);
+                                              std::max(swept, pace.basis_swept));
   constexpr uint64_t kMostPages = 256;  // others wait for the section that this is in
   const uint64_t target = swept + std::min(pages, kMostPages);
   while (store_.swept_pages() < target && store_.SweepOne() != Pages(0)) {}

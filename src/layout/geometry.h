@@ -26,7 +26,6 @@ inline constexpr Bytes kChunkSize{size_t{1} << kChunkShift};
 
 inline constexpr unsigned kArenaShift = 26;
 inline constexpr Bytes kArenaSize{size_t{1} << kArenaShift};
-inline constexpr Pages kArenaPages{1U << (kArenaShift - kPageShift)};
 
 // One word of a bitmap: the block that a page cache takes at once.
 inline constexpr Pages kPagesPerWord{64};

@@ -45,7 +45,6 @@ bool RootRanges::AddLocked(uintptr_t low, uintptr_t high) {
   block->ranges[free] = {low, high, low};
   ++block->used;
   ++unscanned_;
-  bytes_.AddOwned(high - low);  // under the lock
   return true;
 }
 
@@ -80,7 +79,6 @@ bool RootRanges::Remove(uintptr_t low, uintptr_t high, Mutator* self) {
   if (current_ == &range) current_ = nullptr;
   range = Range{};
   --place.block->used;
-  bytes_.AddOwned(low - high);
   return true;
 }
 

@@ -49,8 +49,6 @@ class RootRanges {
 
   // Whether the address lies in a range.
   bool Holds(uintptr_t address);
-  // Relaxed: statistics.
-  size_t total_bytes() const { return bytes_.LoadRelaxed(); }
 
  private:
   struct Range {
@@ -80,7 +78,6 @@ class RootRanges {
   Block* spare_ GUARDED_BY(mutex_) = nullptr;    // linked by `next`
   Range* current_ GUARDED_BY(mutex_) = nullptr;  // begun, not finished
   size_t unscanned_ GUARDED_BY(mutex_) = 0;      // ranges not finished in this epoch
-  Atomic<size_t> bytes_;
 };
 
 }  // namespace spanheap

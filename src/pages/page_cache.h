@@ -6,7 +6,7 @@
 //             they count as used; here one word says which are still free. Allocation is a bit
 //             search in that word. Pages of the same block may be freed into it as well.
 // Invariants. scavenged and zeroed bits are subsets of the free bits.
-// Threads.    The owner changes it. Other threads may read free_pages() and scavenged_pages().
+// Threads.    The owner changes it. Other threads may read free_bits() and scavenged_bits().
 //             list links belong to the page heap's lock.
 // Cost.       One word search; no atomic read-modify-write.
 // Go.         mpagecache.go; there frees never come here, and requests stop at 16 pages.

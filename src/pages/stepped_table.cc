@@ -3,15 +3,10 @@
 
 #include <algorithm>
 
-#include "base/bits.h"
 #include "base/check.h"
 #include "base/platform.h"
 
 namespace spanheap {
-
-Bytes SteppedTable::SizeFor(Bytes entries) {
-  return RoundUp(entries, Bytes(size_t{1} << kMinStepShift));
-}
 
 SPANHEAP_AT_START void SteppedTable::Init(Address base, Bytes size) {
   base_ = base;

@@ -30,9 +30,6 @@ class SteppedTable {
   }
   Bytes ready() const { return ready_; }
 
-  // What a table of this many bytes takes of the reservation.
-  static Bytes SizeFor(Bytes entries);
-
  private:
   friend struct RootRecord;  // its layout is described to tools
   static constexpr unsigned kMaxSteps = 1024;

@@ -52,10 +52,4 @@ uint64_t WaitLength_ns(const Backlog& backlog, unsigned idle_waits) {
   return kShortest_ns << std::min(idle_waits / kWaitsOfALength, kMostDoublings);
 }
 
-Gift GiveTo(int64_t debt, int64_t work, AssistRatio ratio) {
-  const int64_t bytes = Scaled(ratio.bytes_per_work, work);
-  if (bytes < debt) return {bytes, 0};
-  return {debt, std::clamp(Scaled(ratio.work_per_byte, bytes - debt), int64_t{0}, work)};
-}
-
 }  // namespace spanheap::policy

@@ -17,8 +17,6 @@ namespace spanheap::policy {
 
 // The least an assist marks (bytes scanned). More: fewer, longer interruptions.
 inline constexpr int64_t kOverAssist = int64_t{64} << 10;
-// Workers hand over what they have done after so much.
-inline constexpr int64_t kCreditSlack = 2000;
 
 // For so long at most one allocation of `bytes` assists; what it still owes, later ones pay. In
 // step with the time that memory of that size costs anyway. More: limits are kept better by
@@ -59,12 +57,5 @@ bool MustWait(const Backlog& backlog);
 // (`idle_waits`): on a busy machine it has no processor then, and after each wait a little more is
 // allocated, for which there is no room. Without one a longer gap costs more than some memory.
 uint64_t WaitLength_ns(const Backlog& backlog, unsigned idle_waits);
-
-// A waiting thread with a debt of `debt` bytes is given `work` units.
-struct Gift {
-  int64_t bytes = 0;      // that its balance gains
-  int64_t work_left = 0;  // for the next
-};
-Gift GiveTo(int64_t debt, int64_t work, AssistRatio ratio);
 
 }  // namespace spanheap::policy

@@ -16,9 +16,6 @@
 
 namespace spanheap::policy {
 
-// It is updated at least this often.
-inline constexpr uint64_t kLimiterPeriod_ns = 10'000'000;
-
 // Processor time since the last update.
 struct CpuWindow {
   uint64_t total_ns = 0;   // of all threads (or wall time times processors)

@@ -16,7 +16,7 @@ uint64_t Quarter_ns(const MarkUse& use) {
 }  // namespace
 
 bool MayMark(const MarkUse& use, unsigned rank) {
-  const MarkWorkers workers = MarkWorkersFor(use.processors, false);
+  const MarkWorkers workers = MarkWorkersFor(use.processors);
   if (rank < workers.dedicated) return true;
   // The dedicated ones may have had less than their time: the quarter is what counts.
   if (rank == workers.dedicated && workers.fraction > 0 && use.marking_ns <= Quarter_ns(use)) {

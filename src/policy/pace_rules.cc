@@ -148,7 +148,7 @@ void PaceRules::ResetLive(uint64_t marked, const ScanWork& work, uint64_t base) 
   triggered_ = kUnbounded;
 }
 
-MarkWorkers MarkWorkersFor(unsigned processors, bool periodic) {
+MarkWorkers MarkWorkersFor(unsigned processors) {
   // Off by more than this, whole workers are too coarse.
   constexpr double kMostError = 0.3;
   const double wanted = kMarkUtilization * processors;
@@ -160,18 +160,7 @@ MarkWorkers MarkWorkersFor(unsigned processors, bool periodic) {
     if (workers.dedicated > wanted) --workers.dedicated;
     workers.fraction = (wanted - workers.dedicated) / processors;
   }
-  workers.idle = processors - workers.dedicated;
-  if (periodic) workers.idle = workers.dedicated > 0 ? 0 : 1;
   return workers;
-}
-
-bool FractionalMustStop(double fraction, uint64_t own_ns, uint64_t since_start_ns) {
-  constexpr double kSlack = 1.2;
-  return static_cast<double>(own_ns) > kSlack * fraction * static_cast<double>(since_start_ns);
-}
-
-bool FractionalMayStart(double fraction, uint64_t total_ns, uint64_t since_start_ns) {
-  return static_cast<double>(total_ns) <= fraction * static_cast<double>(since_start_ns);
 }
 
 }  // namespace spanheap::policy

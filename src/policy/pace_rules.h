@@ -135,13 +135,7 @@ class PaceRules {
 struct MarkWorkers {
   unsigned dedicated = 0;  // until the end of the cycle
   double fraction = 0;     // of the time of each processor, besides
-  unsigned idle = 0;       // at most, where nothing else runs
 };
-MarkWorkers MarkWorkersFor(unsigned processors, bool periodic);
-
-// A fractional worker stops when it has had more than its share, with a little slack, and may start
-// while it had less.
-bool FractionalMustStop(double fraction, uint64_t own_ns, uint64_t since_start_ns);
-bool FractionalMayStart(double fraction, uint64_t total_ns, uint64_t since_start_ns);
+MarkWorkers MarkWorkersFor(unsigned processors);
 
 }  // namespace spanheap::policy

@@ -20,7 +20,6 @@ namespace spanheap::policy {
 class Pacer {
  public:
   static constexpr uint64_t kNever = kUnbounded;
-  static constexpr double kUtilization = kMarkUtilization;
 
   // What the last mark found.
   struct Marked {

@@ -26,13 +26,11 @@ SweepPace PlanSweep(uint64_t pages_in_use, uint64_t pages_swept, uint64_t trigge
   return pace;
 }
 
-uint64_t PagesToSweep(const SweepPace& pace, uint64_t live, uint64_t bytes, uint64_t pages_swept,
-                      uint64_t caller_pages) {
+uint64_t PagesToSweep(const SweepPace& pace, uint64_t live, uint64_t bytes, uint64_t pages_swept) {
   if (pace.pages_per_byte == 0) return 0;
   const uint64_t grown = live > pace.basis_live ? live - pace.basis_live : 0;
   const auto target =
-      static_cast<int64_t>(pace.pages_per_byte * static_cast<double>(grown + bytes)) -
-      static_cast<int64_t>(caller_pages);
+      static_cast<int64_t>(pace.pages_per_byte * static_cast<double>(grown + bytes));
   const auto done = static_cast<int64_t>(pages_swept - pace.basis_swept);
   return target > done ? static_cast<uint64_t>(target - done) : 0;
 }

@@ -22,10 +22,8 @@ struct SweepPace {
 // To sweep `pages_in_use` - `pages_swept` pages before `live` reaches `trigger`.
 SweepPace PlanSweep(uint64_t pages_in_use, uint64_t pages_swept, uint64_t trigger, uint64_t live);
 
-// Pages that are still to be swept before `bytes` more are taken; 0: none. `caller_pages`: what the
-// caller will sweep anyway.
-uint64_t PagesToSweep(const SweepPace& pace, uint64_t live, uint64_t bytes, uint64_t pages_swept,
-                      uint64_t caller_pages);
+// Pages that are still to be swept before `bytes` more are taken; 0: none.
+uint64_t PagesToSweep(const SweepPace& pace, uint64_t live, uint64_t bytes, uint64_t pages_swept);
 
 struct LimitedHeap {
   uint64_t mapped = 0;      // by all faces, metadata included, less what went back to the system

@@ -88,14 +88,5 @@ TEST(Assist, AboveALimitWaitsBecomeLongerWhileTheCollectorDoesNothing) {
   EXPECT_EQ(WaitLength_ns(late, 50), shortest_ns);
 }
 
-TEST(Assist, AWaitingThreadIsGivenWhatItOwes) {
-  const Gift part = GiveTo(1000, 400, kTwoPerByte);
-  EXPECT_EQ(part.bytes, 200);
-  EXPECT_EQ(part.work_left, 0);
-  const Gift all = GiveTo(100, 400, kTwoPerByte);
-  EXPECT_EQ(all.bytes, 100);
-  EXPECT_EQ(all.work_left, 200);
-}
-
 }  // namespace
 }  // namespace spanheap::policy

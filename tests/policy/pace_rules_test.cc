@@ -221,10 +221,9 @@ TEST(PaceRules, ALeastHeapIsAFloorForPercentagesButNotForLimits) {
 
 TEST(PaceRules, WorkersAreAQuarterOfTheProcessors) {
   const auto expect = [](unsigned processors, unsigned dedicated, double fraction) {
-    const MarkWorkers workers = MarkWorkersFor(processors, false);
+    const MarkWorkers workers = MarkWorkersFor(processors);
     EXPECT_EQ(workers.dedicated, dedicated) << processors;
     EXPECT_DOUBLE_EQ(workers.fraction, fraction) << processors;
-    EXPECT_EQ(workers.idle, processors - dedicated);
   };
   expect(1, 0, 0.25);
   expect(2, 0, 0.25);
@@ -234,15 +233,6 @@ TEST(PaceRules, WorkersAreAQuarterOfTheProcessors) {
   expect(6, 1, 0.5 / 6);
   for (unsigned processors : {7u, 8u, 9u}) expect(processors, 2, 0);
   expect(10, 3, 0);
-  EXPECT_EQ(MarkWorkersFor(2, true).idle, 1u);
-  EXPECT_EQ(MarkWorkersFor(8, true).idle, 0u);
-}
-
-TEST(PaceRules, FractionalWorkersKeepToTheirShare) {
-  EXPECT_FALSE(FractionalMustStop(0.25, 300, 1000));
-  EXPECT_TRUE(FractionalMustStop(0.25, 301, 1000));
-  EXPECT_TRUE(FractionalMayStart(0.25, 250, 1000));
-  EXPECT_FALSE(FractionalMayStart(0.25, 251, 1000));
 }
 
 class RandomPacer {

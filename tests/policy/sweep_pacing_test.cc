@@ -10,17 +10,16 @@ constexpr uint64_t kMiB = 1 << 20;
 
 TEST(SweepPacing, ATriggerThatIsNeverReachedIsFarAway) {
   const SweepPace pace = PlanSweep(1000, 0, ~uint64_t{0} - 5, 1 << 20);
-  EXPECT_EQ(PagesToSweep(pace, 1 << 20, 1 << 20, 0, 0), 0U);
+  EXPECT_EQ(PagesToSweep(pace, 1 << 20, 1 << 20, 0), 0U);
 }
 
 TEST(SweepPacing, SpreadsThePagesOverTheWayToTheTrigger) {
   const SweepPace pace = PlanSweep(1000, 0, 11 * kMiB, 2 * kMiB);
   EXPECT_DOUBLE_EQ(pace.pages_per_byte, 1000.0 / (8 * kMiB));
-  EXPECT_EQ(PagesToSweep(pace, 2 * kMiB, 0, 0, 0), 0u);
-  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 0, 0), 500u);
-  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 400, 0), 100u);
-  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 400, 60), 40u);
-  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 700, 0), 0u);
+  EXPECT_EQ(PagesToSweep(pace, 2 * kMiB, 0, 0), 0u);
+  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 0), 500u);
+  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 400), 100u);
+  EXPECT_EQ(PagesToSweep(pace, 5 * kMiB, kMiB, 700), 0u);
 }
 
 TEST(SweepPacing, ANearTriggerLeavesAPageOfDistance) {
@@ -30,17 +29,17 @@ TEST(SweepPacing, ANearTriggerLeavesAPageOfDistance) {
 
 TEST(SweepPacing, NothingIsLeftWhenAllIsSwept) {
   EXPECT_EQ(PlanSweep(10, 10, 100 * kMiB, 0).pages_per_byte, 0);
-  EXPECT_EQ(PagesToSweep(PlanSweep(10, 10, 100 * kMiB, 0), 90 * kMiB, kMiB, 0, 0), 0u);
+  EXPECT_EQ(PagesToSweep(PlanSweep(10, 10, 100 * kMiB, 0), 90 * kMiB, kMiB, 0), 0u);
 }
 
 TEST(SweepPacing, PagesSweptBeforeThePlanDoNotCount) {
   const SweepPace pace = PlanSweep(1100, 100, 11 * kMiB, 2 * kMiB);
-  EXPECT_EQ(PagesToSweep(pace, 6 * kMiB, 0, 100, 0), 500u);
+  EXPECT_EQ(PagesToSweep(pace, 6 * kMiB, 0, 100), 500u);
 }
 
 TEST(SweepPacing, AHeapThatShrankAsksForNothing) {
   const SweepPace pace = PlanSweep(1000, 0, 11 * kMiB, 2 * kMiB);
-  EXPECT_EQ(PagesToSweep(pace, kMiB, 0, 0, 0), 0u);
+  EXPECT_EQ(PagesToSweep(pace, kMiB, 0, 0), 0u);
 }
 
 TEST(LimitGoal, LeavesRoomForWhatIsNoObject) {

@@ -263,7 +263,7 @@ TEST(PacerSimulation, EverySpanIsSweptBeforeTheNextCycle) {
     const SweepPace pace = PlanSweep(pages, 0, trigger, live);
     uint64_t swept = 0;
     for (uint64_t now = live; now < trigger; now += 8192) {
-      swept += PagesToSweep(pace, now, 8192, swept, 0);
+      swept += PagesToSweep(pace, now, 8192, swept);
     }
     EXPECT_GE(swept, pages);
   }
