@@ -50,7 +50,9 @@ def run(options, settings):
         told.seek(0)
         trace.seek(0)
         if status != 0:
-            raise SystemExit(f"{program} ended with status {status}")
+            last = trace.read().strip().splitlines()[-1:]
+            raise SystemExit(": ".join([f"{program} ended with {os.waitstatus_to_exitcode(status)}",
+                                        *map(str, last)]))
         says = json.loads(told.read())
         cycles = [tuple(map(float, found)) for found in CYCLE.findall(trace.read())]
     cpu = usage.ru_utime + usage.ru_stime

@@ -103,8 +103,12 @@ def write_outputs(options, text, results):
 def main(arguments):
     """Measures and prints; 0, 1 if a run failed or checksums differ, 2 when it cannot run."""
     options = parse(arguments)
-    heaps = choose_heaps(options)
-    rows = [row for row in ROWS if re.search(options.rows, row.name)]
+    try:
+        heaps = choose_heaps(options)
+        rows = [row for row in ROWS if re.search(options.rows, row.name)]
+    except re.error as error:
+        print(f"bench gc: {error}", file=sys.stderr)
+        return 2
     if not heaps or not rows:
         print("bench gc: no rows or no heaps left to measure", file=sys.stderr)
         return 2

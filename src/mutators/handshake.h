@@ -7,7 +7,7 @@
 //          asker who claims it - counts it down. The asker sleeps until the count is 0 and repeats
 //          signals that seem lost; after a second it names the threads it still waits for.
 // Threads. A handshake belongs to the asker, who must not be a running mutator: it would wait for
-//          threads that may wait for it. It is parked (ParkedScope) or no mutator at all.
+//          threads that may wait for it. It is parked (BlockingRegion) or no mutator at all.
 // Cost.    One tgkill for each running thread; nothing for parked ones.
 #pragma once
 

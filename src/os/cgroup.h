@@ -12,7 +12,8 @@
 //          limit.
 // Cost.    Find: two files. Read: a small file per level, and a system call or three for each;
 //          ReadState: two per level.
-// Tests.   tests/os/cgroup_test.cc, on made-up trees; tests/faces/limits in a real group.
+// Tests.   tests/os/cgroup_test.cc, on made-up trees; tests/faces/malloc/limits_test.py in a real
+//          group.
 #pragma once
 
 #include <cstddef>

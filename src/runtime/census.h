@@ -29,9 +29,10 @@ struct Census {
   unsigned listed = 0;
   ThreadReport per_thread[HeapReport::kMaxThreads];
 
+  // The thread is among those that keep most, if it does.
+  void List(const ThreadReport& thread);
   // Counts with every thread outside of the heap's slow paths, and calls `look` (unless null) while
   // they still are: what that reads of spans and pages fits the counts.
-  void List(const ThreadReport& thread);
   using Look = void (*)(const Census& census, void* context);
   static void Take(Census& census, Look look, void* context);
 
