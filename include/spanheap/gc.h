@@ -16,6 +16,10 @@
 #ifndef SPANHEAP_GC_H
 #define SPANHEAP_GC_H
 
+#if __cplusplus < 202002L
+#error "spanheap/gc.h needs C++20: -std=c++20, in CMake spanheap::gc or CMAKE_CXX_STANDARD 20"
+#else
+
 #include "spanheap/detail/control.h"
 #include "spanheap/detail/coroutine.h"
 #include "spanheap/detail/create.h"
@@ -31,5 +35,7 @@
 #include "spanheap/detail/string.h"
 #include "spanheap/detail/vector.h"
 #include "spanheap/detail/weak.h"
+
+#endif
 
 #endif

@@ -38,4 +38,8 @@ for library in spanheap spanheap-embed; do
 done
 expect spanheap "$work/spanheap"
 expect libc "$work/spanheap-embed"
+
+# shellcheck disable=SC2046
+c++ -std=c++17 -fsyntax-only "$examples/first_program.cc" $(pkg-config --cflags spanheap) 2>"$work/log" || true
+grep -m1 'error' "$work/log" | grep -q 'needs C++20' || { echo "C++17 is not told"; exit 1; }
 echo "find_package and pkg-config both work"
