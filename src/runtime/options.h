@@ -74,9 +74,9 @@ struct Options {
   uint32_t gogc = 100;
   // gctrace=0|1|2: a line on stderr for each cycle of the collected heap; 2: and one of the pacer.
   uint32_t gctrace = 0;
-  // sticky=off|auto|on: marks may outlive their cycle, so that the next one marks what is new only:
-  // never, where that seems to pay, wherever it can be. At the start only.
-  Sticky sticky = Sticky::kOff;
+  // sticky=auto|on|off: marks may outlive their cycle, so that the next one marks what is new only:
+  // where that seems to pay, wherever it can be, never. At the start only.
+  Sticky sticky = Sticky::kAuto;
 
   // background=on|off: a thread of the heap's own may give memory back; else slow paths do it.
   Switch background = Switch::kOn;

@@ -86,14 +86,14 @@ TEST(Options, SizesTakeSuffixesInEitherCase) {
   }
 }
 
-TEST(Options, MarksOutliveTheirCyclesWhereOneSaysSo) {
+TEST(Options, MarksOutliveTheirCyclesWhereThatPaysUnlessOneSaysOtherwise) {
   Options options;
-  EXPECT_EQ(ValueOf(options, "sticky"), "off");
+  EXPECT_EQ(ValueOf(options, "sticky"), "auto");
   EXPECT_EQ(WarningsOf(options, "sticky=on"), "");
   EXPECT_EQ(options.sticky, Sticky::kOn);
-  EXPECT_EQ(WarningsOf(options, "sticky=auto"), "");
-  EXPECT_EQ(options.sticky, Sticky::kAuto);
-  EXPECT_EQ(ValueOf(options, "sticky"), "auto");
+  EXPECT_EQ(WarningsOf(options, "sticky=off"), "");
+  EXPECT_EQ(options.sticky, Sticky::kOff);
+  EXPECT_EQ(ValueOf(options, "sticky"), "off");
 }
 
 TEST(Options, LimitsAreSizesOrPercentagesOrOff) {
