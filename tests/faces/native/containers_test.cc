@@ -145,6 +145,9 @@ TEST_F(Containers, HashMapKeysMayBeStringsOrPointers) {
   map[String("two")] = 2;
   EXPECT_EQ(*map.find(std::string_view("one")), 1);
   EXPECT_EQ(*map.find("two"), 2);
+  EXPECT_EQ(*map.find(std::string("two")), 2);
+  EXPECT_TRUE(std::string("two") == String("two"));
+  EXPECT_FALSE(String("two") == std::string("tw"));
   HashMap<String, int> copy = map;
   copy["one"] = 7;
   EXPECT_EQ(map["one"], 1);
