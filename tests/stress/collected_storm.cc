@@ -229,11 +229,13 @@ uint64_t Storm(Pool& pool, const Options& options) {
   return named;
 }
 
-// What makes the heap large enough for young marks; the root that holds it.
-void** NewBallast() {
+constexpr uint64_t kBallast = 4 << 20;
+
+// What makes the heap large enough for young marks. It lives for ever.
+void TakeBallast() {
   static sh_layout bytes{};
   bytes.size = 1;
-  return &sh_gc_root_new(sh_gc_new(&bytes, 4 << 20))->value;
+  if (sh_gc_root_new(sh_gc_new(&bytes, kBallast)) == nullptr) Fail("no memory");
 }
 
 // When nobody allocates, marks do not stay, and stores are cheap again; or the patience ends.
@@ -247,15 +249,13 @@ int Run(const Options& options) {
   const bool is_young = strcmp(options.mode, "young") == 0;
   if (is_young || strcmp(options.mode, "precise") == 0) ShadowGraph::SearchNothing();
   if (is_young) ShadowGraph::TraceNothing();
-  void** const ballast = is_young ? NewBallast() : nullptr;
-  Pool pool(options.threads + 2, options.seed);
+  if (is_young) TakeBallast();
+  // Never destroyed: what dies at the end is cleaned up by another thread, whenever it comes to it.
+  static Pool& pool = *new Pool(options.threads + 2, options.seed);
   const uint64_t cycles = Storm(pool, options);
   uint64_t shadow = ShadowBytes(pool);
-  if (ballast != nullptr) {
-    AwaitCheapStores();
-    detail::StorePointer(ballast, nullptr);
-  }
-  const uint64_t marked = MarkedBytes();
+  if (is_young) AwaitCheapStores();
+  const uint64_t marked = MarkedBytes() - (is_young ? kBallast : 0);
   shadow = ShadowBytes(pool);
   const double ratio = static_cast<double>(marked) / static_cast<double>(shadow);
   const sh_gc_stats stats = ReadStats();
