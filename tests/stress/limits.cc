@@ -115,13 +115,14 @@ size_t RunShape(const Shape& shape, uint64_t seed) {
 size_t had_at_first[std::size(kShapes)];
 
 // What a later round must have had. Address space that pages once took stays theirs, so with that
-// limited, blocks that live outside the pages may find none left.
+// limited, blocks that live outside the pages may find none left; and beside pages that other shapes
+// left in use there may be room for one fewer.
 size_t LeastLater(size_t i) {
   rlimit limit{};
   getrlimit(RLIMIT_AS, &limit);
   const bool is_outside = kShapes[i].size >= kOutsidePages;
   if (!IsSpanheap() || (is_outside && limit.rlim_cur != RLIM_INFINITY)) return 0;
-  return had_at_first[i] / 10 * 9;
+  return had_at_first[i] / 10 * 9 - (is_outside ? kShapes[i].size : 0);
 }
 
 void RunRound(const Options& options) {
