@@ -115,8 +115,8 @@ size_t RunShape(const Shape& shape, uint64_t seed) {
 size_t had_at_first[std::size(kShapes)];
 
 // What a later round must have had. Address space that pages once took stays theirs, so with that
-// limited, blocks that live outside the pages may find none left; and beside pages that other shapes
-// left in use there may be room for one fewer.
+// limited, blocks that live outside the pages may find none left; and beside pages that other
+// shapes left in use there may be room for one fewer.
 size_t LeastLater(size_t i) {
   rlimit limit{};
   getrlimit(RLIMIT_AS, &limit);
