@@ -256,28 +256,30 @@ void ForkAndResume(uint32_t job) {
   waitpid(child, &child_status, 0);
 }
 
-TEST_F(YoungCycleTest, AForkedChildFinishesAYoungMarkAsOne) {
-  world_.on_root = ForkAndResume;
-  forking = &world_.heap;
+// The next cycle's child goes on in `check`, and ends with what that returns.
+void ForkInNextCycle(ModelWorld& world, int (*check)(Collector&)) {
+  world.on_root = ForkAndResume;
+  forking = &world.heap;
   child_status = -1;
-  in_child = [](Collector& heap) {
+  in_child = check;
+}
+
+TEST_F(YoungCycleTest, AForkedChildFinishesAYoungMarkAsOne) {
+  ForkInNextCycle(world_, [](Collector& heap) {
     heap.RunCycle(false);
     const CycleFigures& resumed = heap.last_cycle();
     return resumed.young && resumed.number == 2 ? 0 : 1;
-  };
+  });
   EXPECT_EQ(Cycle(), 0U);
   EXPECT_EQ(child_status, 0);
 }
 
 TEST_F(YoungCycleTest, WhatAForkedChildAsksForBeginsAfterItsParentsMark) {
-  world_.on_root = ForkAndResume;
-  forking = &world_.heap;
-  child_status = -1;
-  in_child = [](Collector& heap) {
+  ForkInNextCycle(world_, [](Collector& heap) {
     heap.RunCycle(true);
     const CycleFigures& last = heap.last_cycle();
     return last.forced && !last.young && last.number == 3 ? 0 : 1;
-  };
+  });
   EXPECT_EQ(Cycle(), 0U);
   EXPECT_EQ(child_status, 0);
 }

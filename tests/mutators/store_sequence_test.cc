@@ -197,32 +197,26 @@ TEST(StoreSequenceTest, AStopBeforeAnyInstructionLetsNoStorePassUnseen) {
   sigaction(SIGTRAP, &before, nullptr);
 }
 
-// The next mark begins there, in which all is to be remembered.
-TEST(StoreSequenceTest, AStopInAStoreOverNullLetsItNotPassUnseen) {
+void ExpectStopsInSlowHalf(Before what) {
   Attached attached;
   step.stops_handler = false;
   const struct sigaction before = SetTrapHandler(true);
   int inside = 0;
-  for (int deliver = 0; StoreWithStopBefore(deliver, attached.record(), Before::kMarking);
-       ++deliver) {
+  for (int deliver = 0; StoreWithStopBefore(deliver, attached.record(), what); ++deliver) {
     inside += step.was_inside ? 1 : 0;
   }
   EXPECT_EQ(inside, 1 + 4) << "the branch to the slow half, and there all but the first";
   sigaction(SIGTRAP, &before, nullptr);
 }
 
+// The next mark begins there, in which all is to be remembered.
+TEST(StoreSequenceTest, AStopInAStoreOverNullLetsItNotPassUnseen) {
+  ExpectStopsInSlowHalf(Before::kMarking);
+}
+
 // A mark begins there, for which nothing has been noted since the store was looked at.
 TEST(StoreSequenceTest, AStopInAStoreThatNeedsNoNoteLetsItNotPassUnseen) {
-  Attached attached;
-  step.stops_handler = false;
-  const struct sigaction before = SetTrapHandler(true);
-  int inside = 0;
-  for (int deliver = 0; StoreWithStopBefore(deliver, attached.record(), Before::kNoting);
-       ++deliver) {
-    inside += step.was_inside ? 1 : 0;
-  }
-  EXPECT_EQ(inside, 1 + 4) << "the branch to the slow half, and there all but the first";
-  sigaction(SIGTRAP, &before, nullptr);
+  ExpectStopsInSlowHalf(Before::kNoting);
 }
 
 TEST(StoreSequenceTest, AStopInAHandlerThatInterruptedTheSequenceLetsNoStorePassUnseen) {
