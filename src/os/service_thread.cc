@@ -6,12 +6,15 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstring>
 
 #include "os/keep_errno.h"
 #include "os/proc_text.h"
+#include "os/sleeper.h"
 #include "os/small_file.h"
 #include "os/system_text.h"
 
@@ -21,32 +24,20 @@ extern "C" __attribute__((weak)) int _dl_find_object(void* pc, dl_find_object* r
 namespace spanheap::os {
 namespace {
 
-// A round of work needs a few KiB; libc puts the thread's variables on the same stack, and programs
-// may have many of them.
-constexpr size_t kStackBytes = 256 << 10;
-
-struct Start {
-  void (*body)(void*);
-  void* argument;
-  const char* name;
-};
-// Constant while a thread starts; there is one such thread in a process.
-constinit Start start{};
-
-void* Body(void*) {
-  const Start mine = start;
+void* Body(void* thread) {
+  const auto& mine = *static_cast<const ServiceThread*>(thread);
   prctl(PR_SET_NAME, mine.name);
-  mine.body(mine.argument);
+  mine.run(mine.argument);
   return nullptr;
 }
 
-bool Create() {
+bool Create(ServiceThread& thread) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return false;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
-  pthread_t thread;
-  const bool created = pthread_create(&thread, &attributes, Body, nullptr) == 0;
+  if (thread.stack_bytes != 0) pthread_attr_setstacksize(&attributes, thread.stack_bytes);
+  pthread_t id;
+  const bool created = pthread_create(&id, &attributes, Body, &thread) == 0;
   pthread_attr_destroy(&attributes);
   return created;
 }
@@ -58,15 +49,15 @@ const void* ObjectOf(const void* pc) {
 
 }  // namespace
 
-bool StartServiceThread(void (*body)(void*), void* argument, const char* name) {
+bool Start(ServiceThread& thread) {
   KeepErrno keep;
-  start = {body, argument, name};
-  // The new thread inherits the mask.
+  thread.blocked = BlockedSignals();
+  // The new thread inherits the mask. libc leaves its own signals open.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return false;
-  const bool created = Create();
+  const bool created = Create(thread);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return created;
 }
@@ -82,17 +73,23 @@ bool IsSystemCode(const void* pc) {
          (object == libc || object == ObjectOf(reinterpret_cast<const void*>(linker)));
 }
 
-Others OtherThreads() {
+bool CountThreads(ThreadsLeft& left) {
   KeepErrno keep;
-  char text[2048];
+  char text[8192];  // groups come before the count, and may be many
   SmallFile file("/proc/self/status");
   const long size = file.is_open() ? file.Read(text, sizeof text - 1) : 0;
-  if (size <= 0) return Others::kAll;
+  if (size <= 0) return false;
   text[size] = '\0';
-  if (strstr(text, "\nState:\tZ") == nullptr) return Others::kAll;
   uint64_t threads = 0;
-  NumberAfter(text, "\nThreads:\t", 10, threads);
-  return threads <= 2 ? Others::kNone : Others::kNotTheFirst;
+  if (!NumberAfter(text, "\nThreads:\t", 10, threads)) return false;
+  left.has_first_ended = strstr(text, "\nState:\tZ") != nullptr;
+  left.count = static_cast<uint32_t>(threads) - (left.has_first_ended ? 1 : 0);
+  return true;
+}
+
+bool IsFirstThread() {
+  KeepErrno keep;
+  return syscall(SYS_gettid) == getpid();
 }
 
 }  // namespace spanheap::os

@@ -78,6 +78,11 @@ uint64_t BlockedSignals() {
   return mask;
 }
 
+void SetBlockedSignals(uint64_t mask) {
+  KeepErrno keep;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, sizeof mask);
+}
+
 bool HandlersBlockTheirSignals() {
   KeepErrno keep;
   for (int signal = 1; signal < NSIG; ++signal) {

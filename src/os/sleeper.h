@@ -30,6 +30,7 @@ inline constexpr bool kMembarrierIsSeen = true;
 
 // Signals the calling thread blocks, bit n - 1 for signal n.
 uint64_t BlockedSignals();
+void SetBlockedSignals(uint64_t mask);
 
 // False if the process has a handler that runs with its own signal open and may have interrupted
 // anything.

@@ -22,11 +22,6 @@ namespace spanheap::os {
 // The kernel's number of the calling thread; unique in the system while it lives.
 uint32_t ThreadId();
 
-// A thread of the library's own that nobody joins, with all signals blocked: none of the program's
-// handlers runs on it. `name`: constant, at most 15 characters. False: refused. Allocates; not
-// under malloc's own calls.
-bool StartThread(void (*run)(void*), void* argument, const char* name);
-
 class ThreadExitHook {
  public:
   using Callback = void (*)(void*);

@@ -18,8 +18,6 @@ namespace {
 constexpr uint32_t kQuietTicks = 8;
 // Between two slices: others get at the page tables of the process.
 constexpr uint64_t kBreak_ns = 200'000;
-// How often to look whether any other thread is left, once the first one has ended.
-constexpr uint64_t kWatch_ns = 500'000'000;
 // Threads whose caches are trimmed at a time, by the thread: about half a millisecond; and by a
 // slow path.
 constexpr unsigned kTrimsPerRound = 8;
@@ -37,9 +35,8 @@ bool Background::TryStart(const void* caller) {
   if (options.background == Switch::kOff || os::IsSystemCode(caller)) return false;
   uint32_t none = kNone;
   if (!state_.CompareExchangeStrong(none, kStarting)) return false;
-  const auto body = [](void* self) { static_cast<Background*>(self)->Run(); };
   state_.StoreRelease(kAwake);
-  if (os::StartServiceThread(body, this, "spanheap")) return true;
+  if (thread_.Start(this)) return true;
   state_.StoreRelease(kRefused);
   return false;
 }
@@ -51,14 +48,8 @@ void Background::Run() {
     const ThreadRegistry::Absence rest(runtime_.threads);
     if (wait_ns != kForGood) {
       os::FutexWaitFor_ns(signal_, seen, wait_ns);
-      continue;
-    }
-    const os::Others others = os::OtherThreads();
-    if (others == os::Others::kNone) return;  // libc ends the process with its last thread
-    if (others == os::Others::kAll) {
-      Doze(seen, runtime_.limits.has_percentage() ? Limits::kRefresh_ns : kForGood);
     } else {
-      os::FutexWaitFor_ns(signal_, seen, kWatch_ns);
+      Doze(seen, runtime_.limits.has_percentage() ? Limits::kRefresh_ns : kForGood);
     }
   }
   state_.StoreRelease(kNone);
@@ -199,10 +190,6 @@ void Background::WorkByClock() {
 }
 
 // ---- ends
-
-void Background::NoticeThreadEnd() {
-  if (state_.LoadAcquire() == kDozing) Wake();
-}
 
 void Background::ResetInChild() {
   state_.StoreRelaxed(kNone);  // relaxed: one thread is left

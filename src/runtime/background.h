@@ -28,6 +28,7 @@
 #include "caches/thread_block.h"
 #include "pages/page_heap.h"
 #include "runtime/idle_caches.h"
+#include "runtime/service_thread.h"
 #include "scavenge/scavenger.h"
 
 namespace spanheap {
@@ -53,8 +54,6 @@ class Background {
     if (has_nothing_to_notice()) return;
     AttendSlow(caller);
   }
-  // A registered thread has ended: the last one takes this thread with it.
-  void NoticeThreadEnd();
   // Something was decided that changes what is to be done, by an option: the next look at the heap
   // is due now.
   void Hurry();
@@ -68,6 +67,9 @@ class Background {
   // The numbers are known to tools.
   enum State : uint32_t { kNone, kStarting, kRefused, kAwake, kDozing };
   static constexpr uint64_t kForGood = ~uint64_t{0};
+  // A round of work needs a few KiB; libc puts the thread's variables on the same stack, and
+  // programs may have many of them.
+  static constexpr size_t kStackBytes = 256 << 10;
 
   // Relaxed: what is missed now is seen by the next slow path.
   bool has_nothing_to_notice() const {
@@ -96,6 +98,8 @@ class Background {
   Runtime& runtime_;
   PageHeap& pages_;
   Scavenger& scavenger_;
+  ServiceThread thread_{"spanheap", [](void* self) { static_cast<Background*>(self)->Run(); },
+                        kStackBytes};
   // For whoever has set the flag: tried, never waited for.
   Atomic<bool> idle_taken_;
   IdleCaches idle_;

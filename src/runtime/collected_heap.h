@@ -79,6 +79,12 @@ class CollectedHeap {
   void* WeakHandle(const void* address);
   void* WeakGet(const void* handle);
   bool DrainFinalizers(uint64_t timeout_ns) { return finalizers_.Drain(timeout_ns); }
+  // Finalizers, destructors that run later and cleanups that were queued since the start.
+  uint64_t queued() const {
+    return collector.specials.queued() + collector.specials.cleanups_queued();
+  }
+  // Not all of these have run, and a thread sees to them.
+  bool is_running_queued() const { return finalizers_.is_busy(); }
   // By the collector's thread, when all is swept: somebody is there to run what was queued.
   void RunQueued() { finalizers_.EnsureRunningIfQueued(); }
 

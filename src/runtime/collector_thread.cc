@@ -24,7 +24,7 @@ constexpr uint64_t kVerifyMarks = 3;  // the level from which on each mark is ve
 }  // namespace
 
 bool CollectorThread::EnsureRunningLocked() {
-  if (!is_running_) is_running_ = os::StartThread(Main, this, "spanheap-gc");
+  if (!is_running_) is_running_ = thread_.Start(this);
   if (is_running_) is_lost_.StoreRelease(0);
   return is_running_;
 }

@@ -14,6 +14,7 @@
 #include "base/annotations.h"
 #include "base/atomic.h"
 #include "collect/collector.h"
+#include "runtime/service_thread.h"
 #include "sync/mutex.h"
 
 namespace spanheap {
@@ -51,6 +52,7 @@ class CollectorThread {
   bool is_idle() const { return requested_.LoadAcquire() == served_.LoadAcquire(); }
 
   collected::Collector& collector_;
+  ServiceThread thread_{"spanheap-gc", Main};
   Mutex start_mutex_{LockRank::kStartUp};
   bool is_running_ GUARDED_BY(start_mutex_) = false;
   Atomic<uint32_t> requested_;  // futex words; this and forced_ are written under start_mutex_

@@ -144,6 +144,7 @@ void AfterForkInChild() {
   os::ForgetGroupsInChild();
   epoch_report.ResetInChild();
   runtime.background.ResetInChild();
+  runtime.process_end.ResetInChild();
   runtime.AfterForkInChild();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInChild();
 }

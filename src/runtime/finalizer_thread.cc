@@ -7,9 +7,9 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/signals.h"
-#include "os/thread.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap_section.h"
+#include "runtime/runtime.h"
 
 namespace spanheap {
 
@@ -34,15 +34,13 @@ void FinalizerThread::WakeUp() {
 bool FinalizerThread::EnsureRunning() {
   MutexLock lock(start_mutex_);
   if (is_running()) return true;
-  const bool started = os::StartThread(Main, this, "spanheap-final");
+  const bool started = thread_.Start(this);
   is_running_.StoreRelease(started ? 1 : 0);
   return started;
 }
 
 bool FinalizerThread::EnsureRunningIfQueued() {
-  const bool waits = specials_.run() != specials_.queued() ||
-                     specials_.cleanups_run() != specials_.cleanups_queued();
-  return !waits || is_running() || EnsureRunning();
+  return !has_queued() || is_running() || EnsureRunning();
 }
 
 void FinalizerThread::Main(void* self) {
@@ -54,6 +52,8 @@ void FinalizerThread::Main(void* self) {
     const uint32_t wanted = mine.wanted_.LoadAcquire();
     mine.RunAll();
     WipeStackBelow();
+    // What ran may have forked: this may be all that the child has.
+    if (os::IsFirstThread()) runtime.process_end.Suspect();
     const BlockingRegion waiting;
     os::FutexWait(mine.wanted_, wanted);
   }

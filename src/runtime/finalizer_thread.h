@@ -15,6 +15,7 @@
 #include "base/atomic.h"
 #include "collect/specials.h"
 #include "mutators/mutator.h"
+#include "runtime/service_thread.h"
 #include "sync/mutex.h"
 
 namespace spanheap {
@@ -31,17 +32,24 @@ class FinalizerThread {
   bool EnsureRunningIfQueued();
   // Waits until what is queued now has run; false: not within the time, or there is no thread.
   bool Drain(uint64_t timeout_ns);
+  // Something waits or runs, and the thread for it is there.
+  bool is_busy() const { return is_running() && has_queued(); }
   void ResetInChild() NO_THREAD_SAFETY_ANALYSIS;
 
  private:
   static void Main(void* self);
   void RunAll();
   static void Run(const collected::Special& special);
+  bool has_queued() const {
+    return specials_.run() != specials_.queued() ||
+           specials_.cleanups_run() != specials_.cleanups_queued();
+  }
   bool is_running() const { return is_running_.LoadAcquire() != 0; }
   // Called by the thread itself.
   bool IsThis() const;
 
   collected::Specials& specials_;
+  ServiceThread thread_{"spanheap-final", Main};
   Mutex start_mutex_{LockRank::kStartUp};
   Atomic<uint32_t> is_running_;     // written under start_mutex_
   Atomic<uint32_t> wanted_;         // a futex word: changes when something was queued

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "os/futex.h"
-#include "os/thread.h"
 #include "runtime/heap_section.h"
 
 namespace spanheap {
@@ -14,7 +13,7 @@ bool MarkThreads::Start(Seat& seat) {
     const HeapSection section;
     if (section.is_open()) seat.marker = collector_.NewMarker();
   }
-  return seat.marker != nullptr && os::StartThread(Main, &seat, "spanheap-mark");
+  return seat.marker != nullptr && seat.thread.Start(&seat);
 }
 
 void MarkThreads::Call(unsigned count) {

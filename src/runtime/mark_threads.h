@@ -14,6 +14,7 @@
 
 #include "base/atomic.h"
 #include "collect/collector.h"
+#include "runtime/service_thread.h"
 
 namespace spanheap {
 
@@ -37,6 +38,7 @@ class MarkThreads {
     collected::Marker* marker = nullptr;
     unsigned rank = 0;       // from 1 on
     Atomic<uint32_t> calls;  // a futex word
+    ServiceThread thread{"spanheap-mark", Main};
   };
 
   static void Main(void* seat);

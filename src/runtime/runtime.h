@@ -17,6 +17,7 @@
 #include "runtime/background.h"
 #include "runtime/bootstrap.h"
 #include "runtime/limits.h"
+#include "runtime/process_end.h"
 #include "runtime/thread_registry.h"
 #include "scavenge/scavenger.h"
 #include "spans/large_blocks.h"
@@ -36,7 +37,8 @@ class Runtime {
         bootstrap(arena),
         spans(pages, lists),
         threads(*this, shared_block),
-        background(*this, pages, scavenger) {}
+        background(*this, pages, scavenger),
+        process_end(threads) {}
 
   // True once the heap can be used.
   bool EnsureStarted() { return started_.LoadAcquire() != 0 || Start(); }
@@ -69,6 +71,7 @@ class Runtime {
   SpanHeap spans;
   ThreadRegistry threads;
   Background background;
+  ProcessEnd process_end;
 };
 
 // Hidden also for those who only use it: reached without a look into the global offset table.

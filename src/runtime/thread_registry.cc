@@ -35,6 +35,7 @@ ThreadBlock* ThreadRegistry::Attach() {
       return nullptr;
     }
     LinkLocked(block);
+    if (!this_thread.is_service) of_program_.AddOwned(1);
     this_thread.block = block;
     this_thread.bins.StoreRelaxed(&block->bins);  // relaxed: this thread's own
   }
@@ -83,6 +84,7 @@ void ThreadRegistry::OnThreadExit(void* block) {
   auto* mine = static_cast<ThreadBlock*>(block);
   if (++mine->exit_rounds < kExitRounds && runtime.threads.exit_hook_.Arm(mine)) return;
   runtime.threads.Detach(*mine);
+  runtime.process_end.NoticeThreadEnd();
 }
 
 void ThreadRegistry::Detach(ThreadBlock& block) {
@@ -101,9 +103,9 @@ void ThreadRegistry::Detach(ThreadBlock& block) {
     MutexLock lock(mutex_);
     UnlinkLocked(&block);
     RecycleLocked(&block);
+    if (!this_thread.is_service) of_program_.AddOwned(-1U);
     DepartLocked();
   }
-  runtime_.background.NoticeThreadEnd();
 }
 
 void ThreadRegistry::RecycleLocked(ThreadBlock* block) {
@@ -178,6 +180,8 @@ void ThreadRegistry::AfterForkInChild() {
   shared_.state.section_depth.StoreRelaxed(0);
   orphans_.StoreRelaxed(lost);  // relaxed: one thread is left
   present_ = this_thread.presence > 0 ? 1 : 0;
+  // Relaxed: one thread is left.
+  of_program_.StoreRelaxed(this_thread.block != nullptr && !this_thread.is_service ? 1 : 0);
   SetAlone(true);
   shared_mutex_.ResetInChild();
   AfterForkInParent();

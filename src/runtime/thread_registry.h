@@ -84,6 +84,9 @@ class ThreadRegistry {
   void Arrive() EXCLUDES(mutex_);
   void Depart() EXCLUDES(mutex_);
 
+  // Attached threads that are none of the heap's own. Relaxed: a hint, but for who has just ended.
+  uint32_t of_program() const { return of_program_.LoadRelaxed(); }
+
   bool has_orphans() const { return orphans_.LoadRelaxed() != 0; }  // relaxed: a hint
   // Empties one orphan and recycles its block.
   void ReclaimOrphan();
@@ -140,6 +143,7 @@ class ThreadRegistry {
   ThreadBlock* recycled_ GUARDED_BY(mutex_) = nullptr;
   uint32_t present_ GUARDED_BY(mutex_) = 0;  // threads that may open sections
   Totals totals_ GUARDED_BY(mutex_);
+  Atomic<uint32_t> of_program_;  // written under mutex_
   Atomic<uint32_t> orphans_;
   Mutex shared_mutex_{LockRank::kThreadBlock};
   ThreadBlock& shared_;

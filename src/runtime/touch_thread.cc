@@ -2,7 +2,6 @@
 #include "runtime/touch_thread.h"
 
 #include "os/futex.h"
-#include "os/thread.h"
 #include "runtime/heap_section.h"
 
 namespace spanheap {
@@ -10,7 +9,7 @@ namespace spanheap {
 void TouchThread::WakeUp() {
   {
     MutexLock lock(start_mutex_);
-    if (!is_running_) is_running_ = os::StartThread(Main, this, "spanheap-touch");
+    if (!is_running_) is_running_ = thread_.Start(this);
   }
   wanted_.FetchAdd(1);
   os::FutexWakeOne(wanted_);

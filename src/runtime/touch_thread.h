@@ -17,6 +17,7 @@
 #include "base/atomic.h"
 #include "collect/heap_state.h"
 #include "pages/page_heap.h"
+#include "runtime/service_thread.h"
 #include "sync/mutex.h"
 
 namespace spanheap {
@@ -40,6 +41,7 @@ class TouchThread {
 
   PageHeap& pages_;
   const collected::HeapState& state_;
+  ServiceThread thread_{"spanheap-touch", Main};
   Mutex start_mutex_{LockRank::kStartUp};
   bool is_running_ GUARDED_BY(start_mutex_) = false;
   Atomic<uint32_t> wanted_;  // a futex word: changes when a page is due

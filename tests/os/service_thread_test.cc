@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "os/futex.h"
+#include "os/sleeper.h"
 #include "os/system_text.h"
 
 namespace spanheap::os {
@@ -36,7 +37,8 @@ void Look(void* argument) {
 
 TEST(ServiceThreadTest, HasItsNameAndHearsNoSignal) {
   static Seen seen;
-  ASSERT_TRUE(StartServiceThread(Look, &seen, "tested"));
+  static ServiceThread thread{Look, &seen, "tested"};
+  ASSERT_TRUE(Start(thread));
   while (seen.done.LoadAcquire() == 0) FutexWait(seen.done, 0);
   EXPECT_STREQ(seen.name, "tested");
   EXPECT_TRUE(seen.blocks_all);
@@ -74,8 +76,38 @@ TEST(ServiceThreadTest, MappingsTellTheSameOfSystemCode) {
   EXPECT_TRUE(any);
 }
 
-TEST(ServiceThreadTest, SeesThatTheFirstThreadHasNotEnded) {
-  EXPECT_EQ(OtherThreads(), Others::kAll);
+TEST(ServiceThreadTest, KnowsWhatWasBlockedWhereItWasStarted) {
+  static Seen seen;
+  static ServiceThread thread{Look, &seen, "tested"};
+  const uint64_t before = BlockedSignals();
+  SetBlockedSignals(before | uint64_t{1} << (SIGUSR2 - 1));
+  ASSERT_TRUE(Start(thread));
+  EXPECT_EQ(thread.blocked, BlockedSignals());
+  SetBlockedSignals(before);
+  EXPECT_NE(thread.blocked, before);
+  while (seen.done.LoadAcquire() == 0) FutexWait(seen.done, 0);
+}
+
+void Sleep(void* gate) {
+  auto& word = *static_cast<Atomic<uint32_t>*>(gate);
+  while (word.LoadAcquire() == 0) FutexWait(word, 0);
+}
+
+TEST(ServiceThreadTest, CountsThreadsAndSeesThatTheFirstHasNotEnded) {
+  static Atomic<uint32_t> gate;
+  static ServiceThread sleepers[3] = {
+      {Sleep, &gate, "one"}, {Sleep, &gate, "two"}, {Sleep, &gate, "three"}};
+  ThreadsLeft before;
+  ASSERT_TRUE(CountThreads(before));
+  EXPECT_FALSE(before.has_first_ended);
+  for (ServiceThread& sleeper : sleepers) ASSERT_TRUE(Start(sleeper));
+  ThreadsLeft with;
+  ASSERT_TRUE(CountThreads(with));
+  EXPECT_GE(with.count, 4U);  // those of earlier tests may end meanwhile
+  EXPECT_LE(with.count, before.count + 3);
+  gate.StoreRelease(1);
+  FutexWakeAll(gate);
+  EXPECT_TRUE(IsFirstThread());
 }
 
 }  // namespace

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+//
+// ProcessEnd: ends a process in which nobody is left but the heap's own threads.
+//
+// Idea.       When the first thread of a program ends by pthread_exit, others keep the process
+//             alive; with the last one libc calls exit(0). But libc counts the heap's threads, too.
+//             So the end of the first thread, and from then on that of each thread that the heap
+//             knows, wakes a thread that compares the kernel's count with that of service threads.
+//             Once they are equal it is one of the program's itself, with the stack and the signals
+//             of such a thread, and calls exit(0): handlers and destructors may use the heap and
+//             its threads as at the end of main. What is queued for the finalizer thread runs
+//             first, and may start threads. The first thread may be unknown to the heap: the look
+//             is taken as well when no known thread is left.
+// Invariants. The kernel counts a service thread before it is counted here, and until after: what
+//             the two counts differ by is never less than there is of the program's.
+// Threads.    Any. NoticeThreadEnd: outside of every lock, after the thread's block went back.
+// Fails.      Without /proc, or without a thread to look, the process stays. Threads that somebody
+//             else keeps in the process (a library, a second heap) count as the program's.
+// Cost.       Two system calls at the end of a thread. The thread that looks is there from the end
+//             of the first one on, if the heap has others: it reads a small file after 5 ms, 10, 20
+//             .. 5120, beginning anew when a thread ends that the heap knows. The end of one that
+//             it does not know is seen late by as long as nothing happened before, 5 s at most; of
+//             a first thread that it does not know, with no other left, 41 s at most.
+// Tests.      tests/runtime/process_end_test.cc, tests/stress/last_thread_test.py.
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.h"
+#include "runtime/service_thread.h"
+
+namespace spanheap {
+
+class ThreadRegistry;
+
+class ProcessEnd {
+ public:
+  constexpr explicit ProcessEnd(const ThreadRegistry& threads) : threads_(threads) {}
+
+  // --- Service threads: before one is started, when it was, and by itself.
+  void NoteStart() { any_service_.StoreSequential(1); }
+  void NoticeStarted();
+  void Enter();
+  void Leave();
+
+  // --- Threads of the program
+  // The calling one is about to end.
+  void NoticeThreadEnd();
+  // None may be left.
+  void Suspect();
+
+  // None is left, as far as can be told.
+  bool IsDue() const;
+  void ResetInChild();
+
+ private:
+  void Watch();
+  void Wait(uint32_t seen, uint64_t wait_ns);
+  [[noreturn]] void End();
+
+  const ThreadRegistry& threads_;
+  ServiceThread watch_{"spanheap-end", [](void* self) { static_cast<ProcessEnd*>(self)->Watch(); }};
+  Atomic<uint32_t> entered_;  // service threads since the start
+  Atomic<uint32_t> left_;     // of these
+  // Who starts a service thread sets the first and then looks at the second; the first thread sets
+  // the second at its end and then looks at the first.
+  Atomic<uint32_t> any_service_;
+  Atomic<uint32_t> has_first_ended_;
+  Atomic<uint32_t> is_watching_;
+  Atomic<uint32_t> news_;  // a futex word: changes when somebody may have been the last
+};
+
+}  // namespace spanheap
