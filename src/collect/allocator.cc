@@ -81,8 +81,9 @@ void Allocator::TellPlace(const Request& request) {
 size_t Allocator::Claim(AllocationCache& cache, const Request& request) {
   const uint8_t kind = request.kind;
   ClaimedWord& word = cache.words[kind];
+  const SpanKind& shape = kSpanKinds[kind];
   word.slots.pointer_bits =
-      kSpanKinds[kind].domain == Domain::kBits ? BitsOf(*request.layout, request.count) : 0;
+      shape.domain == Domain::kBits ? BitsOf(*request.layout, request.count, shape.block_bytes) : 0;
   unsigned from = word.word + 1U;
   for (;;) {
     if (word.span == nullptr) {

@@ -23,10 +23,12 @@
 
 namespace spanheap::collected {
 
-// The pointer bits of `count` elements; SH_SCAN_PRECISE, 512 bytes in all at most.
-SPANHEAP_ALWAYS_INLINE uint64_t BitsOf(const sh_layout& layout, size_t count) {
-  return RepeatBits(layout.pointer_bits[0], static_cast<unsigned>(layout.size / 8),
-                    static_cast<unsigned>(count));
+// The pointer bits of `count` elements in a slot of so many bytes; SH_SCAN_PRECISE, 512 bytes in
+// all at most.
+SPANHEAP_ALWAYS_INLINE uint64_t BitsOf(const sh_layout& layout, size_t count, uint32_t slot_bytes) {
+  const uint64_t bits = layout.pointer_bits[0];
+  return count == 1 ? bits
+                    : RepeatBits(bits, static_cast<unsigned>(layout.size / 8), slot_bytes / 8);
 }
 
 // What to allocate, worked out once.
@@ -118,7 +120,7 @@ void* Allocator::TryNewUsual(AllocationCache& cache, const sh_layout& layout, si
 
 // Most often what the claim has written is right.
 void Allocator::DescribeBits(ClaimedWord& word, char* at, const sh_layout& layout, size_t count) {
-  const uint64_t bits = BitsOf(layout, count);
+  const uint64_t bits = BitsOf(layout, count, word.slots.slot_bytes);
   if (bits == word.slots.pointer_bits) [[likely]]
     return;
   WritePointerBits(word.page_bits, at, word.slots.slot_bytes, bits);
