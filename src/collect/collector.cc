@@ -18,6 +18,12 @@ namespace {
 // waits for the mark, longer: what is found is passed on less often.
 constexpr uint64_t kSlice = 64 << 10;
 constexpr uint64_t kForcedSlice = 512 << 10;
+// After a mark as short as that, buffers are flushed in the last stop only, not by a handshake
+// before it: most often they hold nothing that is not marked, and to interrupt the threads once
+// costs as much as such a mark. If they do, the stop was in vain. Of few threads: it takes some
+// microseconds for each.
+constexpr uint64_t kShortMark_ns = 200'000;
+constexpr uint32_t kFewThreads = 4;
 
 }  // namespace
 
@@ -109,6 +115,11 @@ bool Collector::MayKeepMarks() {
          store.pages().gauge().limit() == MemoryGauge::kNone;
 }
 
+// Where somebody waits for what is dead, or each byte of room is dear, it is swept at once.
+bool Collector::MaySweepLazily() {
+  return !figures_.forced && store.pages().gauge().limit() == MemoryGauge::kNone;
+}
+
 void Collector::DropMarks() {
   if (!store.keeps_marks()) return;
   FinishSweep();
@@ -155,6 +166,7 @@ void Collector::BeginMark() {
   InSection([&] { BeginMarkStopped(); });
   figures_.stop1_ns = os::MonotonicNow_ns() - begin;  // this thread may lose its processor now
   world_->Start();
+  WakeWaiting();
   NoteStop(begin, figures_.stop1_ns, 1);
   events.Add(EventKind::kLive, 0, begin, 0, figures_.live_at_start);
   NoteGoal(begin);
@@ -187,7 +199,9 @@ void Collector::BeginMarkStopped() {
   const auto mark_claimed = [](void* self, HeapThread& thread) {
     thread.barrier.count = 0;
     thread.assist_balance = 0;
-    static_cast<Collector*>(self)->allocator.MarkClaimed(thread.cache);
+    auto& collector = *static_cast<Collector*>(self);
+    ++collector.figures_.threads;
+    collector.allocator.MarkClaimed(thread.cache);
   };
   world_->ForEach(mark_claimed, this);
   pace.Begin(figures_.live_at_start);
@@ -202,18 +216,12 @@ void Collector::BeginMarkStopped() {
 
 void Collector::FinishMark() {
   const uint64_t marking = os::MonotonicNow_ns();
-  const auto flush = [](void* self, HeapThread& thread) {
-    static_cast<Collector*>(self)->FlushBarrier(thread);
-  };
   bool has_ended_lives = false;
   for (;;) {
     MarkRootsAndDrain();
-    const uint64_t passed_on = queue.passed_on();
-    {
-      const MarkTurns::Asking asking(turns_);
-      world_->Handshake(flush, this);
-    }
-    if (queue.passed_on() != passed_on || work.MarkLateThreads(*marker_) || !work.IsQuiet())
+    const bool is_short =
+        os::MonotonicNow_ns() - marking < kShortMark_ns && figures_.threads <= kFewThreads;
+    if ((!is_short && FlushAllBarriers()) || work.MarkLateThreads(*marker_) || !work.IsQuiet())
       continue;
     if (!has_ended_lives) {
       has_ended_lives = TryEndLives();
@@ -223,6 +231,17 @@ void Collector::FinishMark() {
     if (TryEndMark()) break;
   }
   NoteEnd(marking);
+}
+
+// True: something has become grey.
+bool Collector::FlushAllBarriers() {
+  const auto flush = [](void* self, HeapThread& thread) {
+    static_cast<Collector*>(self)->FlushBarrier(thread);
+  };
+  const uint64_t passed_on = queue.passed_on();
+  const MarkTurns::Asking asking(turns_);
+  world_->Handshake(flush, this);
+  return queue.passed_on() != passed_on;
 }
 
 void Collector::NoteGoal(uint64_t from_ns) {
@@ -360,7 +379,21 @@ bool Collector::TryEndMark() {
   last_ = figures_;
   if (figures_.forced) totals.forced_cycles.FetchAdd(1);
   cycles_.FetchAdd(1);  // last: who sees the number finds the rest
+  WakeWaiting();
   return true;
+}
+
+// Who is about to wait has counted itself and then looks at the word; both are read-modify-writes
+// here: one of the two sees the other.
+void Collector::WakeWaiting() {
+  state.turns.FetchAdd(1);
+  if (state.waiting.FetchAdd(0) != 0) os::FutexWakeAll(state.turns);
+}
+
+void Collector::AwaitTurn(uint32_t seen, uint64_t longest_ns) {
+  state.waiting.FetchAdd(1);
+  os::FutexWaitFor_ns(state.turns, seen, longest_ns);
+  state.waiting.FetchSub(1);
 }
 
 size_t Collector::ReadStops(uint64_t* stop_ns, size_t capacity) const {
@@ -395,7 +428,7 @@ void Collector::EndMark() {
   state.phase.StoreRelease(Phase::kOff);
   work.End();
   const bool keeps = ChooseYoung();
-  store.BeginSweep(keeps);
+  store.BeginSweep(keeps, MaySweepLazily());
   EndPace();
   if (keeps) KeepMarks();
 }

@@ -74,6 +74,9 @@ class Collector {
     const uint64_t live = state.live.LoadRelaxed();  // relaxed: a counter, right to a cycle
     state.live.FetchSubRelaxed(bytes < live ? bytes : live);
   }
+  // Waits until a mark begins or is over, so long at most; `seen`: state.turns from before it
+  // looked. Any thread, parked.
+  void AwaitTurn(uint32_t seen, uint64_t longest_ns);
   // The thread's buffer is worked off (or dropped when nothing is marked). By the thread inside a
   // section, or while it is held.
   void FlushBarrier(HeapThread& thread);
@@ -114,12 +117,15 @@ class Collector {
   template <class Function>
   void InSection(Function&& function);
   bool MayKeepMarks();
+  bool MaySweepLazily();
   void BeginMark();
   void BeginMarkStopped();
   void SweepHeldStopped();
   bool DropSomeStopped(uint32_t& next);
   void ResumeMark();
+  void WakeWaiting();
   void FinishMark();
+  bool FlushAllBarriers();
   void MarkRootsAndDrain();
   bool MarkSome(Marker& marker, unsigned rank, EventRun& run);
   // `which`: 1 before marking, 2 after it.

@@ -36,6 +36,7 @@ struct CycleFigures {
   uint64_t assist_ns = 0;  // processor time
   uint64_t background_ns = 0;
   uint32_t processors = 1;
+  uint32_t threads = 0;  // records of them
   uint64_t heap_scanned = 0;
   uint64_t roots_scanned = 0;
   uint64_t stacks_scanned = 0;  // of these

@@ -80,6 +80,8 @@ void HeapPace::Begin(uint64_t live) {
   MutexLock lock(mutex_);
   state_.credit.StoreRelease(0);
   ReadLimit();
+  const uint64_t trigger = state_.trigger.LoadAcquire();
+  if (live >= trigger) pacer_.NoteLate(live - trigger);  // else somebody has asked for it
   pacer_.Begin(live);
   state_.goal.StoreRelease(pacer_.goal());  // a late cycle has another one
 }
@@ -120,7 +122,7 @@ int64_t HeapPace::UseCredit(policy::AssistPlan& plan) {
 }
 
 void HeapPace::SweepFor(uint64_t bytes) {
-  if (store_.unswept() == 0) return;
+  if (store_.unswept() == 0 || store_.sweeps_lazily()) return;
   const policy::SweepPace pace{pages_per_byte_.LoadAcquire(), basis_live_.LoadAcquire(),
                                basis_swept_.LoadAcquire()};
   const uint64_t swept = store_.swept_pages();

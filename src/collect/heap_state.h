@@ -31,6 +31,10 @@ struct HeapState {
   Atomic<uint64_t> held;
   Atomic<uint64_t> allocated_bytes;    // in all; like `live`
   Atomic<uint64_t> allocated_objects;  // in all
+  // Counted up when a mark has begun, and when it is over: a futex word, for threads that have to
+  // wait for that; and how many do.
+  Atomic<uint32_t> turns;
+  Atomic<uint32_t> waiting;
   // Bytes scanned in the background that threads may use up before they must help themselves.
   alignas(kCacheLine) Atomic<int64_t> credit;
 

@@ -57,13 +57,16 @@ CollectedSpan* SpanStore::PopPartial(uint8_t kind) {
   return span;
 }
 
+// A span that somebody else has claimed is left to him: he waits for this lock.
 CollectedSpan* SpanStore::PopUnswept(uint8_t kind) {
   Lists& lists = lists_[kind];
   MutexLock lock(lists.mutex);
-  if (lists.unswept == 0) return nullptr;
-  CollectedSpan* span = &records_.At(lists.unswept);
-  RemoveLocked(lists, span);
-  return span;
+  while (lists.unswept != 0) {
+    CollectedSpan* span = &records_.At(lists.unswept);
+    RemoveLocked(lists, span);
+    if (TryClaim(span)) return span;
+  }
+  return nullptr;
 }
 
 void SpanStore::Push(CollectedSpan* span, uint32_t live) {
@@ -142,6 +145,7 @@ CollectedSpan* SpanStore::TakeSpan(uint8_t kind, PageCache& cache) {
   if (CollectedSpan* span = PopPartial(kind)) return span;
   if (unswept() != 0) {
     if (CollectedSpan* span = SweepForSlots(kind)) return span;
+    if (sweeps_lazily()) SweepForPage();
   }
   return NewSpan(kind, cache);
 }
@@ -221,9 +225,10 @@ bool SpanStore::ClearSlot(CollectedSpan* span, ObjectRef object) {
 
 // ---- sweeping
 
-void SpanStore::BeginSweep(bool keeps_marks) {
+void SpanStore::BeginSweep(bool keeps_marks, bool lazily) {
   SPANHEAP_CHECK(unswept() == 0);
   keeps_marks_.StoreRelease(keeps_marks);
+  sweeps_lazily_.StoreRelease(lazily && pages_in_use() <= kMostLazy.value);
   for (Lists& lists : lists_) {
     MutexLock lock(lists.mutex);
     JoinLocked(lists);
@@ -252,10 +257,14 @@ void SpanStore::Unmark(const CollectedSpan& span, unsigned word, uint64_t mask) 
   tables_.scanned(span.first.value)[word].FetchAnd(~mask);
 }
 
-bool SpanStore::ClaimSweep(CollectedSpan* span) {
+bool SpanStore::TryClaim(CollectedSpan* span) {
   const uint32_t now = generation();
   uint32_t expected = now - 2;
-  if (!span->swept.CompareExchangeStrong(expected, now - 1)) return false;
+  return span->swept.CompareExchangeStrong(expected, now - 1);
+}
+
+bool SpanStore::ClaimSweep(CollectedSpan* span) {
+  if (!TryClaim(span)) return false;
   Lists& lists = lists_[span->kind];
   MutexLock lock(lists.mutex);
   if (span->is_listed) RemoveLocked(lists, span);
@@ -355,7 +364,6 @@ CollectedSpan* SpanStore::SweepForSlots(uint8_t kind) {
   for (unsigned i = 0; i < kSweepBudget; ++i) {
     CollectedSpan* span = PopUnswept(kind);
     if (span == nullptr) return nullptr;
-    if (!ClaimSweep(span)) continue;
     const uint32_t live = SweepBits(span);
     const bool has_room = live < kSpanKinds[kind].slots;
     NoteSwept(span, has_room);
@@ -363,6 +371,14 @@ CollectedSpan* SpanStore::SweepForSlots(uint8_t kind) {
     Push(span, live);
   }
   return nullptr;
+}
+
+// Spans of other kinds, until the pages of one have become free.
+void SpanStore::SweepForPage() {
+  for (unsigned i = 0; i < kSweepBudget; ++i) {
+    const uint64_t before = pages_in_use();
+    if (SweepOne() == Pages(0) || pages_in_use() < before) return;
+  }
 }
 
 Pages SpanStore::SweepOne() {
@@ -374,7 +390,6 @@ Pages SpanStore::SweepOne() {
       continue;
     }
     const Pages pages = span->pages;
-    if (!ClaimSweep(span)) continue;
     SweepClaimed(span);
     return pages;
   }

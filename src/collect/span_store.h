@@ -7,6 +7,10 @@
 //             by joining lists. Whoever wins the compare-exchange of a span's generation sweeps it:
 //             a thread that needs a slot of that kind, the background, who is to make a large
 //             object.
+//             In a small heap nobody sweeps ahead: a thread that needs slots sweeps a span of that
+//             kind, or others until a page is free. So what it is about to take stays in its
+//             processor's cache, and spans stay what they are; the collector's thread would give
+//             all pages back just before they are taken again.
 //             Sweeping makes the mark bits the allocated bits. A held span is swept where it is;
 //             its holder's claimed words were marked when marking began (allocation_cache.h).
 //             Where the next mark is to be a young one (collector.h), marks outlive the sweep: what
@@ -66,8 +70,10 @@ class SpanStore {
 
   // --- Sweeping ---
   // What was marked lives, the rest dies as it is swept. The world is stopped. `keeps_marks`:
-  // what lives stays marked.
-  void BeginSweep(bool keeps_marks);
+  // what lives stays marked. `lazily`: if the heap is small.
+  void BeginSweep(bool keeps_marks, bool lazily);
+  // Since then nobody sweeps but for what it needs at once.
+  bool sweeps_lazily() const { return sweeps_lazily_.LoadAcquire(); }
   bool keeps_marks() const { return keeps_marks_.LoadAcquire(); }
   // Unmarks `count` spans from the record `next` on; false: nothing is marked any more. Everything
   // is swept, the world is stopped. Cost: two lines a page.
@@ -122,6 +128,9 @@ class SpanStore {
   };
   // How many unswept spans a request looks through before it takes new pages.
   static constexpr unsigned kSweepBudget = 100;
+  // The largest heap that is swept lazily: twice the least one that is collected at all. More: more
+  // is left to sweep before the next mark, and threads sweep for which another processor had time.
+  static constexpr Pages kMostLazy{1024};
 
   CollectedSpan* NewSpan(uint8_t kind, PageCache& cache);
   void Publish(CollectedSpan* span);
@@ -134,11 +143,14 @@ class SpanStore {
   static void PushLocked(SpanRecords& records, uint32_t& head, CollectedSpan* span);
   void RemoveLocked(Lists& lists, CollectedSpan* span) REQUIRES(lists.mutex);
   CollectedSpan* PopPartial(uint8_t kind);
+  // Claimed for sweeping.
   CollectedSpan* PopUnswept(uint8_t kind);
   // `live` slots of it are in use.
   void Push(CollectedSpan* span, uint32_t live);
   void JoinLocked(Lists& lists) REQUIRES(lists.mutex);
 
+  // False: somebody else sweeps it, or has. ClaimSweep takes it out of its list, too.
+  bool TryClaim(CollectedSpan* span);
   bool ClaimSweep(CollectedSpan* span);
   // Sweeps a claimed span's bits; returns the live slots.
   uint32_t SweepBits(CollectedSpan* span);
@@ -147,6 +159,7 @@ class SpanStore {
   void SweepClaimed(CollectedSpan* span);
   void NoteSwept(CollectedSpan* span, bool hold);
   CollectedSpan* SweepForSlots(uint8_t kind);
+  void SweepForPage();
   void VerifySpan(const CollectedSpan& span) const;
 
   PageHeap& pages_;
@@ -166,7 +179,8 @@ class SpanStore {
   Atomic<uint64_t> freed_marked_;
   Atomic<uint64_t> new_bytes_;  // TakeNewcomers
   Atomic<uint64_t> new_kept_;
-  Atomic<bool> keeps_marks_;  // written with the world stopped
+  Atomic<bool> keeps_marks_;  // written with the world stopped, as what follows
+  Atomic<bool> sweeps_lazily_;
 };
 
 }  // namespace spanheap::collected

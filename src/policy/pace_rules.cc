@@ -87,8 +87,17 @@ uint64_t PaceRules::TriggerFor(uint64_t limit_goal) const {
   uint64_t runway = runway_;
   const uint64_t longest = goal - std::min(earliest, goal);
   if (runway > longest) runway = std::max(PaidRunway(runway, longest), goal - std::min(paid, goal));
+  runway += late_;
   const uint64_t wanted = runway > goal ? earliest : goal - runway;
   return std::min(std::clamp(wanted, earliest, latest), goal);
+}
+
+void PaceRules::NoteLate(uint64_t bytes) {
+  std::rotate(last_lates_.begin(), last_lates_.begin() + 1, last_lates_.end());
+  last_lates_.back() = bytes;
+  std::array<uint64_t, 4> sorted = last_lates_;
+  std::sort(sorted.begin(), sorted.end());
+  late_ = sorted[2];
 }
 
 AssistRatio PaceRules::Revise(const HeapNow& now, const ScanWork& work) const {

@@ -8,6 +8,9 @@
 //             is enough to finish in time: that distance, the runway, follows from how fast the
 //             program allocated compared with how fast it was marked in the last cycles. If it was
 //             too short, allocating threads pay: so many units of mark work for each byte.
+//             The collector's thread has to wake up and stop the others first; what was allocated
+//             meanwhile in the last cycles comes on top of the runway. In a heap of a few MiB it is
+//             the larger part, and without it each cycle would begin beyond its goal.
 //             A runway longer than the bound on the trigger lets it be means that they pay in any
 //             case. Then marking starts later, and they pay more for a shorter time: what is
 //             allocated while marking counts as alive, and twice over in the next goal.
@@ -92,6 +95,9 @@ class PaceRules {
   // At this many live bytes marking starts.
   uint64_t TriggerFor(uint64_t limit_goal) const;
 
+  // The collector had so much allocated between the trigger and the beginning of the cycle: the
+  // next ones start as much earlier. Commit() need not follow.
+  void NoteLate(uint64_t bytes);
   void StartCycle(uint64_t live) { triggered_ = live; }
   // What is owed for allocation from now on, with `work` done in this cycle so far.
   AssistRatio Revise(const HeapNow& now, const ScanWork& work) const;
@@ -129,6 +135,8 @@ class PaceRules {
   uint64_t runway_ = 0;
   double cons_mark_ = 0;  // bytes allocated for each byte scanned, per processor of each side
   std::array<double, 4> last_cons_marks_{};
+  uint64_t late_ = 0;  // bytes; the largest but one of these: one may have waited for a processor
+  std::array<uint64_t, 4> last_lates_{};
 };
 
 // How many workers mark in the background, on `processors`.

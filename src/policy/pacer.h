@@ -46,6 +46,8 @@ class Pacer {
   uint64_t goal() const { return rules_.GoalFor(limit_goal_.LoadAcquire()); }
   uint64_t trigger() const { return rules_.TriggerFor(limit_goal_.LoadAcquire()); }
 
+  // Of these, `late` were allocated since the trigger. Before Begin.
+  void NoteLate(uint64_t late) { rules_.NoteLate(late); }
   // A mark begins with so many bytes live.
   void Begin(uint64_t live);
   // It has scanned `work` bytes so far, and `live` bytes live.

@@ -317,12 +317,13 @@ void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
 
 // The collector is behind, and this thread cannot do its work: it leaves it the processor.
 void CollectedHeap::WaitForCollector(HeapThread& thread, bool is_late) {
+  const uint32_t turns = collector.state.turns.LoadAcquire();
   const uint64_t wait_ns = collector.pace.WaitLength_ns(is_late, thread.idle_waits);
   if (wait_ns == 0) return;
   const uint64_t before = collector.progress();
   {
     const BlockingRegion parked;
-    os::SleepFor_ns(wait_ns);
+    collector.AwaitTurn(turns, wait_ns);
   }
   thread.idle_waits = collector.progress() == before ? thread.idle_waits + 1 : 0;
 }

@@ -19,6 +19,9 @@ namespace {
 
 using policy::kPeriod_ns;
 
+// Later: memory and destructors of what died wait longer in a program that allocates little.
+// Earlier: more is swept on another processor that a program was about to sweep for itself.
+constexpr uint64_t kSweepDelay_ns = 10'000'000;
 constexpr uint64_t kVerifyMarks = 3;  // the level from which on each mark is verified
 
 }  // namespace
@@ -96,6 +99,10 @@ void CollectorThread::Serve() {
   }
   due_.StoreRelease(0);
   CollectedHeap::GetIfStarted()->NoteCycle();
+  // Of a small heap the program sweeps what it needs; what it does not, soon.
+  if (collector_.store.sweeps_lazily()) {
+    os::FutexWaitFor_ns(requested_, request, kSweepDelay_ns);
+  }
   const uint64_t sweeping = os::MonotonicNow_ns();
   collector_.FinishSweep();
   collector_.events.Add(collected::EventKind::kSweep, os::ThreadId(), sweeping,

@@ -67,6 +67,26 @@ TEST(CollectorTest, MemoryOfDeadObjectsIsUsedAgainAndReadsAsZero) {
   EXPECT_LE(most, 2U * 5000 * 64);
 }
 
+// What is in a buffer when nothing seems to be grey lives, and what it leads to; with few threads
+// there may be no handshake before the last stop.
+TEST(CollectorTest, WhatTheBarrierHasPutAsideLives) {
+  for (const size_t threads : {size_t{1}, size_t{6}}) {
+    ModelWorld world;
+    while (threads > 1 && world.thread_count() < threads) world.AddThread();
+    sh_layout node = PreciseLayout(2, &kFirstWord);
+    static ModelWorld* marked_world;
+    static void** stored;
+    marked_world = &world;
+    stored = static_cast<void**>(world.New(node));
+    stored[0] = world.New(node);
+    world.roots.push_back(world.New(node));
+    world.on_root = [](uint32_t) { marked_world->thread().barrier.Put(stored); };
+    world.Collect();
+    EXPECT_EQ(world.AllocatedSlots(), 3U);
+    EXPECT_TRUE(threads == 1 || world.handshakes != 0);
+  }
+}
+
 // Parents fill their pages, and each alone holds a child: pages are scanned by kernels if all
 // parents are roots, and one by one if few are.
 // Numbers of pages have 32 bits: 2^45 bytes and a page must not become a page.

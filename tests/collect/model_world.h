@@ -50,6 +50,7 @@ class ModelWorld final : public World {
     return *threads_.back();
   }
   HeapThread& thread(size_t i = 0) { return *threads_[i]; }
+  size_t thread_count() const { return threads_.size(); }
 
   // As sh_gc_new does it.
   void* New(sh_layout& layout, size_t count = 1, size_t thread_number = 0) {
@@ -113,7 +114,10 @@ class ModelWorld final : public World {
   void ForEach(Visit visit, void* context) override {
     for (auto& mine : threads_) visit(context, *mine);
   }
-  void Handshake(Visit visit, void* context) override { ForEach(visit, context); }
+  void Handshake(Visit visit, void* context) override {
+    ++handshakes;
+    ForEach(visit, context);
+  }
   void SetBarrier(bool) override { notes = {}; }
   void NotePages(const PageNotes& where) override { notes = where; }
   void CallHelpers(unsigned count) override {
@@ -143,6 +147,7 @@ class ModelWorld final : public World {
   }
 
   PageNotes notes;
+  int handshakes = 0;
   std::deque<void*> roots;
   std::vector<void*> late_on_stack;         // words that no scan has seen
   void (*on_root)(uint32_t job) = nullptr;  // called while marking

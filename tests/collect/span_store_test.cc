@@ -41,6 +41,42 @@ TEST_F(SpanStoreTest, ASweepFreesWhatIsNotMarkedAndGivesEmptySpansBack) {
   EXPECT_EQ(store().ReadStats().freed_objects, uint64_t{kObjects - kObjects / 10});
 }
 
+// Not ahead of need, but before new pages are taken, whatever died there.
+TEST_F(SpanStoreTest, ASmallHeapIsSweptByWhoNeedsSlots) {
+  constexpr int kObjects = 4000;
+  for (int cycle = 0; cycle < 4; ++cycle) {
+    for (int i = 0; i < kObjects; ++i) world_.New(node_);
+    const uint64_t full = store().pages_in_use();
+    world_.ReleaseCaches();
+    world_.heap.RunCycle(false);
+    ASSERT_TRUE(store().sweeps_lazily());
+    EXPECT_EQ(store().pages_in_use(), full);
+    const uint32_t unswept = store().unswept();
+    for (int i = 0; i < kObjects / 8; ++i) {
+      auto* const words = static_cast<uint64_t*>(world_.New(node_));
+      for (int w = 0; w < 4; ++w) ASSERT_EQ(words[w], 0U);
+      for (int w = 2; w < 4; ++w) words[w] = ~uint64_t{0};
+    }
+    EXPECT_EQ(store().pages_in_use(), full) << "spans of the kind are used again";
+    EXPECT_LT(store().unswept(), unswept);
+    for (int i = 0; i < kObjects / 4; ++i) world_.New(bytes_, 100);
+    EXPECT_LE(store().pages_in_use(), full) << "and the others' pages";
+    world_.heap.FinishSweep();
+    world_.ReleaseCaches();
+    store().Verify();
+  }
+}
+
+TEST_F(SpanStoreTest, ALargerHeapAndOneThatSomebodyWaitsForAreNotSweptLazily) {
+  world_.New(node_);
+  world_.heap.RunCycle(true);
+  EXPECT_FALSE(store().sweeps_lazily());
+  world_.heap.FinishSweep();
+  while (store().pages_in_use() < 1500) world_.New(bytes_, 500);
+  world_.heap.RunCycle(false);
+  EXPECT_FALSE(store().sweeps_lazily());
+}
+
 // Who has found a dead object through a weak handle looks up its span, and somebody sweeps first.
 TEST_F(SpanStoreTest, NobodyWaitsForTheSpanOfAnObjectWhosePagesHaveGoneBack) {
   void* const object = world_.New(node_);

@@ -219,6 +219,22 @@ TEST(PaceRules, ALeastHeapIsAFloorForPercentagesButNotForLimits) {
   EXPECT_EQ(pacer.GoalFor(kUnbounded), 100 * kMiB);
 }
 
+TEST(PaceRules, ACollectorThatAlwaysComesLateIsAskedEarlier) {
+  PaceRules pacer;
+  pacer.ResetLive(0, {});
+  pacer.Commit(0, 0, true);
+  const uint64_t trigger = pacer.TriggerFor(kUnbounded);
+  EXPECT_EQ(trigger, 4 * kMiB / 64 * 61);
+  pacer.NoteLate(2 * kMiB);
+  EXPECT_EQ(pacer.TriggerFor(kUnbounded), trigger) << "it may not be so late again";
+  pacer.NoteLate(1 * kMiB);
+  EXPECT_EQ(pacer.TriggerFor(kUnbounded), 3 * kMiB);
+  for (int i = 0; i < 3; ++i) pacer.NoteLate(0);
+  EXPECT_EQ(pacer.TriggerFor(kUnbounded), trigger);
+  for (int i = 0; i < 4; ++i) pacer.NoteLate(100 * kMiB);
+  EXPECT_EQ(pacer.TriggerFor(kUnbounded), 4 * kMiB / 64 * 45);
+}
+
 TEST(PaceRules, WorkersAreAQuarterOfTheProcessors) {
   const auto expect = [](unsigned processors, unsigned dedicated, double fraction) {
     const MarkWorkers workers = MarkWorkersFor(processors);
