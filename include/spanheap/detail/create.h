@@ -45,6 +45,28 @@ template <class T>
   return sh_gc_new(LayoutOf<T>(), 1);
 }
 
+// The same for arrays. What may hold other words than pointers is not among them: the heap wants to
+// know of it first.
+template <class T>
+inline constexpr bool kIsTakenInArrays =
+    sizeof(T) <= 512 &&
+    (TypeLayout<T>::Kind() == SH_SCAN_NONE ||
+     (TypeLayout<T>::Kind() == SH_SCAN_PRECISE && !TypeLayout<T>::kMap.ambiguous));
+
+template <class T>
+[[gnu::always_inline]] inline void* AllocateMany(std::size_t count) {
+  if constexpr (kIsTakenInArrays<T>) {
+    constexpr bool kHasPointers = TypeLayout<T>::Kind() == SH_SCAN_PRECISE;
+    constexpr uint64_t kPattern =
+        kHasPointers ? TypeLayout<T>::kMap.bits[0] * MultiplesOf(sizeof(T) / 8) : 0;
+    if (count <= 512 / sizeof(T) && count * sizeof(T) >= 16) [[likely]] {
+      if (void* const taken = TryTakeArray<kHasPointers>(count * sizeof(T), kPattern)) [[likely]]
+        return taken;
+    }
+  }
+  return sh_gc_new(LayoutOf<T>(), count);
+}
+
 [[gnu::always_inline]] inline void* Written(void* memory) {
   asm volatile("" : "+r"(memory) : : "memory");
   return memory;
@@ -117,7 +139,7 @@ T* New(Args&&... args) {
 // `count` elements in one object, each as T() makes it: zero, null, or by its constructor.
 template <class T>
 T* TryNewArray(std::size_t count) {
-  void* const memory = detail::Written(sh_gc_new(detail::LayoutOf<T>(), count));
+  void* const memory = detail::Written(detail::AllocateMany<std::remove_cv_t<T>>(count));
   if (memory == nullptr) return nullptr;
   T* const first = detail::ConstructArray<T>(memory, count);
   return detail::ArmDestructor(first, count) ? first : nullptr;

@@ -33,8 +33,16 @@ struct sh_inline_word_v1 {
   uint32_t reserved;
 };
 
+/* Where words are, as distances like sh_layout::place, by (bytes + 7) / 8 of an object of 16 to 512
+ * bytes. */
+struct sh_inline_places_v1 {
+  uint16_t without[66]; /* pointers */
+  uint16_t with_pointers[66];
+};
+
 /* Of the calling thread: its word for a type is sh_layout::place bytes from here; at 0 is one that
- * stays empty. Null: the thread is not known, or allocates through sh_gc_new only. */
+ * stays empty, whose `start` is the address of a sh_inline_places_v1. Null: the thread is not
+ * known, or allocates through sh_gc_new only. */
 extern SH_INLINE_EXPORT __thread char* sh_inline_words_v1
     __attribute__((tls_model("initial-exec")));
 

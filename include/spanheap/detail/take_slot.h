@@ -53,6 +53,39 @@ namespace spanheap::detail {
   return nullptr;
 }
 
+// Bits 0, n, 2 * n, ... of 64; n from 1 on.
+constexpr uint64_t MultiplesOf(unsigned n) {
+  uint64_t bits = 0;
+  for (unsigned at = 0; at < 64; at += n) bits |= uint64_t{1} << at;
+  return bits;
+}
+
+// The same for an array of so many bytes, at least 16 and at most 512, without pointers, or with
+// them where `pattern` says, from the slot's start to its end: behind the array a slot is zero.
+template <bool kHasPointers>
+[[gnu::always_inline]] inline void* TryTakeArray([[maybe_unused]] std::size_t bytes,
+                                                 [[maybe_unused]] uint64_t pattern) {
+#ifndef SH_PORTABLE_BARRIER  // as above
+  char* const words = sh_inline_words_v1;
+  if (words == nullptr) [[unlikely]]
+    return nullptr;
+  // The word at 0 has no slots; where its slot 0 would be are the places of the others.
+  const auto* const places = reinterpret_cast<const sh_inline_places_v1*>(
+      reinterpret_cast<sh_inline_word_v1*>(words)->start);
+  const std::size_t place =
+      (kHasPointers ? places->with_pointers : places->without)[(bytes + 7) / 8];
+  auto& word = *reinterpret_cast<sh_inline_word_v1*>(words + place);
+  if constexpr (kHasPointers) {
+    const unsigned others = (64 - word.slot_bytes / 8) & 63;
+    if (word.pointer_bits != pattern << others >> others) [[unlikely]]
+      return nullptr;
+  }
+  unsigned bit = 0;
+  return TakeSlot(word, bit);
+#endif
+  return nullptr;
+}
+
 }  // namespace spanheap::detail
 
 #endif

@@ -63,6 +63,45 @@ TEST_F(TryTakeObjectTest, LeavesItToTheHeapWhereTheThreadIsNotKnown) {
   EXPECT_EQ(TryTakeObject(layout_, kBits), nullptr);
 }
 
+// The words of a thread: none at 0, one for arrays of up to 32 bytes with pointers, one without.
+class TryTakeArrayTest : public testing::Test {
+ protected:
+  TryTakeArrayTest() {
+    for (unsigned i = 2; i <= 4; ++i) {
+      places_.without[i] = sizeof(sh_inline_word_v1);
+      places_.with_pointers[i] = 2 * sizeof(sh_inline_word_v1);
+    }
+    sh_inline_words_v1 = reinterpret_cast<char*>(words_);
+  }
+  ~TryTakeArrayTest() override { sh_inline_words_v1 = nullptr; }
+
+  alignas(16) char memory_[2][64 * 32] = {};
+  sh_inline_places_v1 places_ = {};
+  sh_inline_word_v1 words_[3] = {{0, reinterpret_cast<char*>(&places_), 0, 0, 0},
+                                 {1, memory_[0], 0, 32, 0},
+                                 {1, memory_[1], 15, 32, 0}};
+};
+
+TEST_F(TryTakeArrayTest, TakesFromTheWordForItsSize) {
+  EXPECT_EQ(TryTakeArray<false>(17, 0), memory_[0]);
+  EXPECT_EQ(TryTakeArray<false>(17, 0), nullptr);
+  EXPECT_EQ(TryTakeArray<true>(24, ~uint64_t{0}), memory_[1]);
+  EXPECT_EQ(TryTakeArray<true>(24, ~uint64_t{0}), nullptr);
+}
+
+TEST_F(TryTakeArrayTest, LeavesSlotsAloneThatAreReadyForAnotherType) {
+  EXPECT_EQ(TryTakeArray<true>(32, MultiplesOf(2)), nullptr);
+  words_[2].pointer_bits = 5;
+  EXPECT_EQ(TryTakeArray<true>(32, MultiplesOf(2)), memory_[1]);
+}
+
+TEST_F(TryTakeArrayTest, LeavesItToTheHeapWhereNothingIsClaimedOrKnown) {
+  words_[2] = {};
+  EXPECT_EQ(TryTakeArray<true>(32, ~uint64_t{0}), nullptr);
+  sh_inline_words_v1 = nullptr;
+  EXPECT_EQ(TryTakeArray<false>(32, 0), nullptr);
+}
+
 #endif
 
 }  // namespace
