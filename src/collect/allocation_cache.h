@@ -6,10 +6,10 @@
 // Idea.       A claimed word is a mask of slots not handed out yet. The claim has set all of the
 //             word's allocated bits, cleared the memory, written down which words of a slot are
 //             pointers (as the object that needed the claim has them: others of this kind most
-//             often are alike; arrays always, whose bits go on to the slot's end), and, while
-//             marking, marked the slots black. Nobody else touches a claimed word; when marking
-//             begins, what is left of it is marked where it stands, so that its owner goes on
-//             across the cycle.
+//             often are alike; arrays of several elements always, whose bits go on to the slot's
+//             end), and, while marking, marked the slots black. Nobody else touches a claimed word;
+//             when marking begins, what is left of it is marked where it stands, so that its owner
+//             goes on across the cycle.
 // Invariants. Handing out is spanheap/detail/take_slot.h, in programs, too: a slot is in the mask,
 //             or its address is in a register or on the stack. So a thread may be stopped anywhere.
 // Threads.    The owner, and the collector while the owner is stopped outside of a section.

@@ -27,8 +27,10 @@ namespace spanheap::collected {
 // all at most.
 SPANHEAP_ALWAYS_INLINE uint64_t BitsOf(const sh_layout& layout, size_t count, uint32_t slot_bytes) {
   const uint64_t bits = layout.pointer_bits[0];
-  return count == 1 ? bits
-                    : RepeatBits(bits, static_cast<unsigned>(layout.size / 8), slot_bytes / 8);
+  if (count > 1) {
+    return RepeatBits(bits, static_cast<unsigned>(layout.size / 8), slot_bytes / 8);
+  }
+  return count == 1 ? bits : 0;  // of none, elements may be larger than any slot
 }
 
 // What to allocate, worked out once.

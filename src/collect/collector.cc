@@ -18,11 +18,10 @@ namespace {
 // waits for the mark, longer: what is found is passed on less often.
 constexpr uint64_t kSlice = 64 << 10;
 constexpr uint64_t kForcedSlice = 512 << 10;
-// After a mark as short as that, buffers are flushed in the last stop only, not by a handshake
-// before it: most often they hold nothing that is not marked, and to interrupt the threads once
-// costs as much as such a mark. If they do, the stop was in vain. Of few threads: it takes some
-// microseconds for each.
-constexpr uint64_t kShortMark_ns = 200'000;
+// After a mark of less than short_mark_ns_, buffers are flushed in the last stop only, not by a
+// handshake before it: most often they hold nothing that is not marked, and to interrupt the
+// threads once costs as much as such a mark. If they do, the stop was in vain. Of few threads: it
+// takes some microseconds for each.
 constexpr uint32_t kFewThreads = 4;
 
 }  // namespace
@@ -105,6 +104,7 @@ void Collector::ResetInChild() {
   queue.ResetInChild();
   specials.ResetInChild(this_mutator);
   keepers.ResetInChild();
+  state.waiting.StoreRelease(0);
 }
 
 // Words that change unseen would not be looked at again, nor what objects hold outside of their
@@ -117,7 +117,8 @@ bool Collector::MayKeepMarks() {
 
 // Where somebody waits for what is dead, or each byte of room is dear, it is swept at once.
 bool Collector::MaySweepLazily() {
-  return !figures_.forced && store.pages().gauge().limit() == MemoryGauge::kNone;
+  const MemoryGauge& gauge = store.pages().gauge();
+  return !figures_.forced && gauge.limit() == MemoryGauge::kNone && !gauge.has_ceiling();
 }
 
 void Collector::DropMarks() {
@@ -220,7 +221,7 @@ void Collector::FinishMark() {
   for (;;) {
     MarkRootsAndDrain();
     const bool is_short =
-        os::MonotonicNow_ns() - marking < kShortMark_ns && figures_.threads <= kFewThreads;
+        os::MonotonicNow_ns() - marking < short_mark_ns_ && figures_.threads <= kFewThreads;
     if ((!is_short && FlushAllBarriers()) || work.MarkLateThreads(*marker_) || !work.IsQuiet())
       continue;
     if (!has_ended_lives) {

@@ -7,8 +7,8 @@
 //             program until nothing is grey anywhere. At the second the barrier goes off, and what
 //             was not marked dies, span by span as they are swept. If objects with destructors that
 //             run later have died, a third between them says so, and what they reach is marked.
-// Picture.    sweep rest | STOP 1 | mark: roots, drain, handshake | STOP 2 | sweep
-//             phase       kOff -> kMark                     -> kTermination -> kOff
+// Picture.    sweep rest | STOP 1 | mark: roots, drain, (handshake) | STOP 2 | sweep
+//             phase       kOff -> kMark                       -> kTermination -> kOff
 //             Where that pays, marks outlive the sweep, and the next mark is a young one: what was
 //             alive before is not looked at again, but for pages into which something was stored
 //             since (PageNotes). What has died among it stays until a full mark.
@@ -88,6 +88,9 @@ class Collector {
     young_ = policy::YoungChoice(always);
   }
 
+  // A mark by few threads of less than that counts as short (FinishMark). Before the first cycle.
+  void SetShortMark_ns(uint64_t ns) { short_mark_ns_ = ns; }
+
   // The next cycle ends with a look by the plain marker, while the world is stopped.
   void RequestVerify() { verify_wanted_.StoreRelease(1); }
   uint64_t missed() const { return missed_.LoadAcquire(); }
@@ -158,7 +161,8 @@ class Collector {
   uint64_t external_ = 0;       // what marked objects hold elsewhere; the collector thread's
   CycleFigures figures_;        // of the running cycle; the collector's thread
   CycleFigures last_;           // of the last that ended; read as it is
-  bool allows_young_ = false;   // const after the start
+  bool allows_young_ = false;   // const after the start, as is the next one
+  uint64_t short_mark_ns_ = 200'000;
   policy::YoungChoice young_{false};  // written with the world stopped, as what follows
   uint64_t old_ = 0;            // bytes of marked objects, from cycle to cycle while marks are kept
   uint64_t full_scanned_ = 0;   // bytes in objects, in the last full mark

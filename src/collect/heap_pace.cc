@@ -80,8 +80,12 @@ void HeapPace::Begin(uint64_t live) {
   MutexLock lock(mutex_);
   state_.credit.StoreRelease(0);
   ReadLimit();
+  // Below the trigger somebody has asked for the cycle. A limit moves the trigger while nothing is
+  // allocated here: what lies between tells nothing.
   const uint64_t trigger = state_.trigger.LoadAcquire();
-  if (live >= trigger) pacer_.NoteLate(live - trigger);  // else somebody has asked for it
+  if (live >= trigger && pacer_.limit_goal() == policy::Pacer::kNever) {
+    pacer_.NoteLate(live - trigger);
+  }
   pacer_.Begin(live);
   state_.goal.StoreRelease(pacer_.goal());  // a late cycle has another one
 }

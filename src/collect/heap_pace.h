@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// HeapPace: when the next cycle is due, what allocating threads owe while it marks and what they
-// sweep after it, under a percentage and under a memory limit.
+// HeapPace: when the next cycle is due, what allocating threads owe while it marks and, where the
+// sweep is not left to who needs slots, what they sweep after it, under a percentage and under a
+// memory limit.
 //
 // Idea.       The rules (policy/pacer.h) lie behind a lock; what threads look at often is in
 //             atomics: trigger, goal and sweep plan, the ratios of assists, the credit that workers
@@ -43,7 +44,7 @@ class HeapPace {
   void Repace();
   // The trigger is reached, also as of now.
   bool IsDue();
-  // Sweeps as much as an allocation of `bytes` has to.
+  // Sweeps as much as an allocation of `bytes` has to: nothing where that is done lazily.
   void SweepFor(uint64_t bytes);
 
   // --- Any thread, while marking ---

@@ -16,6 +16,7 @@
 #include "base/platform.h"
 #include "base/units.h"
 #include "layout/geometry.h"
+#include "spanheap/detail/take_slot.h"
 
 namespace spanheap::collected {
 
@@ -23,7 +24,7 @@ namespace detail {
 consteval auto MakeMultiples() {
   std::array<uint64_t, 65> multiples{};
   for (unsigned step = 1; step <= 64; ++step) {
-    for (unsigned at = 0; at < 64; at += step) multiples[step] |= uint64_t{1} << at;
+    multiples[step] = spanheap::detail::MultiplesOf(step);
   }
   return multiples;
 }
@@ -33,7 +34,7 @@ inline constexpr std::array<uint64_t, 65> kMultiples = MakeMultiples();
 
 // The bits of elements of `words` words each, whose own are the lowest of `bits`, one behind the
 // other in a slot of `slot_words` words. More elements than there are do no harm: behind the last
-// one a slot is zero. So objects of a kind have the same bits, however many elements they have.
+// one a slot is zero. So arrays of a kind have the same bits, however many elements they have.
 SPANHEAP_ALWAYS_INLINE uint64_t RepeatBits(uint64_t bits, unsigned words, unsigned slot_words) {
   return (bits & LowBits(words)) * detail::kMultiples[words] & LowBits(slot_words);
 }

@@ -7,18 +7,12 @@
 #include <bit>
 
 #include "base/platform.h"
+#include "collect/pointer_bits.h"
 
 namespace spanheap::collected {
 namespace {
 
 constexpr unsigned kMaskWords = kMaxWords / 64;  // of a quarter
-
-// Bits 0, step, 2 * step, ...
-uint64_t Multiples(unsigned step) {
-  uint64_t bits = 0;
-  for (unsigned at = 0; at < 64; at += step) bits |= uint64_t{1} << at;
-  return bits;
-}
 
 uint64_t LowOnes(unsigned count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
 
@@ -33,7 +27,9 @@ SPANHEAP_ALWAYS_INLINE uint64_t BitsFrom(const uint64_t* bits, unsigned at) {
 class Expander {
  public:
   explicit Expander(const PageToScan& page)
-      : page_(page), starts_(Multiples(page.block_words)), block_(LowOnes(page.block_words)) {}
+      : page_(page),
+        starts_(detail::kMultiples[page.block_words]),
+        block_(LowOnes(page.block_words)) {}
 
   // The words of mask word `index` that belong to objects to be scanned and are pointers.
   __attribute__((target("bmi2"))) SPANHEAP_ALWAYS_INLINE uint64_t Select(unsigned index) const {

@@ -10,8 +10,9 @@ namespace {
 // that marking is not always on; never later, so that there is a little room.
 constexpr uint64_t kEarliest64th = 45;
 constexpr uint64_t kLatest64th = 61;
-// Where allocation pays most of the marking, the trigger is no earlier than this. Earlier: fewer
-// assists while marking goes on, and a larger heap: what is allocated meanwhile counts as alive.
+// Where allocation pays most of the marking, the trigger is no earlier than this, but for what
+// cycles are late. Earlier: fewer assists while marking goes on, and a larger heap: what is
+// allocated meanwhile counts as alive.
 constexpr uint64_t kEarliestPaid64th = 57;
 // The same under a memory limit, where each byte of room is dear and assists are usual.
 constexpr uint64_t kEarliestPaidUnderLimit64th = kLatest64th;

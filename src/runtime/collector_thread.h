@@ -3,8 +3,9 @@
 // CollectorThread: the thread that runs the cycles, and how others ask it for one.
 //
 // Idea.    Requests are numbers. The thread takes the highest number there is, runs a cycle,
-//          sweeps, and says that all requests up to that number are served. It is started by the
-//          first request; a forked child starts its own.
+//          sweeps (a moment later, where that is left to who needs slots), and says that all
+//          requests up to that number are served. It is started by the first request; a forked
+//          child starts its own.
 // Threads. Request and Await: any thread, outside of sections, no signal handler. Await: parked.
 // Fails.   Without a thread nothing is collected; the next request tries again.
 // Go.      mgc.go gcStart's trigger, bgsweep.

@@ -55,6 +55,7 @@ inline constexpr bool kIsTakenInArrays =
 
 template <class T>
 [[gnu::always_inline]] inline void* AllocateMany(std::size_t count) {
+  if (count == 1) return AllocateOne<T>();  // the bits of one need not go on to the slot's end
   if constexpr (kIsTakenInArrays<T>) {
     constexpr bool kHasPointers = TypeLayout<T>::Kind() == SH_SCAN_PRECISE;
     constexpr uint64_t kPattern =

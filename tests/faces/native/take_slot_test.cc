@@ -30,6 +30,14 @@ TEST(TakeSlot, HandsOutEachFreeSlotOnceAndThenNull) {
   }
 }
 
+// Compiled programs hold on to this.
+static_assert(sizeof(sh_inline_word_v1) == 32 && offsetof(sh_inline_word_v1, free) == 0 &&
+              offsetof(sh_inline_word_v1, start) == 8 &&
+              offsetof(sh_inline_word_v1, pointer_bits) == 16 &&
+              offsetof(sh_inline_word_v1, slot_bytes) == 24);
+static_assert(sizeof(sh_inline_places_v1) == 264 && offsetof(sh_inline_places_v1, without) == 0 &&
+              offsetof(sh_inline_places_v1, with_pointers) == 132);
+
 #ifndef SH_PORTABLE_BARRIER
 
 // The words of a thread as the heap would set them: none at 0, one for the type.

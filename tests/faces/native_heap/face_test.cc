@@ -44,6 +44,67 @@ TEST(NativeFaceTest, TypesOfOneSizeTakeTurns) {
   EXPECT_EQ(sh_gc_verify(), 0U);
 }
 
+struct Pair {
+  Ptr<uint64_t> first;
+  Ptr<uint64_t> second;
+};
+struct Mixed {
+  uint64_t number;
+  Ptr<uint64_t> pointer;
+  uint32_t more[2];
+};
+
+// Each element of arrays of all small lengths alone holds a number.
+template <class T, class Hold>
+void EachElementHolds(Hold hold) {
+  Root<Vector<Ptr<T>>> arrays = New<Vector<Ptr<T>>>();
+  constexpr size_t kMost = 600 / sizeof(T);
+  for (size_t length = 1; length <= kMost; ++length) {
+    for (int again = 0; again < 70; ++again) {
+      T* const array = NewArray<T>(length);
+      arrays->push_back(array);
+      for (size_t i = 0; i < length; ++i) *hold(array[i]) = New<uint64_t>(length * 1000 + i);
+    }
+  }
+  Collect();
+  size_t at = 0;
+  for (size_t length = 1; length <= kMost; ++length) {
+    for (int again = 0; again < 70; ++again, ++at) {
+      T* const array = (*arrays)[at].get();
+      for (size_t i = 0; i < length; ++i) ASSERT_EQ(**hold(array[i]), length * 1000 + i);
+    }
+  }
+  EXPECT_EQ(sh_gc_verify(), 0U);
+}
+
+TEST(NativeFaceTest, ElementsOfSmallArraysKeepWhatTheyPointTo) {
+  EachElementHolds<Ptr<uint64_t>>([](Ptr<uint64_t>& element) { return &element; });
+  EachElementHolds<Pair>([](Pair& element) { return &element.second; });
+  EachElementHolds<Mixed>([](Mixed& element) { return &element.pointer; });
+}
+
+// What holds no pointer keeps nothing, and what it holds stays.
+TEST(NativeFaceTest, SmallArraysWithoutPointersStayAsTheyAre) {
+  Root<Vector<Ptr<uint32_t>>> arrays = New<Vector<Ptr<uint32_t>>>();
+  for (uint32_t length = 1; length <= 150; ++length) {
+    for (int again = 0; again < 70; ++again) {
+      uint32_t* const array = NewArray<uint32_t>(length);
+      arrays->push_back(array);
+      for (uint32_t i = 0; i < length; ++i) {
+        ASSERT_EQ(array[i], 0U);
+        array[i] = length * 1000 + i;
+      }
+    }
+  }
+  Collect();
+  size_t at = 0;
+  for (uint32_t length = 1; length <= 150; ++length) {
+    for (int again = 0; again < 70; ++again, ++at) {
+      for (uint32_t i = 0; i < length; ++i) ASSERT_EQ((*arrays)[at].get()[i], length * 1000 + i);
+    }
+  }
+}
+
 // All that a program can read is told by some program.
 TEST(NativeFaceTest, NoFigureStaysZero) {
   Root<Witness> root = NewWitness();
