@@ -4,8 +4,9 @@
 // slots from, its page cache, its counters.
 //
 // Invariants. B1 bins.tops[c] lies in [stack bottom of c, bottom + capacity]. B2 slot 0 of a stack
-//             is null for ever. B3 taken - returned of a class = blocks of it that are live because
-//             of this thread plus those on its stack, minus what other threads have taken over.
+//             is null for ever; the bottom of a closed bin of the table is the one that all empty
+//             bins share. B3 taken - returned of a class = blocks of it that are live because of
+//             this thread plus those on its stack, minus what other threads have taken over.
 // Threads.    The owner, inside a CoreSection. Another thread may read counters and tops for
 //             statistics at any time, and everything while the owner cannot run (fork's child,
 //             after exit).
@@ -125,7 +126,7 @@ struct ThreadBlock {
   Atomic<uint64_t> refills;      // statistics, written by the owner
   Atomic<uint64_t> flushes;
   // A bit per class whose bin or counters were used since the block began; the others are as Begin
-  // left them: closed bins, which look full and empty, on their first stacks.
+  // left them: closed bins, which look full and empty.
   uint64_t used_classes[(kMallocClassCount + 63) / 64] = {};
   ThreadBlock* next = nullptr;  // list of blocks; guarded by the registry
   ThreadBlock* previous = nullptr;

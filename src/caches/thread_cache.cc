@@ -40,9 +40,10 @@ void ThreadCache::End() {
   heap_.pages().Flush(block_.page_cache);
 }
 
+// Malloc reads the bottom of a closed bin: that is a constant, so that the stack takes no memory.
 void ThreadCache::CloseBin(unsigned c) {
   ClassState& state = block_.classes[c];
-  state.bottom = block_.first_stack(c);
+  state.bottom = IsTabled(c) ? kEmptyBins.limits[c] : block_.first_stack(c);
   state.capacity = 0;
   state.cursor = 0;
   MoveTop(c, state.bottom);
@@ -54,7 +55,9 @@ bool ThreadCache::TryOpenBin(unsigned c) {
   ClassState& state = block_.classes[c];
   if (state.capacity != 0 || FirstCapacity(c) == 0) return false;
   block_.NoteUsed(c);
+  state.bottom = block_.first_stack(c);
   state.capacity = FirstCapacity(c);
+  MoveTop(c, state.bottom);
   block_.bins.limits[c] = state.bottom + state.capacity;
   return true;
 }

@@ -108,7 +108,9 @@ bool PageAllocator::Grow(ChunkRange chunks, bool zeroed) {
     if (zeroed) chunk.zeroed.SetRange(0, PageBitmap::kBits);
     index_.Grow(c);
   }
-  SetLeaves(chunks);
+  constexpr RunSummary kFree(kChunkPages.value, kChunkPages.value, kChunkPages.value);
+  for (ChunkIndex c = chunks.begin; c < chunks.end; ++c) tree_.SetLeafOnly(c, kFree);
+  tree_.PropagateGrown(chunks.begin, chunks.end - Count(1));
   LowerSearch(FirstPage(chunks.begin));
   const uint64_t pages = uint64_t{chunks.size().value} << kChunkPagesShift;
   counts_.grown += pages;

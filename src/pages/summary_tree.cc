@@ -47,6 +47,14 @@ void SummaryTree::Propagate(ChunkIndex first, ChunkIndex last) {
   }
 }
 
+void SummaryTree::PropagateGrown(ChunkIndex first, ChunkIndex last) {
+  for (unsigned level = shape_.levels - 1; level-- > 0;) {
+    for (uint32_t e = first.value >> ShiftOf(level); e <= last.value >> ShiftOf(level); ++e) {
+      levels_[level][e] = MergeOf(level, e);
+    }
+  }
+}
+
 // Looks at entries [begin, end) of the block of a level: a run that spans entries and is complete
 // before the first entry that holds one inside wins, or else that entry is where to descend.
 SummaryTree::Scan SummaryTree::ScanBlock(unsigned level, uint32_t block, uint32_t begin,

@@ -80,6 +80,9 @@ class SummaryTree {
   // Leaves [first, last] were changed by SetLeafOnly: brings the levels above up to date.
   void SetLeafOnly(ChunkIndex c, RunSummary summary) { leaves_[c.value] = summary; }
   void Propagate(ChunkIndex first, ChunkIndex last);
+  // The same for chunks that have just been grown: writes every level without reading it, as its
+  // pages may be new, and those that are read before they are written cost two faults.
+  void PropagateGrown(ChunkIndex first, ChunkIndex last);
 
   // The lowest run of n free pages; nothing below chunk `from` is free.
   Place Find(uint32_t n, ChunkIndex from) const;

@@ -17,11 +17,7 @@ constexpr unsigned kExitRounds = 3;
 
 }  // namespace
 
-SPANHEAP_AT_START void ThreadRegistry::Init() {
-  exit_hook_.Create(&OnThreadExit);
-  CoreSection section(runtime_.gate, shared_.state);
-  ThreadCache(runtime_.spans, shared_).Begin();
-}
+SPANHEAP_AT_START void ThreadRegistry::Init() { exit_hook_.Create(&OnThreadExit); }
 
 ThreadBlock* ThreadRegistry::Attach() {
   ThreadBlock* block;

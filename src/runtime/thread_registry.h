@@ -38,7 +38,8 @@ class ThreadRegistry {
     uint64_t flushes = 0;
   };
 
-  // `shared` is all zero; it serves threads that have no block of their own.
+  // `shared` is all zero, and stays so until it serves a thread that has no block of its own: its
+  // bins are never opened.
   constexpr ThreadRegistry(Runtime& runtime, ThreadBlock& shared)
       : runtime_(runtime), shared_(shared) {}
 

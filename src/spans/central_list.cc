@@ -8,6 +8,8 @@ unsigned CentralList::FillOf(const Span& span) {
 }
 
 Span* CentralList::Take(const SpanTable& table) {
+  // An empty list stays untouched, and takes no memory. One put in right now is found next time.
+  if (span_count() == 0) return nullptr;
   MutexLock lock(mutex_);
   for (unsigned queue = 0; queue < kQueues; ++queue) {
     Span* span = queues_[queue].Pop(table);

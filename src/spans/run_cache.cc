@@ -31,6 +31,9 @@ bool RunCache::Drain(PageHeap& pages) { return Drain(pages, false); }
 bool RunCache::DrainIdle(PageHeap& pages) { return Drain(pages, true); }
 
 bool RunCache::Drain(PageHeap& pages, bool idle_only) {
+  // As a rule nothing is kept when a heap grows: then no shelf is looked at. All of them are pages
+  // of memory that a small program never needs.
+  if (bytes() == 0) return false;
   bool any = false;
   for (unsigned index = 0; index < kRunClasses; ++index) {
     PageRun runs[kDepth];

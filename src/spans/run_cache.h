@@ -53,8 +53,8 @@ class RunCache {
   unsigned TakeFrom(unsigned index, bool idle_only, PageRun (&runs)[kDepth]);
 
   Mutex mutex_{LockRank::kCentralList};
-  Shelf shelves_[kRunClasses] GUARDED_BY(mutex_);
   Atomic<uint64_t> bytes_;  // written under mutex_
+  Shelf shelves_[kRunClasses] GUARDED_BY(mutex_);
 };
 
 }  // namespace spanheap

@@ -87,7 +87,12 @@ class TreeOf {
         tree_.SetLeafOnly(c, s);
       }
     }
-    tree_.Propagate(first, last);
+    // Both bring every level up to date, in their ways.
+    if (from % 2 == 0) {
+      tree_.PropagateGrown(first, last);
+    } else {
+      tree_.Propagate(first, last);
+    }
   }
   // Page of the lowest run, looking at pages one after the other; -1: none.
   int64_t SlowFind(uint32_t n) const {
