@@ -132,6 +132,7 @@ struct ThreadBlock {
   ThreadBlock* previous = nullptr;
   bool in_limit_callback = false;  // the owner is in the program's callback (runtime/limits.h)
   bool orphaned = false;           // its thread was lost in a fork; guarded by the registry
+  bool of_program = false;         // its thread is none of the heap's own; written when it attaches
   IdleWatch idle;
   Span* spans[kSmallClasses + 1] = {};  // held: where refills of a class take slots
   ClassState classes[kMallocClassCount];

@@ -6,17 +6,14 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstring>
 
 #include "os/keep_errno.h"
-#include "os/proc_text.h"
-#include "os/sleeper.h"
 #include "os/small_file.h"
 #include "os/system_text.h"
+#include "os/thread.h"
 
 // Which loaded object an address belongs to, without any lock. Linux with glibc 2.35 and later.
 extern "C" __attribute__((weak)) int _dl_find_object(void* pc, dl_find_object* result);
@@ -31,13 +28,14 @@ void* Body(void* thread) {
   return nullptr;
 }
 
-bool Create(ServiceThread& thread) {
+bool Create(const ServiceThread& thread) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return false;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   if (thread.stack_bytes != 0) pthread_attr_setstacksize(&attributes, thread.stack_bytes);
   pthread_t id;
-  const bool created = pthread_create(&id, &attributes, Body, &thread) == 0;
+  const bool created =
+      pthread_create(&id, &attributes, Body, const_cast<ServiceThread*>(&thread)) == 0;
   pthread_attr_destroy(&attributes);
   return created;
 }
@@ -49,9 +47,8 @@ const void* ObjectOf(const void* pc) {
 
 }  // namespace
 
-bool Start(ServiceThread& thread) {
+bool Start(const ServiceThread& thread) {
   KeepErrno keep;
-  thread.blocked = BlockedSignals();
   // The new thread inherits the mask. libc leaves its own signals open.
   sigset_t all;
   sigset_t before;
@@ -73,23 +70,36 @@ bool IsSystemCode(const void* pc) {
          (object == libc || object == ObjectOf(reinterpret_cast<const void*>(linker)));
 }
 
-bool CountThreads(ThreadsLeft& left) {
-  KeepErrno keep;
-  char text[8192];  // groups come before the count, and may be many
-  SmallFile file("/proc/self/status");
-  const long size = file.is_open() ? file.Read(text, sizeof text - 1) : 0;
-  if (size <= 0) return false;
-  text[size] = '\0';
-  uint64_t threads = 0;
-  if (!NumberAfter(text, "\nThreads:\t", 10, threads)) return false;
-  left.has_first_ended = strstr(text, "\nState:\tZ") != nullptr;
-  left.count = static_cast<uint32_t>(threads) - (left.has_first_ended ? 1 : 0);
+// "PID (NAME) STATE ...": the name may hold anything, so the last parenthesis counts. The number of
+// threads is the 18th word from the state on; a blank has to follow it.
+bool ReadThreads(const char* stat, ThreadsLeft& left) {
+  constexpr int kWordsBefore = 17;
+  const char* at = strrchr(stat, ')');
+  if (at == nullptr || at[1] != ' ') return false;
+  left.has_first_ended = at[2] == 'Z';
+  at += 2;
+  for (int word = 0; word < kWordsBefore; ++word) {
+    at = strchr(at, ' ');
+    if (at == nullptr) return false;
+    ++at;
+  }
+  uint32_t threads = 0;
+  for (; *at >= '0' && *at <= '9'; ++at) threads = threads * 10 + static_cast<uint32_t>(*at - '0');
+  if (*at != ' ' || threads == 0) return false;
+  left.count = threads - (left.has_first_ended ? 1 : 0);
   return true;
 }
 
-bool IsFirstThread() {
+bool CountThreads(ThreadsLeft& left) {
   KeepErrno keep;
-  return syscall(SYS_gettid) == getpid();
+  char text[1024];
+  SmallFile file("/proc/self/stat");
+  const long size = file.is_open() ? file.Read(text, sizeof text - 1) : 0;
+  if (size <= 0) return false;
+  text[size] = '\0';
+  return ReadThreads(text, left);
 }
+
+bool IsFirstThread() { return ThreadId() == ProcessId(); }
 
 }  // namespace spanheap::os

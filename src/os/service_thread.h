@@ -22,12 +22,11 @@ struct ServiceThread {
   void* argument;
   const char* name;        // at most 15 characters
   size_t stack_bytes = 0;  // 0: as libc gives the program's threads
-  uint64_t blocked = 0;    // signals blocked by who has started it; written by Start
 };
 
 // Runs `thread.run(thread.argument)` in a new thread, with all signals blocked: none of the
 // program's handlers runs on it.
-bool Start(ServiceThread& thread);
+bool Start(const ServiceThread& thread);
 
 // True if the code at `pc` belongs to libc or the dynamic linker, or cannot be told.
 bool IsSystemCode(const void* pc);
@@ -38,8 +37,10 @@ struct ThreadsLeft {
   uint32_t count = 0;
   bool has_first_ended = false;
 };
-// Reads a file of /proc, in 20 to 50 microseconds. False: it is not there.
+// Reads a file of /proc, in 20 to 50 microseconds. False: it is not there, or not as expected.
 bool CountThreads(ThreadsLeft& left);
+// The same from the text of /proc/PID/stat.
+bool ReadThreads(const char* stat, ThreadsLeft& left);
 // The calling thread is the process's first one. In a forked child that is the one that forked.
 bool IsFirstThread();
 

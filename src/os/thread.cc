@@ -15,6 +15,11 @@ uint32_t ThreadId() {
   return static_cast<uint32_t>(syscall(SYS_gettid));
 }
 
+uint32_t ProcessId() {
+  KeepErrno keep;
+  return static_cast<uint32_t>(getpid());
+}
+
 SPANHEAP_AT_START bool ThreadExitHook::Create(Callback callback) {
   KeepErrno keep;
   SPANHEAP_CHECK(!created_);

@@ -21,6 +21,8 @@ namespace spanheap::os {
 
 // The kernel's number of the calling thread; unique in the system while it lives.
 uint32_t ThreadId();
+// That of the process.
+uint32_t ProcessId();
 
 class ThreadExitHook {
  public:

@@ -49,6 +49,7 @@ void Background::Run() {
     if (wait_ns != kForGood) {
       os::FutexWaitFor_ns(signal_, seen, wait_ns);
     } else {
+      runtime_.process_end.LookAtFirst();
       Doze(seen, runtime_.limits.has_percentage() ? Limits::kRefresh_ns : kForGood);
     }
   }

@@ -34,9 +34,10 @@ void FinalizerThread::WakeUp() {
 bool FinalizerThread::EnsureRunning() {
   MutexLock lock(start_mutex_);
   if (is_running()) return true;
-  const bool started = thread_.Start(this);
-  is_running_.StoreRelease(started ? 1 : 0);
-  return started;
+  is_running_.StoreRelease(1);  // before it runs anything: what it runs may start threads
+  if (thread_.Start(this)) return true;
+  is_running_.StoreRelease(0);
+  return false;
 }
 
 bool FinalizerThread::EnsureRunningIfQueued() {

@@ -6,6 +6,7 @@
 
 #include "os/futex.h"
 #include "os/sleeper.h"
+#include "os/thread.h"
 #include "runtime/collected_heap.h"
 #include "runtime/thread_registry.h"
 
@@ -30,6 +31,20 @@ void ProcessEnd::Enter() {
 
 void ProcessEnd::Leave() { left_.FetchAdd(1); }
 
+// A child that was made without fork's handlers (a bare clone, _Fork) has its parent's counts, and
+// none of the threads.
+void ProcessEnd::NoticeBareChild() {
+  const uint32_t process = os::ProcessId();
+  const uint32_t before = process_.Exchange(process);
+  if (before != process && before != 0) ResetInChild();
+}
+
+void ProcessEnd::NoteStart() {
+  NoticeBareChild();
+  if (!this_thread.is_service) blocked_.StoreRelease(os::BlockedSignals());
+  any_service_.StoreSequential(1);
+}
+
 // Who started it may have told of its own end before.
 void ProcessEnd::NoticeStarted() {
   if (has_first_ended_.LoadSequential() != 0) Suspect();
@@ -39,7 +54,11 @@ void ProcessEnd::NoticeStarted() {
 
 void ProcessEnd::NoticeThreadEnd() {
   if (this_thread.is_service) return;
-  if (os::IsFirstThread()) has_first_ended_.StoreSequential(1);
+  if (any_service_.LoadSequential() != 0) NoticeBareChild();
+  // Relaxed: it never goes back, and a system call too many does no harm.
+  if (has_first_ended_.LoadRelaxed() == 0 && os::IsFirstThread()) {
+    has_first_ended_.StoreSequential(1);
+  }
   if (any_service_.LoadSequential() == 0) return;
   if (has_first_ended_.LoadAcquire() != 0 || threads_.of_program() == 0) Suspect();
 }
@@ -50,16 +69,23 @@ void ProcessEnd::Suspect() {
   if (!watch_.Start(this)) is_watching_.StoreRelease(0);  // whoever ends next tries again
 }
 
+void ProcessEnd::LookAtFirst() {
+  os::ThreadsLeft threads;
+  if (!os::CountThreads(threads) || !threads.has_first_ended) return;
+  if (has_first_ended_.Exchange(1) == 0) Suspect();
+}
+
 // A finalizer may start a thread and a service thread may end between two of these looks: then what
 // was seen before and after differs. Only the program's threads start others of the program's.
 bool ProcessEnd::IsDue() const {
+  if (process_.LoadAcquire() != os::ProcessId()) return false;  // the counts are the parent's
   const CollectedHeap* const heap = CollectedHeap::GetIfStarted();
   const uint64_t queued = heap == nullptr ? 0 : heap->queued();
   if (heap != nullptr && heap->is_running_queued()) return false;
   const uint32_t entered = entered_.LoadAcquire();
   const uint32_t left = left_.LoadAcquire();
   os::ThreadsLeft threads;
-  if (!os::CountThreads(threads) || threads.count > entered - left) return false;
+  if (!os::CountThreads(threads) || threads.count != entered - left) return false;
   return entered_.LoadAcquire() == entered && left_.LoadAcquire() == left &&
          (heap == nullptr || heap->queued() == queued);
 }
@@ -89,17 +115,19 @@ void ProcessEnd::Watch() {
   }
 }
 
-// As libc does on the last thread, which is not deaf to signals, nor on a small stack.
+// As libc does on the last thread, which is not deaf to signals, nor on a small stack. The mask is
+// that of a thread of the program: the watch itself may have been started by a service thread.
 void ProcessEnd::End() {
   Leave();
   this_thread.is_service = false;
-  os::SetBlockedSignals(watch_.blocked_at_start());
+  os::SetBlockedSignals(blocked_.LoadAcquire());
   exit(0);
 }
 
 // What the forking thread starts with is a process of its own. One of the heap's threads is that in
 // the child, too.
 void ProcessEnd::ResetInChild() {
+  process_.StoreRelease(os::ProcessId());
   entered_.StoreRelease(this_thread.is_service ? 1 : 0);
   left_.StoreRelease(0);
   any_service_.StoreRelease(this_thread.is_service ? 1 : 0);

@@ -14,13 +14,17 @@
 // Invariants. The kernel counts a service thread before it is counted here, and until after: what
 //             the two counts differ by is never less than there is of the program's.
 // Threads.    Any. NoticeThreadEnd: outside of every lock, after the thread's block went back.
-// Fails.      Without /proc, or without a thread to look, the process stays. Threads that somebody
-//             else keeps in the process (a library, a second heap) count as the program's.
-// Cost.       Two system calls at the end of a thread. The thread that looks is there from the end
-//             of the first one on, if the heap has others: it reads a small file after 5 ms, 10, 20
-//             .. 5120, beginning anew when a thread ends that the heap knows. The end of one that
-//             it does not know is seen late by as long as nothing happened before, 5 s at most; of
-//             a first thread that it does not know, with no other left, 41 s at most.
+// Fails.      Without /proc, or without a thread to look, the process stays; so it does where a
+//             finalizer or an exit handler ends its own thread. Threads that somebody else keeps in
+//             the process (a library, a second heap, the kernel's for io_uring) count as the
+//             program's.
+// Cost.       Two system calls at the end of a thread until the first one has ended. The thread
+//             that looks is there from then on, if the heap has others: it reads a small file after
+//             5 ms, 10, 20 .. 5120, beginning anew when a thread ends that the heap knows (for
+//             which it is woken). The end of one that it does not know is seen late by as long as
+//             nothing happened before, 5 s at most; beside a first thread that it does not know,
+//             41 s at most. A first thread that ends by a bare system call is found when the
+//             background thread next comes to rest.
 // Tests.      tests/runtime/process_end_test.cc, tests/stress/last_thread_test.py.
 #pragma once
 
@@ -38,7 +42,7 @@ class ProcessEnd {
   constexpr explicit ProcessEnd(const ThreadRegistry& threads) : threads_(threads) {}
 
   // --- Service threads: before one is started, when it was, and by itself.
-  void NoteStart() { any_service_.StoreSequential(1); }
+  void NoteStart();
   void NoticeStarted();
   void Enter();
   void Leave();
@@ -48,18 +52,23 @@ class ProcessEnd {
   void NoticeThreadEnd();
   // None may be left.
   void Suspect();
+  // The first one may have ended in a way that nobody was told of (a bare system call).
+  void LookAtFirst();
 
   // None is left, as far as can be told.
   bool IsDue() const;
   void ResetInChild();
 
  private:
+  void NoticeBareChild();
   void Watch();
   void Wait(uint32_t seen, uint64_t wait_ns);
   [[noreturn]] void End();
 
   const ThreadRegistry& threads_;
   ServiceThread watch_{"spanheap-end", [](void* self) { static_cast<ProcessEnd*>(self)->Watch(); }};
+  Atomic<uint32_t> process_;  // whose threads are counted; 0: nobody's yet
+  Atomic<uint64_t> blocked_;  // signals that the program's thread blocked which last started one
   Atomic<uint32_t> entered_;  // service threads since the start
   Atomic<uint32_t> left_;     // of these
   // Who starts a service thread sets the first and then looks at the second; the first thread sets

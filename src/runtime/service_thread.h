@@ -29,9 +29,6 @@ class ServiceThread {
   // body(argument) runs in a thread of its own from now on.
   bool Start(void* argument);
 
-  // Signals that were blocked where the thread was started.
-  uint64_t blocked_at_start() const { return thread_.blocked; }
-
  private:
   static void Run(void* self);
 

@@ -15,11 +15,18 @@ namespace {
 // find their thread's caches still there. libc makes four rounds.
 constexpr unsigned kExitRounds = 3;
 
+// libc blocks this signal of its own, which programs cannot, where a thread must not be disturbed:
+// so it does at the very end, behind the last destructor, when it frees what ended threads have
+// left on stacks that it no longer keeps. That end would be told to nobody.
+constexpr uint64_t kLibcSignal = uint64_t{1} << (32 - 1);
+
 }  // namespace
 
 SPANHEAP_AT_START void ThreadRegistry::Init() { exit_hook_.Create(&OnThreadExit); }
 
 ThreadBlock* ThreadRegistry::Attach() {
+  const uint64_t blocked = os::BlockedSignals();
+  if ((blocked & kLibcSignal) != 0) return nullptr;
   ThreadBlock* block;
   {
     const Occupied occupied;
@@ -31,7 +38,8 @@ ThreadBlock* ThreadRegistry::Attach() {
       return nullptr;
     }
     LinkLocked(block);
-    if (!this_thread.is_service) of_program_.AddOwned(1);
+    block->of_program = !this_thread.is_service;
+    if (block->of_program) of_program_.AddOwned(1);
     this_thread.block = block;
     this_thread.bins.StoreRelaxed(&block->bins);  // relaxed: this thread's own
   }
@@ -40,7 +48,7 @@ ThreadBlock* ThreadRegistry::Attach() {
   // The anchor is part of the thread's variables: good only as long as its end is told.
   if (!tells_its_end) return block;
   block->idle.thread_id = os::ThreadId();
-  block->idle.blocked_signals = os::BlockedSignals();
+  block->idle.blocked_signals = blocked;
   block->idle.anchor.StoreRelease(&this_thread);
   return block;
 }
@@ -99,7 +107,7 @@ void ThreadRegistry::Detach(ThreadBlock& block) {
     MutexLock lock(mutex_);
     UnlinkLocked(&block);
     RecycleLocked(&block);
-    if (!this_thread.is_service) of_program_.AddOwned(-1U);
+    if (block.of_program) of_program_.AddOwned(-1U);
     DepartLocked();
   }
 }
@@ -177,7 +185,7 @@ void ThreadRegistry::AfterForkInChild() {
   orphans_.StoreRelaxed(lost);  // relaxed: one thread is left
   present_ = this_thread.presence > 0 ? 1 : 0;
   // Relaxed: one thread is left.
-  of_program_.StoreRelaxed(this_thread.block != nullptr && !this_thread.is_service ? 1 : 0);
+  of_program_.StoreRelaxed(this_thread.block != nullptr && this_thread.block->of_program ? 1 : 0);
   SetAlone(true);
   shared_mutex_.ResetInChild();
   AfterForkInParent();

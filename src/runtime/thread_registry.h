@@ -12,7 +12,8 @@
 //             until the first is outside.
 // Invariants. Every block in the list belongs to one running thread or is an orphan.
 // Threads.    The list is under the registry's lock, which is taken outside of core sections only.
-// Fails.      Attach returns null when there is no memory for a block: the shared one serves then.
+// Fails.      Attach returns null when there is no memory for a block, or nobody would tell of the
+//             thread's end: the shared one serves then.
 // Tests.      tests/runtime/thread_registry_test.cc, tests/runtime/alone_test.cc, tests/stress.
 #pragma once
 
@@ -45,7 +46,7 @@ class ThreadRegistry {
 
   void Init();
 
-  // The calling thread's new block, entered in this_thread; null: no memory.
+  // The calling thread's new block, entered in this_thread; null: it is to have none now.
   ThreadBlock* Attach();
   // The thread ends: everything it holds goes back.
   void Detach(ThreadBlock& block);

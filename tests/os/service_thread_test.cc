@@ -8,10 +8,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "base/atomic.h"
 #include "os/futex.h"
-#include "os/sleeper.h"
 #include "os/system_text.h"
 
 namespace spanheap::os {
@@ -76,18 +76,6 @@ TEST(ServiceThreadTest, MappingsTellTheSameOfSystemCode) {
   EXPECT_TRUE(any);
 }
 
-TEST(ServiceThreadTest, KnowsWhatWasBlockedWhereItWasStarted) {
-  static Seen seen;
-  static ServiceThread thread{Look, &seen, "tested"};
-  const uint64_t before = BlockedSignals();
-  SetBlockedSignals(before | uint64_t{1} << (SIGUSR2 - 1));
-  ASSERT_TRUE(Start(thread));
-  EXPECT_EQ(thread.blocked, BlockedSignals());
-  SetBlockedSignals(before);
-  EXPECT_NE(thread.blocked, before);
-  while (seen.done.LoadAcquire() == 0) FutexWait(seen.done, 0);
-}
-
 void Sleep(void* gate) {
   auto& word = *static_cast<Atomic<uint32_t>*>(gate);
   while (word.LoadAcquire() == 0) FutexWait(word, 0);
@@ -107,7 +95,35 @@ TEST(ServiceThreadTest, CountsThreadsAndSeesThatTheFirstHasNotEnded) {
   EXPECT_LE(with.count, before.count + 4);  // with the first one begins a sanitizer's own
   gate.StoreRelease(1);
   FutexWakeAll(gate);
+}
+
+TEST(ServiceThreadTest, OneThreadIsTheFirst) {
+  static Atomic<uint32_t> seen;
+  static ServiceThread other{[](void*) {
+                               seen.StoreRelease(IsFirstThread() ? 1 : 2);
+                               FutexWakeAll(seen);
+                             },
+                             nullptr, "tested"};
   EXPECT_TRUE(IsFirstThread());
+  ASSERT_TRUE(Start(other));
+  while (seen.LoadAcquire() == 0) FutexWait(seen, 0);
+  EXPECT_EQ(seen.LoadAcquire(), 2U);
+}
+
+TEST(ServiceThreadTest, ThreadsAreReadFromWhatTheSystemWrites) {
+  const std::string rest = " 1 2 3 4 -1 5 6 7 8 9 10 11 12 13 20 0";  // up to the 19th word
+  ThreadsLeft left;
+  ASSERT_TRUE(ReadThreads(("7 (name) S" + rest + " 14 0 99\n").c_str(), left));
+  EXPECT_EQ(left.count, 14U);
+  EXPECT_FALSE(left.has_first_ended);
+  ASSERT_TRUE(ReadThreads(("7 (a) Z 1 (b\n) Z" + rest + " 2 0 99\n").c_str(), left));
+  EXPECT_EQ(left.count, 1U);
+  EXPECT_TRUE(left.has_first_ended);
+  for (const std::string& text :
+       {"7 (name) S" + rest + " 1", "7 (name) S" + rest + " ", "7 (name) S" + rest,
+        std::string("7 (name) S 1 2 "), std::string("7 (name"), std::string()}) {
+    EXPECT_FALSE(ReadThreads(text.c_str(), left)) << text;
+  }
 }
 
 }  // namespace

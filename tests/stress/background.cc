@@ -7,6 +7,7 @@
 //   background SCENE    returns: memory goes back while nobody calls the heap
 //                       zeroed: the same of a program that has it all from calloc
 //                       stacks: threads with stacks of 16 MiB end while the thread may start
+//                       ended: threads end that call the heap behind their last destructor only
 //                       fork: a child begins without the thread and gets its own
 //                       last: the process ends with its last thread of the program
 //                       idle: sleeping threads' caches are emptied, and the threads go on
@@ -135,6 +136,27 @@ int Stacks() {
   }
   FreeAll(blocks);
   return HeapThreads() == 1 ? 0 : Fail("there is not one thread of the heap");
+}
+
+void* Sleep(void*) {
+  usleep(300'000);
+  return nullptr;
+}
+
+// Their stacks are more than libc keeps: at its very end one thread frees what another has left,
+// and is known to nobody after that. The heap looks at the threads it knows again and again.
+int Ended() {
+  std::vector<char*> blocks = FillAndThin();
+  for (int i = 0; i < 40; ++i) {
+    pthread_t thread;
+    if (pthread_create(&thread, nullptr, Sleep, nullptr) != 0) return Fail("no thread");
+    pthread_detach(thread);
+  }
+  for (int tick = 0; tick < 40; ++tick) {
+    usleep(100'000);
+    free(malloc(kBlock));
+  }
+  return AllIntact(blocks) ? 0 : Fail("a block has changed");
 }
 
 int InChild() {
@@ -285,6 +307,7 @@ int main(int argc, char** argv) {
   if (scene == "returns") return Returns(malloc);
   if (scene == "zeroed") return Returns(Zeroed);
   if (scene == "stacks") return Stacks();
+  if (scene == "ended") return Ended();
   if (scene == "fork") return Fork();
   if (scene == "last") return Last();
   if (scene == "idle") return Idle();
