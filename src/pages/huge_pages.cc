@@ -58,7 +58,7 @@ bool HugePages::IsPlentiful(Bytes step) const {
   const uint64_t limit = std::min(gauge_->limit(), gauge_->ceiling());
   if (limit == MemoryGauge::kNone) return true;
   const uint64_t counted = std::min(gauge_->counted(), limit);
-  return HugePagePolicy::HasRoom(Bytes(limit - counted), Bytes(limit), step);
+  return HugePagePolicy::HasRoom(Bytes(limit - counted), step);
 }
 
 bool HugePages::MayAdvise(Bytes step) {

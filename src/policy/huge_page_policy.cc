@@ -16,10 +16,7 @@ bool HugePagePolicy::IsPlentiful(Bytes free, Bytes total, bool has_pressure, Byt
   return !has_pressure && free.value > total.value / 4 && free.value / 16 > advised.value;
 }
 
-bool HugePagePolicy::HasRoom(Bytes left, Bytes limit, Bytes step) {
-  const Bytes advised = std::max(step, kStep);
-  return left.value > limit.value / 4 && left.value / 4 > advised.value;
-}
+bool HugePagePolicy::HasRoom(Bytes left, Bytes step) { return left >= std::max(step, kStep); }
 
 HugePagePolicy::Trial HugePagePolicy::Judge(uint64_t touch_ns, bool was_slow) {
   if (IsFast(touch_ns)) return Trial::kKeep;

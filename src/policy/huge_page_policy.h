@@ -74,7 +74,7 @@ struct HugePagePolicy {
   static bool IsPlentiful(Bytes free, Bytes total, bool has_pressure, Bytes step);
   // The same of what the heap's own limit leaves. Nobody waits for that memory, and what it counts
   // is what is mapped, touched or not: the limit is kept in any case.
-  static bool HasRoom(Bytes left, Bytes limit, Bytes step);
+  static bool HasRoom(Bytes left, Bytes step);
   static bool IsFast(uint64_t touch_ns) { return touch_ns < kSlowTouch_ns; }
   // What follows from the first touch of a huge page, the one tried before was slow or not. One
   // slow page is an accident (of the machine below a virtual one, often), two are not. The second

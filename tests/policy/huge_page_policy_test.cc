@@ -49,11 +49,11 @@ TEST(HugePagePolicyTest, MemoryIsPlentifulAboveAQuarterAndSixteenSteps) {
   EXPECT_TRUE(Policy::IsPlentiful(600_MiB, 1_GiB, false, 4_MiB));
 }
 
-TEST(HugePagePolicyTest, AnOwnLimitLeavesRoomAboveAQuarterAndFourSteps) {
-  EXPECT_TRUE(Policy::HasRoom(151_MiB, 600_MiB, 32_MiB));
-  EXPECT_FALSE(Policy::HasRoom(150_MiB, 600_MiB, 32_MiB));
-  EXPECT_FALSE(Policy::HasRoom(128_MiB, 400_MiB, 4_MiB));
-  EXPECT_TRUE(Policy::HasRoom(136_MiB, 400_MiB, 4_MiB));
+TEST(HugePagePolicyTest, AnOwnLimitHasToLeaveTheStep) {
+  EXPECT_TRUE(Policy::HasRoom(32_MiB, 4_MiB));
+  EXPECT_FALSE(Policy::HasRoom(31_MiB, 4_MiB));
+  EXPECT_TRUE(Policy::HasRoom(64_MiB, 64_MiB));
+  EXPECT_FALSE(Policy::HasRoom(63_MiB, 64_MiB));
 }
 
 TEST(HugePagePolicyTest, UnknownMemoryIsScarce) {
