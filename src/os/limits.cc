@@ -3,6 +3,7 @@
 
 #include <linux/membarrier.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,6 +34,23 @@ Bytes Limit(int resource) {
 bool CallMembarrier(int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; }
 
 bool RegisterMembarrier() { return CallMembarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); }
+
+// A page that was writable and written must not be written any more on any processor that runs the
+// process: the kernel interrupts each of them, which is a barrier there. (x86-64; others tell their
+// processors by other means, and none is known.)
+void InterruptProcessors() {
+#if defined(__x86_64__)
+  const size_t size = PageSize().value;
+  void* const page =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  SPANHEAP_CHECK(page != MAP_FAILED);
+  *static_cast<volatile char*>(page) = 1;
+  SPANHEAP_CHECK(mprotect(page, size, PROT_READ) == 0);
+  munmap(page, size);
+#else
+  FatalInternal("membarrier is refused", __FILE_NAME__, __LINE__);
+#endif
+}
 
 }  // namespace
 
@@ -92,8 +110,9 @@ void Membarrier() {
   KeepErrno keep;
   if (CallMembarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
   // Not registered: in a process made since by a means that does not inherit it.
-  SPANHEAP_CHECK(RegisterMembarrier());
-  SPANHEAP_CHECK(CallMembarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+  if (RegisterMembarrier() && CallMembarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  // A filter that the program has set since then refuses the call.
+  InterruptProcessors();
 }
 
 }  // namespace spanheap::os

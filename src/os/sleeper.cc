@@ -4,12 +4,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <initializer_list>
 
 #include "os/keep_errno.h"
 #include "os/proc_text.h"
+#include "os/signal_frames.h"
 #include "os/small_file.h"
 
 namespace spanheap::os {
@@ -57,10 +59,18 @@ bool ReadStatus(uint32_t thread_id, Status& status) {
          NumberAfter(text, "\nvoluntary_ctxt_switches:\t", 10, status.switches);
 }
 
-// The file begins with the number of the system call, or "running", or -1: asleep elsewhere.
-bool IsInSystemCall(uint32_t thread_id) {
+// The file begins with the number of the system call, or "running", or -1: asleep elsewhere. Behind
+// it are six arguments, then the stack pointer.
+bool IsInSystemCall(uint32_t thread_id, uintptr_t& stack_pointer) {
+  constexpr int kWordsBefore = 7;
   char text[kText];
-  return ReadOfThread(thread_id, "syscall", text) && text[0] >= '0' && text[0] <= '9';
+  if (!ReadOfThread(thread_id, "syscall", text) || text[0] < '0' || text[0] > '9') return false;
+  const char* at = text;
+  for (int word = 0; word < kWordsBefore && at != nullptr; ++word) at = strchr(at + 1, ' ');
+  uint64_t number = 0;
+  if (at == nullptr || !NumberAfter(at, " 0x", 16, number)) return false;
+  stack_pointer = number;
+  return true;
 }
 
 // It comes from what its thread does, in a program that has handlers for it as they are meant.
@@ -89,21 +99,30 @@ bool HandlersBlockTheirSignals() {
     if (IsOfAnInstruction(signal)) continue;
     struct sigaction action{};
     if (sigaction(signal, nullptr, &action) != 0) continue;  // libc's own
-    const bool is_default = (action.sa_flags & SA_SIGINFO) == 0 &&
-                            (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN);
+    // The flags stay when a handler of one call is gone, and may be running.
     const auto open = static_cast<unsigned>(SA_NODEFER) | static_cast<unsigned>(SA_RESETHAND);
-    if (!is_default && (static_cast<unsigned>(action.sa_flags) & open) != 0) return false;
+    if ((static_cast<unsigned>(action.sa_flags) & open) != 0) return false;
   }
   return true;
 }
 
-bool IsAsleep(uint32_t thread_id, uint64_t blocked_before) {
+bool IsThere(uint32_t thread_id) {
   KeepErrno keep;
+  return syscall(SYS_tgkill, getpid(), thread_id, 0) == 0 || errno != ESRCH;
+}
+
+bool IsAsleep(const Thread& thread) {
+  KeepErrno keep;
+  const uint32_t thread_id = thread.id;
   Status first;
   Status last;
+  uintptr_t stack_pointer = 0;
   if (!ReadStatus(thread_id, first) || !first.is_sleeping) return false;
-  if ((first.blocked & first.handled & ~blocked_before) != 0) return false;
-  if (!IsInSystemCall(thread_id)) return false;
+  if (!IsInSystemCall(thread_id, stack_pointer)) return false;
+  const bool may_be_in_handler = kFindsSignalFrames
+                                     ? MayHoldSignalFrame(stack_pointer, thread.variables)
+                                     : (first.blocked & first.handled & ~thread.blocked) != 0;
+  if (may_be_in_handler) return false;
   return ReadStatus(thread_id, last) && last.is_sleeping && last.switches == first.switches;
 }
 

@@ -6,13 +6,16 @@
 
 #include "caches/thread_cache.h"
 #include "os/limits.h"
+#include "os/signal_frames.h"
 #include "os/sleeper.h"
 #include "runtime/runtime.h"
 
 namespace spanheap {
 namespace {
 
-bool CanTrim() { return os::kMembarrierIsSeen && os::HandlersBlockTheirSignals(); }
+bool CanTrim() {
+  return os::kMembarrierIsSeen && (os::kFindsSignalFrames || os::HandlersBlockTheirSignals());
+}
 
 // Changes, almost surely, whenever the thread's bins do.
 uint64_t SignatureOf(const ThreadBlock& block) {
@@ -105,12 +108,15 @@ bool IdleCaches::TryTrim(ThreadBlock& block) {
 }
 
 bool IdleCaches::TrimClaimed(ThreadBlock& block) {
+  // A thread may end without a word: killed by a filter, by a bare system call, or when the last
+  // round of its destructors was its first use of the heap. Its variables are gone then.
+  if (!os::IsThere(block.idle.thread_id)) block.idle.anchor.StoreRelease(nullptr);
   ThreadAnchor* anchor = block.idle.anchor.LoadAcquire();
   // Relaxed: its owner, who is the only other writer, cannot write it now.
   if (anchor == nullptr || anchor->bins.LoadRelaxed() != &block.bins) return false;
   anchor->bins.StoreSequential(EmptyBins());
   os::Membarrier();
-  if (!os::IsAsleep(block.idle.thread_id, block.idle.blocked_signals)) {
+  if (!os::IsAsleep({block.idle.thread_id, block.idle.blocked_signals, AddressOf(anchor).value})) {
     anchor->bins.StoreSequential(&block.bins);
     return false;
   }

@@ -19,7 +19,8 @@
 //             claim, because its end (Detach) is a slow path, too, and takes the anchor out of the
 //             record.
 // Threads.    Look and TryTrim: any thread that is in no section, in one, respectively.
-// Fails.      No membarrier, no /proc, handlers with their own signal open: nothing is trimmed.
+// Fails.      No membarrier, no /proc, and where stacks do not tell of handlers, handlers with
+//             their own signal open: nothing is trimmed.
 // Cost.       Two barriers and 20 to 50 microseconds for a thread, once, until it calls again. The
 //             thread itself pays a slow path.
 // Go.         None: an idle P is flushed by whoever stops the world.

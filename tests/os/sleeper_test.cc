@@ -9,6 +9,7 @@
 #include "base/atomic.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/signal_frames.h"
 #include "os/thread.h"
 
 namespace spanheap::os {
@@ -20,8 +21,10 @@ struct Sleeper {
   Atomic<uint32_t> in_handler;
   Atomic<uint32_t> end;
   uint64_t blocked = 0;
+  uintptr_t variables = 0;
   bool spins = false;
 };
+thread_local int variable = 0;
 Sleeper* current = nullptr;
 
 void SleepInHandler(int) {
@@ -32,6 +35,7 @@ void SleepInHandler(int) {
 void* Body(void* argument) {
   auto& sleeper = *static_cast<Sleeper*>(argument);
   sleeper.blocked = BlockedSignals();
+  sleeper.variables = reinterpret_cast<uintptr_t>(&variable);
   sleeper.id.StoreRelease(ThreadId());
   while (sleeper.end.LoadAcquire() == 0) {
     if (!sleeper.spins) FutexWait(sleeper.end, 0);
@@ -52,7 +56,9 @@ class SleeperTest : public testing::Test {
     FutexWakeAll(sleeper_.end);
     pthread_join(thread_, nullptr);
   }
-  bool IsAsleepNow() { return IsAsleep(sleeper_.id.LoadAcquire(), sleeper_.blocked); }
+  bool IsAsleepNow() {
+    return IsAsleep({sleeper_.id.LoadAcquire(), sleeper_.blocked, sleeper_.variables});
+  }
 
   Sleeper sleeper_;
   pthread_t thread_{};
@@ -119,7 +125,68 @@ TEST(SleeperHandlersTest, HandlersOfCrashesMayLeaveTheirSignalOpen) {
   }
 }
 
-TEST(SleeperHandlersTest, AThreadThatIsNotThereDoesNotSleep) { EXPECT_FALSE(IsAsleep(1, 0)); }
+TEST(SleeperHandlersTest, AThreadThatIsNotThereDoesNotSleep) {
+  EXPECT_FALSE(IsAsleep({1, 0, 0}));
+  EXPECT_FALSE(IsThere(1));
+  EXPECT_TRUE(IsThere(ThreadId()));
+}
+
+// A handler that leaves no trace in what the kernel says of signals.
+class HiddenHandlerTest : public SleeperTest {
+ protected:
+  void Handle(int flags) {
+    struct sigaction action{};
+    action.sa_handler = SleepInHandler;
+    action.sa_flags = flags;
+    sigaction(SIGUSR2, &action, &before_);
+  }
+  void Interrupt() {
+    pthread_kill(thread_, SIGUSR2);
+    while (sleeper_.in_handler.LoadAcquire() == 0) YieldThread();
+  }
+  void ExpectAwake() {
+    if (!kFindsSignalFrames) GTEST_SKIP();
+    for (int i = 0; i < 100; ++i) ASSERT_FALSE(IsAsleepNow());
+  }
+  void TearDown() override {
+    SleeperTest::TearDown();
+    sigaction(SIGUSR2, &before_, nullptr);
+  }
+
+ private:
+  struct sigaction before_{};
+};
+
+TEST_F(HiddenHandlerTest, OfOneCall) {
+  Start(false);
+  Handle(static_cast<int>(SA_RESETHAND));
+  Interrupt();
+  EXPECT_FALSE(HandlersBlockTheirSignals());
+  ExpectAwake();
+}
+
+TEST_F(HiddenHandlerTest, WithItsSignalOpen) {
+  Start(false);
+  Handle(SA_NODEFER);
+  Interrupt();
+  ExpectAwake();
+}
+
+TEST_F(HiddenHandlerTest, TakenAwayWhileItRuns) {
+  Start(false);
+  Handle(0);
+  Interrupt();
+  signal(SIGUSR2, SIG_DFL);
+  ExpectAwake();
+}
+
+TEST_F(HiddenHandlerTest, OfASignalThatWasBlockedBefore) {
+  Start(false);
+  Handle(0);
+  sleeper_.blocked |= uint64_t{1} << (SIGUSR2 - 1);
+  Interrupt();
+  ExpectAwake();
+}
 
 }  // namespace
 }  // namespace spanheap::os

@@ -8,18 +8,27 @@
 //                       zeroed: the same of a program that has it all from calloc
 //                       stacks: threads with stacks of 16 MiB end while the thread may start
 //                       ended: threads end that call the heap behind their last destructor only
+//                       silent: threads end without a word, and their stacks are gone
+//                       filter: the kernel refuses from some moment on what it allowed before
 //                       fork: a child begins without the thread and gets its own
 //                       last: the process ends with its last thread of the program
 //                       idle: sleeping threads' caches are emptied, and the threads go on
 //                       off: with background=off there is no thread, and calls do the work
 //                       off_idle: the same for what sleeping threads keep
 #include <dirent.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -27,6 +36,8 @@
 #include <vector>
 
 namespace {
+
+int Idle();
 
 constexpr int kPatience_ms = 40'000;
 constexpr size_t kBlock = 200;
@@ -157,6 +168,51 @@ int Ended() {
     free(malloc(kBlock));
   }
   return AllIntact(blocks) ? 0 : Fail("a block has changed");
+}
+
+void* EndSilently(void* gate) {
+  free(malloc(100));
+  static_cast<std::atomic<int>*>(gate)->fetch_add(1);
+  syscall(SYS_exit, 0);
+  return nullptr;
+}
+
+// The heap knows of threads whose variables are nowhere any more.
+int Silent() {
+  std::vector<char*> blocks = FillAndThin();
+  for (int i = 0; i < 5; ++i) {
+    constexpr size_t kStack = 256 << 10;
+    void* const stack =
+        mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstack(&attributes, stack, kStack);
+    std::atomic<int> used{0};
+    pthread_t thread;
+    if (pthread_create(&thread, &attributes, EndSilently, &used) != 0) return Fail("no thread");
+    pthread_join(thread, nullptr);
+    munmap(stack, kStack);
+  }
+  for (int tick = 0; tick < 40; ++tick) {
+    usleep(100'000);
+    free(malloc(kBlock));
+  }
+  return AllIntact(blocks) ? 0 : Fail("a block has changed");
+}
+
+// Daemons give up what they do not need once they are set up.
+int Filter() {
+  free(malloc(100));
+  sock_filter refuses[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {sizeof refuses / sizeof refuses[0], refuses};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 0;
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 0;
+  return Idle();
 }
 
 int InChild() {
@@ -308,6 +364,8 @@ int main(int argc, char** argv) {
   if (scene == "zeroed") return Returns(Zeroed);
   if (scene == "stacks") return Stacks();
   if (scene == "ended") return Ended();
+  if (scene == "silent") return Silent();
+  if (scene == "filter") return Filter();
   if (scene == "fork") return Fork();
   if (scene == "last") return Last();
   if (scene == "idle") return Idle();
