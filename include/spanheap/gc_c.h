@@ -210,10 +210,12 @@ int sh_gc_drain_finalizers(uint64_t timeout_ns) SH_NOTHROW;
 
 /* ---- Threads -------------------------------------------------------------------------------- */
 
-/* The calling thread becomes known to the collector. Returns 0, or -1 with errno ENOMEM. Again:
- * nothing happens. Its end detaches it. */
+/* The calling thread becomes known to the collector. Returns 0, or -1 with errno ENOMEM. Calls
+ * nest: the last sh_gc_detach counts, and does nothing if the thread was known before the first
+ * one. Its end detaches it. */
 int sh_gc_attach(void) SH_NOTHROW;
-/* The thread is forgotten until its next call; its stack must hold no pointer into the heap. */
+/* The thread is forgotten until its next call; its stack must hold no pointer into the heap. Undoes
+ * one sh_gc_attach, if there was any. */
 void sh_gc_detach(void) SH_NOTHROW;
 
 /* Around a long wait: between the two calls (same thread, same function; they nest) the thread is

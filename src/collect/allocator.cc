@@ -50,7 +50,7 @@ void Allocator::Describe(ClaimedWord& word, char* at, uint32_t slot, const Reque
 // ---- tiny objects
 
 void* Allocator::TryNewTiny(AllocationCache& cache, size_t bytes) {
-  const size_t alignment = bytes % 8 == 0 ? 8 : bytes % 4 == 0 ? 4 : bytes % 2 == 0 ? 2 : 1;
+  const size_t alignment = bytes >= 8 ? 8 : bytes % 4 == 0 ? 4 : bytes % 2 == 0 ? 2 : 1;
   const size_t offset = RoundUp(cache.tiny_used, alignment);
   char* block = cache.tiny;
   if (block == nullptr || offset + bytes > 16) return nullptr;

@@ -21,6 +21,7 @@ struct HeapThread : Mutator {
   AllocationCache cache;
   Marker marker;                   // for assists and for flushing the buffer; empty in between
   int64_t assist_balance = 0;      // bytes it may allocate before it must help; its own
+  unsigned attaches = 0;           // calls of sh_gc_attach that are not undone; its own
   unsigned idle_waits = 0;         // for the collector, in a row, while it did nothing; its own
   HeapThread* recycled = nullptr;  // of the list of records that no thread uses
   HeapThread* older = nullptr;     // of the list of all records; constant once it is in there

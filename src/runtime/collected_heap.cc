@@ -172,9 +172,29 @@ HeapThread* CollectedHeap::AttachSlow() {
 
 void CollectedHeap::OnThreadExit(void*) { GetIfStarted()->DetachThread(); }
 
+// Who became known by its first use has never entered, and counts as if it had once.
+bool CollectedHeap::Enter() {
+  const bool was_known = this_mutator != nullptr;
+  HeapThread* const record = Thread();
+  if (record == nullptr) return false;
+  record->attaches = was_known ? std::max(record->attaches, 1U) + 1 : 1;
+  return true;
+}
+
+void CollectedHeap::Leave() {
+  if (this_mutator == nullptr) return;
+  auto& record = static_cast<HeapThread&>(*this_mutator);
+  if (record.attaches > 1) {
+    --record.attaches;
+  } else {
+    DetachThread();
+  }
+}
+
 void CollectedHeap::DetachThread() {
   if (this_mutator == nullptr) return;
   auto& record = static_cast<HeapThread&>(*this_mutator);
+  record.attaches = 0;
   SetInlineWords(nullptr);
   {
     const HeapSection section;

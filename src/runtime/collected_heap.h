@@ -94,6 +94,9 @@ class CollectedHeap {
     return this_mutator != nullptr ? static_cast<collected::HeapThread*>(this_mutator)
                                    : AttachSlow();
   }
+  // The same, to be undone by Leave. They nest, and a thread that was known before stays so.
+  bool Enter();
+  void Leave();
   void DetachThread();
   // What was to be run for an object has run, on the calling thread.
   void FinishSpecial(collected::Special* special);

@@ -4,7 +4,8 @@
 // which does.
 //
 // Idea.   The function and its arguments are kept in a collected object of their own, every word of
-//         which may be a pointer; the collector holds it until it has run.
+//         which may be a pointer; the collector holds it until it has run. If it never will, it is
+//         destroyed like any collected object: later, on the finalizer thread.
 // Threads. They run on the finalizer thread, one after the other; long ones hold up the rest.
 // Fails.   Throws std::bad_alloc; std::invalid_argument for a cleanup one of whose arguments points
 //          into its object, which would never die, or of what is no collected object, and for a
@@ -46,32 +47,60 @@ template <class Function, class... Args>
 struct Call {
   Function function;
   std::tuple<Args...> args;
+};
 
-  // Also ends what it is made of: nobody else does.
+// A call and its end: it ends when it has been made, or when the collector finds that it never will
+// be (a cleanup that was stopped, a finalizer that another replaced).
+template <class Made>
+struct Closure {
+  union {
+    Made call;
+  };
+  bool is_over = false;
+
+  explicit Closure(Made&& from) : call(std::move(from)) {}
+  ~Closure() {
+    if (!is_over) std::destroy_at(&call);
+  }
+  void End() {
+    std::destroy_at(&call);
+    is_over = true;
+  }
+
   static void Run(void* closure) noexcept {
-    auto* const call = &static_cast<Conservative<Call>*>(closure)->value;
-    std::apply(call->function, call->args);
-    std::destroy_at(call);
+    auto& mine = *static_cast<Closure*>(closure);
+    std::apply(mine.call.function, mine.call.args);
+    mine.End();
   }
   template <class T>
   static void RunWith(void* object, void* closure) noexcept {
-    auto* const call = &static_cast<Conservative<Call>*>(closure)->value;
+    auto& mine = *static_cast<Closure*>(closure);
     std::apply(
-        [&](auto&... args) { std::invoke(call->function, static_cast<T*>(object), args...); },
-        call->args);
-    std::destroy_at(call);
+        [&](auto&... args) { std::invoke(mine.call.function, static_cast<T*>(object), args...); },
+        mine.call.args);
+    mine.End();
   }
 };
 
-// The call's memory, without its destructor: Run is that.
-template <class Call, class... Parts>
-void* NewCall(Parts&&... parts) {
-  struct alignas(Call) Cell {
-    unsigned char bytes[sizeof(Call)];
-  };
-  void* const memory = Written(AllocateOne<Conservative<Cell>>());
+// What lies in the collected object: any word may be a pointer.
+template <class Made>
+struct alignas(Closure<Made>) ClosureCell {
+  unsigned char bytes[sizeof(Closure<Made>)];
+  ~ClosureCell()
+    requires(std::is_trivially_destructible_v<Made>)
+  = default;
+  ~ClosureCell() { std::destroy_at(reinterpret_cast<Closure<Made>*>(bytes)); }
+};
+
+template <class Function, class... Args>
+void* NewCall(Function function, Args... args) {
+  using Made = Call<Function, Args...>;
+  using Cell = Conservative<ClosureCell<Made>>;
+  void* const memory = Written(AllocateOne<Cell>());
   if (memory == nullptr) throw std::bad_alloc();
-  return ::new (memory) Conservative<Call>{Call{std::forward<Parts>(parts)...}};
+  ::new (memory) Closure<Made>(Made{std::move(function), {std::move(args)...}});
+  if (!ArmDestructor(static_cast<Cell*>(memory), 1)) throw std::bad_alloc();
+  return memory;
 }
 
 // The object that an argument keeps alive by itself, if it does.
@@ -119,12 +148,11 @@ void RefuseToKeep(const void* object, const Args&... args) {
 // Ptrs among them keep their objects until then, and must not lead to this object.
 template <class Holder, class Function, class... Args>
 Cleanup AddCleanup(const Holder& holder, Function function, Args... args) {
-  using Call = detail::Call<Function, Args...>;
+  using Closure = detail::Closure<detail::Call<Function, Args...>>;
   void* const object = detail::Untyped(detail::AddressIn(holder));
   detail::RefuseToKeep(object, args...);
-  void* const closure =
-      detail::NewCall<Call>(std::move(function), std::tuple<Args...>(std::move(args)...));
-  const sh_gc_cleanup added = sh_gc_add_cleanup(object, &Call::Run, closure);
+  void* const closure = detail::NewCall<Function, Args...>(std::move(function), std::move(args)...);
+  const sh_gc_cleanup added = sh_gc_add_cleanup(object, &Closure::Run, closure);
   if (added.id == 0) detail::ThrowWhy("a cleanup is for a collected object");
   return Cleanup(added);
 }
@@ -134,11 +162,10 @@ Cleanup AddCleanup(const Holder& holder, Function function, Args... args) {
 template <class Holder, class Function, class... Args>
 void SetFinalizer(const Holder& holder, Function function, Args... args) {
   using T = detail::PointeeOf<Holder>;
-  using Call = detail::Call<Function, Args...>;
+  using Closure = detail::Closure<detail::Call<Function, Args...>>;
   void* const object = detail::Untyped(detail::AddressIn(holder));
-  void* const closure =
-      detail::NewCall<Call>(std::move(function), std::tuple<Args...>(std::move(args)...));
-  if (sh_gc_set_finalizer(object, &Call::template RunWith<T>, closure) != 0) {
+  void* const closure = detail::NewCall<Function, Args...>(std::move(function), std::move(args)...);
+  if (sh_gc_set_finalizer(object, &Closure::template RunWith<T>, closure) != 0) {
     detail::ThrowWhy("a finalizer is for the start of a collected object");
   }
 }

@@ -9,7 +9,7 @@
 //         and the rules of layout tell the offsets.
 // Limits. At most kMaxFields fields, each with a default; no base class, no union without a name.
 //         Where the computed offsets do not add up to sizeof (bit-fields, alignas on a field), the
-//         struct is not taken apart.
+//         struct is not taken apart; pointer_map.h says when they may add up all the same.
 // Cost.   Compile time only.
 // Tests.  tests/faces/native/layout_test.cc.
 #ifndef SPANHEAP_DETAIL_FIELDS_H

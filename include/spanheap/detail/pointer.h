@@ -79,8 +79,6 @@ class AtomicPtr {
   constexpr AtomicPtr() noexcept {}
   constexpr AtomicPtr(std::nullptr_t) noexcept {}
   AtomicPtr(T* object) noexcept : slot_(object) {}
-  AtomicPtr(const AtomicPtr&) = delete;
-  AtomicPtr& operator=(const AtomicPtr&) = delete;
   ~AtomicPtr() = default;
 
   T* load(std::memory_order order = std::memory_order_acquire) const noexcept {
@@ -108,6 +106,11 @@ class AtomicPtr {
   }
 
  private:
+  // Declared only, not deleted: what has all its copies deleted counts as trivially copyable, and
+  // what is that counts as free of pointers (pointer_map.h).
+  AtomicPtr(const AtomicPtr&);
+  AtomicPtr& operator=(const AtomicPtr&);
+
   detail::Slot slot_;
 };
 

@@ -30,10 +30,20 @@ class Visitor;
 template <class T>
 inline constexpr bool kHoldsNoPointers = false;
 
+namespace detail {
+// Makes what has it a type that is not trivially copyable.
+struct NotTriviallyCopied {
+  constexpr NotTriviallyCopied() noexcept = default;
+  constexpr NotTriviallyCopied(const NotTriviallyCopied&) noexcept {}
+  constexpr NotTriviallyCopied& operator=(const NotTriviallyCopied&) noexcept { return *this; }
+};
+}  // namespace detail
+
 // A T whose every word may be a pointer: for types of others, unions, lambdas.
 template <class T>
 struct Conservative {
   T value;
+  [[no_unique_address]] detail::NotTriviallyCopied holds_pointers{};
   T* operator->() { return &value; }
   const T* operator->() const { return &value; }
   T& operator*() { return value; }
@@ -69,7 +79,7 @@ struct StandardParts {
 };
 
 template <class T>
-concept PointerWord = requires { typename T::spanheap_pointer_word; };
+concept PointerWord = requires { typename T::spanheap_pointer_word; } && sizeof(T) == kWordBytes;
 
 template <class T>
 concept Described = requires(const T* p) { SpanheapFieldsOf(p); };
@@ -122,6 +132,9 @@ struct DescribedFields {
 template <class Base, class T>
 consteval std::size_t FirstBaseOffset() {
   static_assert(std::is_base_of_v<Base, T>);
+  static_assert(
+      requires(Base* base) { static_cast<T*>(base); },
+      "spanheap: the base of SH_LAYOUT_DERIVED is virtual. Write a Trace member.");
   constexpr bool kBringsTable = std::is_polymorphic_v<T> && !std::is_polymorphic_v<Base>;
   return kBringsTable ? RoundUp(kWordBytes, alignof(Base)) : 0;
 }
@@ -177,10 +190,34 @@ consteval Shape WordsOf(TypeList<Parts...>) {
   }
 }
 
+template <class... Fields>
+consteval bool AnyHoldsOurs(FieldList<Fields...>) {
+  return (HoldsOurs<typename Fields::type>() || ...);
+}
+
+// Bit-fields, alignas on a field and [[no_unique_address]] move what lies behind, and cannot be
+// asked for. A pointer that they move is moved by a word at least, and where nothing is aligned to
+// more than a word the whole struct becomes as much longer or shorter, which fields.h notices.
+// Where something is, the gap before it may swallow the word.
+template <class T>
+consteval bool CanBeMisplaced() {
+  if constexpr (alignof(T) > kWordBytes) {
+    return AnyHoldsOurs(FieldsOf<T>());
+  } else {
+    return false;
+  }
+}
+
 template <class T>
 consteval Shape ShapeOfClass() {
   if constexpr (std::is_class_v<T>) {
-    if constexpr (FieldsOf<T>::kKnown) return ShapeOfPlain(FieldsOf<T>());
+    if constexpr (FieldsOf<T>::kKnown) {
+      constexpr Shape kShape = ShapeOfPlain(FieldsOf<T>());
+      if constexpr (kShape == Shape::kPlain) {
+        if constexpr (CanBeMisplaced<T>()) return Shape::kUnknown;
+      }
+      return kShape;
+    }
   }
   return std::is_trivially_copyable_v<T> ? Shape::kNone : Shape::kUnknown;
 }

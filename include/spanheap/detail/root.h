@@ -29,7 +29,8 @@ class RootCell {
   constexpr RootCell() noexcept = default;
   constexpr RootCell(RootCell&& other) noexcept : cell_(std::exchange(other.cell_, nullptr)) {}
   RootCell& operator=(RootCell&& other) noexcept {
-    std::swap(cell_, other.cell_);
+    RootCell taken(std::move(other));  // what was here ends with it
+    std::swap(cell_, taken.cell_);
     return *this;
   }
   constexpr ~RootCell() {
@@ -81,6 +82,9 @@ class Root : public detail::RootBase<T> {
   constexpr Root(std::nullptr_t) noexcept {}
   Root(T* object) { this->Set(object); }
   Root(const Ptr<T>& object) : Root(object.get()) {}
+  template <class Other>
+    requires std::convertible_to<Other*, T*>
+  Root(const Ptr<Other>& object) : Root(static_cast<T*>(object.get())) {}
   Root(const Root& other) : Root(other.get()) {}
   constexpr Root(Root&& other) noexcept = default;
   template <class Other>
@@ -93,7 +97,17 @@ class Root : public detail::RootBase<T> {
   }
   Root& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }
   Root& operator=(const Ptr<T>& object) { return *this = object.get(); }
+  template <class Other>
+    requires std::convertible_to<Other*, T*>
+  Root& operator=(const Ptr<Other>& object) {
+    return *this = static_cast<T*>(object.get());
+  }
   Root& operator=(const Root& other) { return *this = other.get(); }
+  template <class Other>
+    requires std::convertible_to<Other*, T*>
+  Root& operator=(const Root<Other>& other) {
+    return *this = static_cast<T*>(other.get());
+  }
   Root& operator=(Root&& other) noexcept = default;
 };
 

@@ -55,10 +55,11 @@ class Slot {
     return sh_gc_compare_exchange(&word_, expected, const_cast<void*>(value)) != 0;
   }
 
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
-
  private:
+  // Declared only, not deleted: see AtomicPtr.
+  Slot(const Slot&);
+  Slot& operator=(const Slot&);
+
   // always_inline: files with and without checks may be linked together.
   [[gnu::always_inline]] void Begin(void* value) noexcept {
     if constexpr (kPointerChecks) CheckSlot(&word_);

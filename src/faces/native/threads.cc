@@ -17,11 +17,11 @@ namespace {
 
 SPANHEAP_EXPORT int sh_gc_attach() noexcept {
   CollectedHeap* const heap = CollectedHeap::Get();
-  if (heap != nullptr && heap->Thread() != nullptr) return 0;
+  if (heap != nullptr && heap->Enter()) return 0;
   errno = ENOMEM;
   return -1;
 }
 
 SPANHEAP_EXPORT void sh_gc_detach() noexcept {
-  if (CollectedHeap* const heap = CollectedHeap::GetIfStarted()) heap->DetachThread();
+  if (CollectedHeap* const heap = CollectedHeap::GetIfStarted()) heap->Leave();
 }

@@ -50,6 +50,28 @@ class CompileFail(unittest.TestCase):
                     "Widget* Make() { return New<Widget>(); }",
                     "Widget", "SH_LAYOUT(Type, fields...)", "Conservative<Type>")
 
+    def test_pointers_that_are_not_copied_are_pointers(self):
+        for field in ("AtomicPtr<Leaf> leaf", "Conservative<long> words"):
+            self.expect(f"struct Box {{ Box() {{}} {field}; }};\n"
+                        "Box* Make() { return New<Box>(); }", "NoLayoutFor<Box>", "SH_LAYOUT")
+
+    def test_what_may_be_moved_out_of_its_place_needs_a_layout(self):
+        for fields in ("unsigned a : 1, b : 1, c : 1; Ptr<Leaf> leaf; Ptr<Leaf> next; long double x",
+                       "alignas(8) char a; Ptr<Leaf> leaf; long double x"):
+            self.expect(f"struct Body {{ {fields}; }};\n"
+                        "Body* Make() { return New<Body>(); }", "NoLayoutFor<Body>", "SH_LAYOUT")
+
+    def test_a_virtual_base_has_no_place(self):
+        self.expect("struct Base { virtual ~Base() {} Ptr<Leaf> leaf; SH_LAYOUT(Base, leaf); };\n"
+                    "struct Derived : virtual Base { Ptr<Leaf> more; "
+                    "SH_LAYOUT_DERIVED(Derived, Base, more); };\n"
+                    "Derived* Make() { return New<Derived>(); }", "virtual")
+
+    def test_more_than_a_pointer_is_no_pointer(self):
+        self.expect("struct Handle : Ptr<Leaf> { Ptr<Leaf> other; };\n"
+                    "struct Holder { Handle handle; };\n"
+                    "Holder* Make() { return New<Holder>(); }", "NoLayoutFor<Handle>")
+
     def test_the_innermost_type_is_named(self):
         self.expect("class Secret { Ptr<Leaf> leaf; };\n"
                     "struct Outer { int a; Secret secret[2]; };\n"

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -60,6 +61,42 @@ TEST(CleanupTest, WhatIsNoObjectIsNoWantOfMemory) {
   EXPECT_THROW(SetFinalizer(&both->second, [](long*) {}), std::invalid_argument);
   SetFinalizer(&both->first, [](long*) {});
   ClearFinalizer(both);
+}
+
+// What never runs is destroyed all the same.
+TEST(CleanupTest, ArgumentsOfWhatNeverRunsEnd) {
+  const auto shared = std::make_shared<int>(1);
+  Root<Pair> pair = New<Pair>();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(AddCleanup(pair, [](const std::shared_ptr<int>&) {}, shared).Stop());
+    SetFinalizer(pair, [](Pair*, const std::shared_ptr<int>&) {}, shared);
+  }
+  ClearFinalizer(pair);
+  EXPECT_THROW(
+      AddCleanup(&shared, [](const std::shared_ptr<int>&) {}, shared), std::invalid_argument);
+  for (int cycle = 0; cycle < 100 && shared.use_count() > 3; ++cycle) {  // stale words, at most
+    Collect();
+    ASSERT_TRUE(RunFinalizers());
+  }
+  EXPECT_LE(shared.use_count(), 3);
+}
+
+TEST(CleanupTest, ArgumentsOfWhatHasRunEndOnce) {
+  const auto shared = std::make_shared<int>(1);
+  std::atomic<int> calls{0};
+  for (int i = 0; i < 50; ++i) {
+    auto* const pair = New<Pair>();
+    AddCleanup(
+        pair, [](std::atomic<int>* count, const std::shared_ptr<int>&) { ++*count; }, &calls,
+        shared);
+    Delete(pair);
+  }
+  ASSERT_TRUE(RunFinalizers());
+  EXPECT_EQ(calls, 50);
+  EXPECT_EQ(shared.use_count(), 1);
+  Collect();
+  ASSERT_TRUE(RunFinalizers());
+  EXPECT_EQ(shared.use_count(), 1);
 }
 
 TEST(CleanupTest, ANegativeTimeIsOver) {

@@ -165,6 +165,67 @@ TEST(NativeFaceTest, AThreadTakesSmallObjectsByItself) {
 }
 #endif
 
+// Each of these would forget the thread of the one around it, and its stack.
+TEST(NativeFaceTest, AttachedThreadsNest) {
+  const auto keeps = [] {
+    Ahead* const kept = New<Ahead>(nullptr, 12345U);
+    const Weak<Ahead> weak = kept;
+    {
+      const AttachedThread again;
+      const AttachedThread and_again;
+    }
+    std::thread([] { Collect(); }).join();
+    const bool lives = weak.get() != nullptr;
+    KeepAlive(kept);
+    return lives && kept->number == 12345U;
+  };
+  EXPECT_TRUE(keeps());
+  std::thread([&] {
+    const AttachedThread first;
+    EXPECT_TRUE(keeps());
+  }).join();
+}
+
+struct Base {
+  Ptr<int> pointer;
+  SH_LAYOUT(Base, pointer);
+};
+struct Derived : Base {
+  Ptr<int> more;
+  SH_LAYOUT_DERIVED(Derived, Base, more);
+};
+
+TEST(NativeFaceTest, RootsConvertAsPointersDo) {
+  const Ptr<Derived> derived = New<Derived>();
+  Root<Base> root(derived);
+  EXPECT_EQ(root.get(), derived.get());
+  root = nullptr;
+  root = derived;
+  const Root<Derived> from = derived.get();
+  Root<const Base> constant;
+  constant = from;
+  constant = root;
+  EXPECT_EQ(constant.get(), derived.get());
+}
+
+TEST(NativeFaceTest, AMovedRootLetsGo) {
+  Root<Behind> first = New<Behind>(1U, nullptr);
+  Root<Behind> second = New<Behind>(2U, nullptr);
+  const Behind* const kept = second.get();
+  first = std::move(second);
+  EXPECT_EQ(first.get(), kept);
+  EXPECT_EQ(second.get(), nullptr);  // NOLINT(bugprone-use-after-move): that is what is asked
+}
+
+TEST(NativeFaceTest, FromEightBytesOnObjectsLieAtMultiplesOfEight) {
+  for (size_t bytes = 8; bytes < 40; ++bytes) {
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(NewArray<char>(bytes)) % 8, 0U) << bytes;
+      NewArray<char>(static_cast<size_t>(i) % 3 + 1);
+    }
+  }
+}
+
 TEST(NativeFaceTest, BytesHeldElsewhereCountUntilTheObjectDies) {
   constexpr int64_t kBytes = 64_MiB;
   const uint64_t before = ReadGcStats().external_bytes;
