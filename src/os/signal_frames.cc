@@ -2,6 +2,7 @@
 #include "os/signal_frames.h"
 
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -9,7 +10,6 @@
 #include <csignal>
 
 #include "os/keep_errno.h"
-#include "os/signals.h"
 
 namespace spanheap::os {
 namespace {
@@ -17,11 +17,26 @@ namespace {
 constexpr uintptr_t kMostStack = 1 << 20;
 constexpr size_t kPieceWords = 512;
 
+// As the kernel has it, who knows of libc's own handlers, too, and of those that something between
+// the program and libc keeps to itself.
+struct KernelAction {
+  uintptr_t handler = 0;
+  unsigned long flags = 0;
+  uintptr_t return_code = 0;
+  uint64_t mask = 0;
+};
+
 // Where handlers return to: one place, as a rule.
 class ReturnCodes {
  public:
   ReturnCodes() {
-    for (int signal = 1; signal < NSIG; ++signal) Add(ReturnCode(signal));
+    for (int signal = 1; signal < NSIG; ++signal) {
+      KernelAction action;
+      if (syscall(SYS_rt_sigaction, signal, nullptr, &action, sizeof action.mask) != 0) continue;
+      const bool is_handled = action.handler > 1;  // neither SIG_DFL nor SIG_IGN
+      if (is_handled && action.return_code == 0) count_ = kMost + 1;
+      Add(action.return_code);
+    }
   }
   bool are_known() const { return count_ <= kMost; }
   bool are_none() const { return count_ == 0; }
@@ -46,7 +61,8 @@ class ReturnCodes {
 bool ReadWords(uintptr_t from, uintptr_t* words, size_t count) {
   iovec to = {words, count * sizeof *words};
   iovec what = {reinterpret_cast<void*>(from), to.iov_len};  // NOLINT(performance-no-int-to-ptr)
-  return process_vm_readv(getpid(), &to, 1, &what, 1, 0) == static_cast<ssize_t>(to.iov_len);
+  return syscall(SYS_process_vm_readv, getpid(), &to, 1, &what, 1, 0) ==
+         static_cast<long>(to.iov_len);
 }
 
 // The end of the stack that `low` lies on; 0: it is none that is known. The kernel puts random

@@ -20,7 +20,8 @@
 namespace spanheap::os {
 
 // Elsewhere the address lies in code of the kernel's own, which libc does not tell.
-#if defined(__x86_64__)
+// ThreadSanitizer calls handlers itself, later.
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 inline constexpr bool kFindsSignalFrames = true;
 #else
 inline constexpr bool kFindsSignalFrames = false;

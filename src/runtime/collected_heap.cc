@@ -164,6 +164,7 @@ HeapThread* CollectedHeap::AttachSlow() {
     Recycle(*record);
     return nullptr;
   }
+  record->attaches = 0;
   exit_hook_.Arm(record);
   SetInlineWords(reinterpret_cast<char*>(record->cache.words));
   ReleaseLost();

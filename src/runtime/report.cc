@@ -2,10 +2,12 @@
 //
 // Where the memory is, and whether everything agrees with everything.
 #include <algorithm>
+#include <new>
 
 #include "base/check.h"
 #include "observe/heap_report.h"
 #include "os/limits.h"
+#include "os/on_pages.h"
 #include "runtime/census.h"
 #include "runtime/collected_heap.h"
 #include "runtime/give_back.h"
@@ -117,14 +119,15 @@ void FillReport(const Census& census, HeapReport& report) {
 }  // namespace
 
 void ReadReport(HeapReport& report) {
-  report = HeapReport();
+  ::new (&report) HeapReport();  // an assignment would have another on the stack
   if (!runtime.EnsureStarted()) return;
   report.process_resident_bytes = os::ResidentBytes().value;
-  Census census;
+  const os::OnPages<Census> census;
+  if (!census.is_there()) return;
   const auto fill = [](const Census& counted, void* to) {
     FillReport(counted, *static_cast<HeapReport*>(to));
   };
-  Census::Take(census, fill, &report);
+  Census::Take(*census, fill, &report);
 }
 
 namespace {

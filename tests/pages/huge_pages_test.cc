@@ -121,9 +121,9 @@ TEST_F(HugePagesTest, TheHeapsOwnLimitCountsAsMemoryThatIsScarce) {
   Start(Use::kOnAdvice);
   huge_.SetGauge(heap_->gauge());
   heap_->gauge().SetLimit((400_MiB).value);
-  GrowTo(320_MiB);
-  EXPECT_GE(AdvisedHuge(), 200_MiB);
-  EXPECT_LE(AdvisedHuge(), 304_MiB) << "four times a step, or a quarter, is more than is left";
+  GrowTo(392_MiB);
+  EXPECT_GE(AdvisedHuge(), 300_MiB);
+  EXPECT_LE(AdvisedHuge(), 376_MiB) << "a step is more than is left";
   const uint64_t before = calls().advise_huge;
   heap_->gauge().SetLimit(MemoryGauge::kNone);
   heap_->gauge().SetCeiling((8_GiB).value);

@@ -23,8 +23,8 @@ TEST(PrependPreload, NamesTheLibraryOnce) {
 }
 
 TEST(AppendOptions, LetsLaterOnesWin) {
-  EXPECT_EQ(AppendOptions("", {"a=1", "b=2"}), "a=1,b=2");
-  EXPECT_EQ(AppendOptions("b=1", {"b=2"}), "b=1,b=2");
+  EXPECT_EQ(AppendOptions("", {"a=1", "b=2"}), "a=1\nb=2");
+  EXPECT_EQ(AppendOptions("b=1 # or", {"b=2"}), "b=1 # or\nb=2");
   EXPECT_EQ(AppendOptions("b=1", {}), "b=1");
 }
 

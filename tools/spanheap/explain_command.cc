@@ -14,6 +14,7 @@
 #include "spanheap/look/look_json.h"
 #include "spanheap/look/look_text.h"
 #include "spanheap/look/target.h"
+#include "spanheap/say.h"
 
 namespace spanheap::tools {
 namespace {
@@ -23,9 +24,16 @@ constexpr int kCannotLook = 1;
 constexpr int kOtherLines = 40;
 
 std::string Render(const look::Look& seen, const ExplainOptions& options, size_t rows) {
-  if (options.as_json) return look::LookToJson(seen).dump(2) + "\n";
+  // The kernel cuts names in the middle of a character.
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+  if (options.as_json) return look::LookToJson(seen).dump(2, ' ', false, kReplace) + "\n";
   if (options.block_bytes != 0) return look::RenderClass(seen, options.block_bytes);
   return look::RenderLook(seen, rows);
+}
+
+void Print(const std::string& text) {
+  const bool is_whole = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (std::fflush(stdout) != 0 || !is_whole) throw std::runtime_error("stdout cannot be written");
 }
 
 // Classes and threads that fit a terminal's window.
@@ -45,8 +53,7 @@ int Watch(const look::Target& target, const ExplainOptions& options,
   while (!WasInterrupted()) {
     const std::string text = Render(target.Take(look_options), options, RowsThatFit());
     // Home, the text, and away with what is left of the view before.
-    fmt::print("{}{}{}", is_terminal ? "\x1b[H\x1b[2J" : "", text, is_terminal ? "" : "\n");
-    std::fflush(stdout);
+    Print(fmt::format("{}{}{}", is_terminal ? "\x1b[H\x1b[2J" : "", text, is_terminal ? "" : "\n"));
     nanosleep(&pause, nullptr);
   }
   return 0;
@@ -63,10 +70,10 @@ int Explain(const ExplainOptions& options) {
     look::LookOptions look_options;
     look_options.stops = options.stops;
     if (options.watches) return Watch(target, options, look_options);
-    fmt::print("{}", Render(target.Take(look_options), options, 0));
+    Print(Render(target.Take(look_options), options, 0));
     return 0;
   } catch (const std::runtime_error& error) {
-    fmt::print(stderr, "spanheap: {}\n", error.what());
+    Say(error.what());
     return kCannotLook;
   }
 }

@@ -2,17 +2,21 @@
 //
 // The `spanheap` command: its sub-commands and their options. Every failure is one line on stderr
 // that begins with "spanheap:".
-#include <fmt/core.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <climits>
+#include <cmath>
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <vector>
 
 #include "spanheap/explain_command.h"
 #include "spanheap/run_command.h"
+#include "spanheap/say.h"
 #include "spanheap/trace_command.h"
 #include "spanheap/view_command.h"
 
@@ -45,6 +49,13 @@ std::vector<std::string> JoinCommand(const std::vector<std::string>& direct, con
 // A file's name: a variable of a script that was never set is none.
 const CLI::Validator kNotEmpty(
     [](const std::string& text) { return text.empty() ? "the name is empty" : ""; }, "");
+
+// "nan" is in every range.
+const CLI::Validator kIsFinite(
+    [](const std::string& text) {
+      return std::isfinite(std::strtod(text.c_str(), nullptr)) ? "" : text + " is no number";
+    },
+    "");
 
 void DescribeRun(CLI::App& run, RunOptions& options) {
   run.prefix_command();
@@ -87,6 +98,7 @@ void DescribeExplain(CLI::App& explain, ExplainOptions& options) {
       ->check(CLI::Range(1, INT_MAX));
   explain.add_option("--every", options.seconds, "Seconds between two views")
       ->type_name("SECONDS")
+      ->check(kIsFinite)
       ->check(CLI::Range(0.05, 3600.0));
 }
 
@@ -112,6 +124,7 @@ void DescribeTrace(CLI::App& trace, TraceOptions& options) {
       ->check(kNotEmpty);
   trace.add_option("--for", options.seconds, "How long; otherwise until the process ends")
       ->type_name("SECONDS")
+      ->check(kIsFinite)
       ->check(CLI::Range(0.01, 1e9));
 }
 
@@ -119,6 +132,15 @@ std::string Complaint(const CLI::App& app, const std::string& first, const std::
   if (first.empty() || first.starts_with("-")) return error;
   const auto is_first = [&](const CLI::App* command) { return command->get_name() == first; };
   return app.get_subcommands(is_first).empty() ? first + " is not a command" : error;
+}
+
+// Where one of these is closed, the next file that is opened would take its place, and what is said
+// would go into it. A program that is run finds them closed as before.
+void HoldStandardFiles() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    const char* const file = descriptor == STDIN_FILENO ? "/dev/null" : "/dev/full";
+    if (fcntl(descriptor, F_GETFD) < 0) open(file, O_RDWR | O_CLOEXEC);
+  }
 }
 
 int Main(int count, char** arguments) {
@@ -147,8 +169,7 @@ int Main(int count, char** arguments) {
     app.parse(words.ours);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    fmt::print(stderr, "spanheap: {} (spanheap --help tells more)\n",
-               Complaint(app, first, error.what()));
+    Say(Complaint(app, first, error.what()) + " (spanheap --help tells more)");
     return kUsageError;
   }
   if (top.parsed()) explain_options.watches = true;
@@ -159,9 +180,8 @@ int Main(int count, char** arguments) {
   if (!options.command.empty() && !options.command.front().starts_with("-")) {
     return RunProgram(options);
   }
-  fmt::print(stderr, "spanheap: run: {}\n",
-             options.command.empty() ? "no program is named"
-                                     : options.command.front() + " is not an option");
+  Say("run: " + (options.command.empty() ? std::string("no program is named")
+                                         : options.command.front() + " is not an option"));
   return kUsageError;
 }
 
@@ -169,10 +189,11 @@ int Main(int count, char** arguments) {
 }  // namespace spanheap::tools
 
 int main(int count, char** arguments) {
+  spanheap::tools::HoldStandardFiles();
   try {
     return spanheap::tools::Main(count, arguments);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "spanheap: {}\n", error.what());
+    spanheap::tools::Say(error.what());
     return spanheap::tools::kLaunchFailed;
   }
 }

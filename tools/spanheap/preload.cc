@@ -61,7 +61,7 @@ std::string PrependPreload(const std::string& library, const std::string& list) 
 std::string AppendOptions(const std::string& present, const std::vector<std::string>& options) {
   std::string result = present;
   for (const std::string& option : options) {
-    if (!result.empty()) result += ",";
+    if (!result.empty()) result += "\n";  // ends a comment as well
     result += option;
   }
   return result;

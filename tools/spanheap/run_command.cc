@@ -18,6 +18,7 @@
 #include "spanheap/program.h"
 #include "spanheap/recorder.h"
 #include "spanheap/report.h"
+#include "spanheap/say.h"
 #include "spanheap/tracer.h"
 
 namespace spanheap::tools {
@@ -27,8 +28,6 @@ constexpr int kCannotExecute = 126;
 constexpr int kNotFound = 127;
 // The library keeps the report's path in a few hundred bytes.
 constexpr size_t kLongestParent = 200;
-
-void Say(const std::string& line) { fmt::print(stderr, "spanheap: {}\n", line); }
 
 // True if SPANHEAP can hold it as one piece.
 bool IsOptionText(const std::string& text) {
@@ -204,14 +203,12 @@ class Run {
       return true;
     }
     const Report report = ReadReport(ReportPath());
-    if (options_.stats) {
-      fmt::print(stderr, "{}", RenderReport(report, Title()));
-    }
     std::error_code error;
-    if (!options_.json_path.empty()) {
+    if (!options_.json_path.empty()) {  // first: nobody may be there to read the text
       std::filesystem::copy_file(ReportPath(), options_.json_path,
                                  std::filesystem::copy_options::overwrite_existing, error);
     }
+    if (options_.stats) SayText(RenderReport(report, Title()));
     if (error) {
       Say(fmt::format("{}: {}", options_.json_path, error.message()));
       return false;

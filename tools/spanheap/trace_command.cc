@@ -10,6 +10,7 @@
 
 #include "spanheap/interrupt.h"
 #include "spanheap/look/target.h"
+#include "spanheap/say.h"
 #include "spanheap/tracer.h"
 
 namespace spanheap::tools {
@@ -52,13 +53,13 @@ int Trace(const TraceOptions& options) {
     tracer.Look(target);
     Follow(target, options.seconds, tracer);
     if (tracer.lost() != 0) {
-      fmt::print(stderr, "spanheap: {} events were gone before they were read\n", tracer.lost());
+      Say(fmt::format("{} events were gone before they were read", tracer.lost()));
     }
     const std::string why_empty = tracer.Finish();
     if (!why_empty.empty()) throw std::runtime_error(why_empty);
     return 0;
   } catch (const std::runtime_error& error) {
-    fmt::print(stderr, "spanheap: {}\n", error.what());
+    Say(error.what());
     return kCannotLook;
   }
 }

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "spanheap/page_data.h"
+#include "spanheap/say.h"
 #include "spanheap/view_parts.h"
 
 namespace spanheap::tools {
@@ -53,7 +54,7 @@ int View(const ViewOptions& options) {
     WritePage(options.output, DataOf(options));
     return 0;
   } catch (const std::runtime_error& error) {
-    fmt::print(stderr, "spanheap: {}\n", error.what());
+    Say(error.what());
     return kCannotLook;
   }
 }

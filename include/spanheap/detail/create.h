@@ -74,9 +74,13 @@ template <class T>
 }
 
 // T{} of memory that is zero already needs nothing; a pointer of zero is null.
+template <class T>
+inline constexpr bool kIsZeroAtFirst =
+    std::is_trivially_default_constructible_v<T> || PointerWord<T>;
+template <class T>
+inline constexpr bool kIsZeroAtFirst<Conservative<T>> = kIsZeroAtFirst<T>;
 template <class T, class... Args>
-inline constexpr bool kZeroIsConstructed =
-    sizeof...(Args) == 0 && (std::is_trivially_default_constructible_v<T> || PointerWord<T>);
+inline constexpr bool kZeroIsConstructed = sizeof...(Args) == 0 && kIsZeroAtFirst<T>;
 
 template <class T, class... Args>
 [[gnu::always_inline]] inline T* ConstructAt(void* memory, Args&&... args) {

@@ -62,23 +62,25 @@ struct Closure {
   ~Closure() {
     if (!is_over) std::destroy_at(&call);
   }
-  void End() {
-    std::destroy_at(&call);
-    is_over = true;
+  // Before it is made: a child that is forked meanwhile must not end it again.
+  static Closure& Begin(void* closure) {
+    auto& mine = *static_cast<Closure*>(closure);
+    mine.is_over = true;
+    return mine;
   }
 
   static void Run(void* closure) noexcept {
-    auto& mine = *static_cast<Closure*>(closure);
+    Closure& mine = Begin(closure);
     std::apply(mine.call.function, mine.call.args);
-    mine.End();
+    std::destroy_at(&mine.call);
   }
   template <class T>
   static void RunWith(void* object, void* closure) noexcept {
-    auto& mine = *static_cast<Closure*>(closure);
+    Closure& mine = Begin(closure);
     std::apply(
         [&](auto&... args) { std::invoke(mine.call.function, static_cast<T*>(object), args...); },
         mine.call.args);
-    mine.End();
+    std::destroy_at(&mine.call);
   }
 };
 

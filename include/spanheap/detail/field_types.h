@@ -87,165 +87,490 @@ concept AcceptsEmpty25 = requires {
     {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
 };
 
+// The types of all fields; `kHaveAddresses`: none is a bit-field.
+template <bool kHaveAddresses, class... Types>
+struct BoundFields {};
+
 // Called in unevaluated contexts only.
 template <class T>
 auto BindFields(T& object, FieldCount<1>) {
   [[maybe_unused]] auto& [a] = object;
-  return TypeList<decltype(a)>();
+  return BoundFields<requires { &a; }, decltype(a)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<2>) {
   [[maybe_unused]] auto& [a, b] = object;
-  return TypeList<decltype(a), decltype(b)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+  }, decltype(a), decltype(b)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<3>) {
   [[maybe_unused]] auto& [a, b, c] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+  }, decltype(a), decltype(b), decltype(c)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<4>) {
   [[maybe_unused]] auto& [a, b, c, d] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+  }, decltype(a), decltype(b), decltype(c), decltype(d)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<5>) {
   [[maybe_unused]] auto& [a, b, c, d, e] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<6>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<7>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<8>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<9>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<10>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<11>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<12>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<13>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
+                     decltype(m)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<14>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<15>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<16>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<17>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p), decltype(q)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+    &q;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p), decltype(q)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<18>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p), decltype(q), decltype(r)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+    &q;
+    &r;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p), decltype(q), decltype(r)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<19>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p), decltype(q), decltype(r),
-                  decltype(s)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+    &q;
+    &r;
+    &s;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p), decltype(q), decltype(r),
+                     decltype(s)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<20>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p), decltype(q), decltype(r),
-                  decltype(s), decltype(t)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+    &q;
+    &r;
+    &s;
+    &t;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
+                     decltype(t)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<21>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u] = object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p), decltype(q), decltype(r),
-                  decltype(s), decltype(t), decltype(u)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+    &q;
+    &r;
+    &s;
+    &t;
+    &u;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
+                     decltype(t), decltype(u)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<22>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v] =
       object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p), decltype(q), decltype(r),
-                  decltype(s), decltype(t), decltype(u), decltype(v)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+    &q;
+    &r;
+    &s;
+    &t;
+    &u;
+    &v;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
+                     decltype(t), decltype(u), decltype(v)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<23>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w] =
       object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p), decltype(q), decltype(r),
-                  decltype(s), decltype(t), decltype(u), decltype(v), decltype(w)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+    &q;
+    &r;
+    &s;
+    &t;
+    &u;
+    &v;
+    &w;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
+                     decltype(t), decltype(u), decltype(v), decltype(w)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<24>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x] =
       object;
-  return TypeList<decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
-                  decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
-                  decltype(m), decltype(n), decltype(o), decltype(p), decltype(q), decltype(r),
-                  decltype(s), decltype(t), decltype(u), decltype(v), decltype(w), decltype(x)>();
+  return BoundFields<requires {
+    &a;
+    &b;
+    &c;
+    &d;
+    &e;
+    &f;
+    &g;
+    &h;
+    &i;
+    &j;
+    &k;
+    &l;
+    &m;
+    &n;
+    &o;
+    &p;
+    &q;
+    &r;
+    &s;
+    &t;
+    &u;
+    &v;
+    &w;
+    &x;
+  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
+                     decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
+                     decltype(t), decltype(u), decltype(v), decltype(w), decltype(x)>();
 }
 
 }  // namespace spanheap::detail

@@ -8,8 +8,8 @@
 //         is the number of its fields. A structured binding of that many names tells their types,
 //         and the rules of layout tell the offsets.
 // Limits. At most kMaxFields fields, each with a default; no base class, no union without a name.
-//         Where the computed offsets do not add up to sizeof (bit-fields, alignas on a field), the
-//         struct is not taken apart; pointer_map.h says when they may add up all the same.
+//         One with bit-fields, and where the computed offsets do not add up to sizeof (alignas on a
+//         field), is not taken apart; pointer_map.h says when they may add up all the same.
 // Cost.   Compile time only.
 // Tests.  tests/faces/native/layout_test.cc.
 #ifndef SPANHEAP_DETAIL_FIELDS_H
@@ -118,9 +118,10 @@ consteval Offsets<sizeof...(Types)> PlaceFields() {
   return offsets;
 }
 
-template <class T, class... Types, std::size_t... kIndex>
-consteval auto ListFields(TypeList<Types...>, std::index_sequence<kIndex...>) {
-  if constexpr ((std::is_reference_v<Types> || ...) || (std::is_unbounded_array_v<Types> || ...)) {
+template <class T, bool kHaveAddresses, class... Types, std::size_t... kIndex>
+consteval auto ListFields(BoundFields<kHaveAddresses, Types...>, std::index_sequence<kIndex...>) {
+  if constexpr (!kHaveAddresses || (std::is_reference_v<Types> || ...) ||
+                (std::is_unbounded_array_v<Types> || ...)) {
     return UnknownFields();
   } else {
     constexpr auto kOffsets = PlaceFields<Types...>();

@@ -31,7 +31,9 @@ template <class T>
 inline constexpr bool kHoldsNoPointers = false;
 
 namespace detail {
-// Makes what has it a type that is not trivially copyable.
+// Makes what has it a type that is not trivially copyable. One for each T: those of one type must
+// not share an address.
+template <class T>
 struct NotTriviallyCopied {
   constexpr NotTriviallyCopied() noexcept = default;
   constexpr NotTriviallyCopied(const NotTriviallyCopied&) noexcept {}
@@ -43,7 +45,7 @@ struct NotTriviallyCopied {
 template <class T>
 struct Conservative {
   T value;
-  [[no_unique_address]] detail::NotTriviallyCopied holds_pointers{};
+  [[no_unique_address]] detail::NotTriviallyCopied<T> holds_pointers{};
   T* operator->() { return &value; }
   const T* operator->() const { return &value; }
   T& operator*() { return value; }
@@ -190,22 +192,19 @@ consteval Shape WordsOf(TypeList<Parts...>) {
   }
 }
 
+// alignas on a field and [[no_unique_address]] move what lies behind, and cannot be asked for. A
+// pointer that one of them moves is moved by a word at least, and the whole struct becomes as much
+// longer, or shorter, which fields.h notices: unless a gap before something that is aligned to more
+// than a word swallows it, or the two make up for each other. So where a pointer has fields before
+// it, nothing may be aligned so, and no field may be empty.
 template <class... Fields>
-consteval bool AnyHoldsOurs(FieldList<Fields...>) {
-  return (HoldsOurs<typename Fields::type>() || ...);
-}
-
-// Bit-fields, alignas on a field and [[no_unique_address]] move what lies behind, and cannot be
-// asked for. A pointer that they move is moved by a word at least, and where nothing is aligned to
-// more than a word the whole struct becomes as much longer or shorter, which fields.h notices.
-// Where something is, the gap before it may swallow the word.
-template <class T>
-consteval bool CanBeMisplaced() {
-  if constexpr (alignof(T) > kWordBytes) {
-    return AnyHoldsOurs(FieldsOf<T>());
-  } else {
-    return false;
-  }
+consteval bool CanBeMisplaced(FieldList<Fields...>) {
+  constexpr bool kHoldsOurs[] = {false, HoldsOurs<typename Fields::type>()...};
+  bool is_behind_others = false;
+  for (std::size_t i = 2; i <= sizeof...(Fields); ++i) is_behind_others |= kHoldsOurs[i];
+  return is_behind_others && (((alignof(typename Fields::type) > kWordBytes) ||
+                               std::is_empty_v<typename Fields::type>) ||
+                              ...);
 }
 
 template <class T>
@@ -214,7 +213,7 @@ consteval Shape ShapeOfClass() {
     if constexpr (FieldsOf<T>::kKnown) {
       constexpr Shape kShape = ShapeOfPlain(FieldsOf<T>());
       if constexpr (kShape == Shape::kPlain) {
-        if constexpr (CanBeMisplaced<T>()) return Shape::kUnknown;
+        if constexpr (CanBeMisplaced(FieldsOf<T>())) return Shape::kUnknown;
       }
       return kShape;
     }

@@ -16,31 +16,30 @@
 #include <climits>
 
 #include "faces/malloc/export.h"
+#include "faces/malloc/fresh_report.h"
 #include "faces/malloc/stream.h"
-#include "observe/heap_report.h"
 #include "observe/report_text.h"
 #include "observe/report_xml.h"
 #include "runtime/heap.h"
 
 namespace heap = spanheap::heap;
-using spanheap::HeapReport;
 using spanheap::TextSink;
+using spanheap::face::FreshReport;
 
 namespace {
 
 struct mallinfo2 ReadMallinfo() {
-  HeapReport report;
-  heap::ReadReport(report);
+  const FreshReport report;
   struct mallinfo2 info{};
-  info.hblkhd = report.large_bytes;
-  info.arena = report.mapped_bytes - report.released_bytes;
-  for (unsigned i = 0; i < report.class_count; ++i) {
-    info.ordblks += report.classes[i].free_blocks + report.classes[i].cached_blocks;
+  info.hblkhd = report->large_bytes;
+  info.arena = report->mapped_bytes - report->released_bytes;
+  for (unsigned i = 0; i < report->class_count; ++i) {
+    info.ordblks += report->classes[i].free_blocks + report->classes[i].cached_blocks;
   }
-  info.uordblks = report.live_bytes;
-  info.fordblks = report.free_in_spans_bytes + report.thread_cache_bytes + report.free_pages_bytes +
-                  report.page_cache_bytes + report.central_cache_bytes;
-  info.keepcost = report.free_pages_bytes;
+  info.uordblks = report->live_bytes;
+  info.fordblks = report->free_in_spans_bytes + report->thread_cache_bytes +
+                  report->free_pages_bytes + report->page_cache_bytes + report->central_cache_bytes;
+  info.keepcost = report->free_pages_bytes;
   return info;
 }
 
@@ -89,16 +88,14 @@ SPANHEAP_EXPORT int malloc_info(int options, FILE* stream) noexcept {
     errno = EINVAL;
     return -1;
   }
-  HeapReport report;
-  heap::ReadReport(report);
+  const FreshReport report;
   TextSink sink(spanheap::face::WriteToStream, stream);
-  WriteReportXml(report, sink);
+  WriteReportXml(*report, sink);
   return sink.Finish() ? 0 : -1;
 }
 
 SPANHEAP_EXPORT void malloc_stats() noexcept {
-  HeapReport report;
-  heap::ReadReport(report);
+  const FreshReport report;
   TextSink sink(STDERR_FILENO);
-  WriteReportText(report, "spanheap", sink);
+  WriteReportText(*report, "spanheap", sink);
 }

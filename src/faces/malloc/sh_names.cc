@@ -7,15 +7,15 @@
 
 #include "faces/malloc/entry.h"
 #include "faces/malloc/export.h"
-#include "observe/heap_report.h"
+#include "faces/malloc/fresh_report.h"
 #include "observe/report_json.h"
 #include "observe/report_text.h"
 #include "spanheap/spanheap.h"
 
 namespace face = spanheap::face;
 namespace heap = spanheap::heap;
-using spanheap::HeapReport;
 using spanheap::TextSink;
+using spanheap::face::FreshReport;
 
 namespace {
 
@@ -108,21 +108,19 @@ SPANHEAP_EXPORT int sh_get(const char* name, char* value, size_t capacity) noexc
 // Statistics -------------------------------------------------------------------------------------
 
 SPANHEAP_EXPORT size_t sh_stats_json(char* buffer, size_t capacity) noexcept {
-  HeapReport report;
-  heap::ReadReport(report);
+  const FreshReport report;
   Buffer target{buffer, capacity};
   {
     TextSink sink(Buffer::Append, &target);
-    WriteReportJson(report, sink);
+    WriteReportJson(*report, sink);
   }
   target.Close();
   return target.length;
 }
 
 SPANHEAP_EXPORT int sh_stats_print(int descriptor) noexcept {
-  HeapReport report;
-  heap::ReadReport(report);
+  const FreshReport report;
   TextSink sink(descriptor);
-  WriteReportText(report, "spanheap", sink);
+  WriteReportText(*report, "spanheap", sink);
   return ZeroOrError(sink.Finish(), EIO);
 }

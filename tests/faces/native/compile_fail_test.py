@@ -57,8 +57,13 @@ class CompileFail(unittest.TestCase):
 
     def test_what_may_be_moved_out_of_its_place_needs_a_layout(self):
         for fields in ("unsigned a : 1, b : 1, c : 1; Ptr<Leaf> leaf; Ptr<Leaf> next; long double x",
-                       "alignas(8) char a; Ptr<Leaf> leaf; long double x"):
-            self.expect(f"struct Body {{ {fields}; }};\n"
+                       "alignas(8) char a; Ptr<Leaf> leaf; long double x",
+                       "int bits : 3; int more : 4; Ptr<Leaf> leaf",
+                       "unsigned a : 8, b : 8, c : 16; Ptr<Leaf> leaf; unsigned long : 64",
+                       "unsigned a : 4, b : 4; Ptr<Leaf> leaf; int k; alignas(8) int c",
+                       "[[no_unique_address]] Nothing n; Ptr<Leaf> leaf; int k; alignas(8) int c"):
+            self.expect("struct Nothing {};\n"
+                        f"struct Body {{ {fields}; }};\n"
                         "Body* Make() { return New<Body>(); }", "NoLayoutFor<Body>", "SH_LAYOUT")
 
     def test_a_virtual_base_has_no_place(self):

@@ -270,12 +270,19 @@ TEST(Layout, DestructorsRunLaterUnlessTheTypeSaysOtherwise) {
   EXPECT_EQ(LayoutOf<Node>()->flags, 0u);
 }
 
-struct Moved {
+struct OnlyBits {
   int bits : 3;
   int more : 4;
-  Ptr<Leaf> after;
 };
-TEST(Layout, BitFieldsThatShareAWordLeaveTheOffsetsRight) { static_assert(Bits<Moved>() == 0b10); }
+struct Before {
+  Ptr<Leaf> first;
+  long double second;
+};
+TEST(Layout, WhatCannotMoveAPointerDoesNoHarm) {
+  static_assert(KindOf<OnlyBits>() == SH_SCAN_NONE);
+  static_assert(Bits<Before>() == 0b1);
+  static_assert(sizeof(Conservative<Conservative<long>>) == sizeof(long));
+}
 
 }  // namespace
 }  // namespace spanheap
