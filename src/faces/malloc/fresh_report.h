@@ -16,15 +16,15 @@ class FreshReport {
   FreshReport() {
     if (report_.is_there()) heap::ReadReport(*report_);
   }
-  const HeapReport& operator*() const { return report_.is_there() ? *report_ : nothing; }
+  const HeapReport& operator*() const { return report_.is_there() ? *report_ : kNothing; }
   const HeapReport* operator->() const { return &**this; }
 
  private:
-  static constinit const HeapReport nothing;
+  static constinit const HeapReport kNothing;
 
   os::OnPages<HeapReport> report_;
 };
 
-inline constinit const HeapReport FreshReport::nothing{};
+inline constinit const HeapReport FreshReport::kNothing{};
 
 }  // namespace spanheap::face
