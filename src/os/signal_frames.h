@@ -8,7 +8,8 @@
 //         overwritten yet; who has it not is in none, whatever flags handlers have, whichever are
 //         gone meanwhile, and whatever the thread blocks.
 // Limits. Handlers that a program sets by bare system calls with a return code of its own, and
-//         replaces while one of them runs, are not seen.
+//         replaces while one of them runs, are not seen; nor is one that runs on an alternate stack
+//         and sleeps after it has switched to another stack (swapcontext).
 // Fails.  Says yes where it cannot tell: an alternate stack or a fiber's, more than 1 MiB of stack
 //         in use, a kernel that does not let a process read itself.
 // Cost.   A system call for each signal, and one for each 4 KiB of the stack in use.

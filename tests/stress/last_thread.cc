@@ -167,12 +167,14 @@ void* CollectOnce(void*) {
   spanheap::Collect();
   return nullptr;
 }
-void Finalizers() {
+// What a thread has left that is gone is found dead by the last one.
+void CollectAfter(void* (*leave)(void*)) {
   pthread_t thread;
-  pthread_create(&thread, nullptr, DieLate, nullptr);
+  pthread_create(&thread, nullptr, leave, nullptr);
   pthread_join(thread, nullptr);
   Start(CollectOnce);
 }
+void Finalizers() { CollectAfter(DieLate); }
 
 // Handlers have the heap, a whole stack, and signals.
 void HandlerOfMuch() {
@@ -237,12 +239,7 @@ void* DieForking(void*) {
   });
   return nullptr;
 }
-void ForkInFinalizer() {
-  pthread_t thread;
-  pthread_create(&thread, nullptr, DieForking, nullptr);
-  pthread_join(thread, nullptr);
-  Start(CollectOnce);
-}
+void ForkInFinalizer() { CollectAfter(DieForking); }
 
 // A child of which nobody told the heap has none of its threads.
 void BareFork() {

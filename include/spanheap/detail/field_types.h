@@ -90,200 +90,100 @@ concept AcceptsEmpty25 = requires {
 // The types of all fields; `kHaveAddresses`: none is a bit-field.
 template <bool kHaveAddresses, class... Types>
 struct BoundFields {};
+template <class... Types>
+void AddressesOf(Types*... fields);  // declared only
 
 // Called in unevaluated contexts only.
 template <class T>
 auto BindFields(T& object, FieldCount<1>) {
   [[maybe_unused]] auto& [a] = object;
-  return BoundFields<requires { &a; }, decltype(a)>();
+  return BoundFields<requires { AddressesOf(&a); }, decltype(a)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<2>) {
   [[maybe_unused]] auto& [a, b] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-  }, decltype(a), decltype(b)>();
+  return BoundFields<requires { AddressesOf(&a, &b); }, decltype(a), decltype(b)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<3>) {
   [[maybe_unused]] auto& [a, b, c] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-  }, decltype(a), decltype(b), decltype(c)>();
+  return BoundFields<requires { AddressesOf(&a, &b, &c); }, decltype(a), decltype(b),
+                     decltype(c)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<4>) {
   [[maybe_unused]] auto& [a, b, c, d] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-  }, decltype(a), decltype(b), decltype(c), decltype(d)>();
+  return BoundFields<requires { AddressesOf(&a, &b, &c, &d); }, decltype(a), decltype(b),
+                     decltype(c), decltype(d)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<5>) {
   [[maybe_unused]] auto& [a, b, c, d, e] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e)>();
+  return BoundFields<requires { AddressesOf(&a, &b, &c, &d, &e); }, decltype(a), decltype(b),
+                     decltype(c), decltype(d), decltype(e)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<6>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f)>();
+  return BoundFields<requires { AddressesOf(&a, &b, &c, &d, &e, &f); }, decltype(a), decltype(b),
+                     decltype(c), decltype(d), decltype(e), decltype(f)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<7>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<8>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+  return BoundFields<requires { AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h); }, decltype(a),
+                     decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<9>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+  return BoundFields<requires { AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i); }, decltype(a),
+                     decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<10>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
+  return BoundFields<requires { AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j); }, decltype(a),
+                     decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<11>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
-                     decltype(h), decltype(i), decltype(j), decltype(k)>();
+  return BoundFields<requires { AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k); },
+                     decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
+                     decltype(g), decltype(h), decltype(i), decltype(j), decltype(k)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<12>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<13>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = object;
-  return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-  }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
-                     decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
+  return BoundFields<requires { AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m); },
+                     decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f),
+                     decltype(g), decltype(h), decltype(i), decltype(j), decltype(k), decltype(l),
                      decltype(m)>();
 }
 template <class T>
 auto BindFields(T& object, FieldCount<14>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n)>();
@@ -292,21 +192,7 @@ template <class T>
 auto BindFields(T& object, FieldCount<15>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o)>();
@@ -315,22 +201,7 @@ template <class T>
 auto BindFields(T& object, FieldCount<16>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p)>();
@@ -339,23 +210,7 @@ template <class T>
 auto BindFields(T& object, FieldCount<17>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
-    &q;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p), decltype(q)>();
@@ -364,24 +219,7 @@ template <class T>
 auto BindFields(T& object, FieldCount<18>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
-    &q;
-    &r;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q, &r);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p), decltype(q), decltype(r)>();
@@ -390,25 +228,7 @@ template <class T>
 auto BindFields(T& object, FieldCount<19>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
-    &q;
-    &r;
-    &s;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q, &r, &s);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p), decltype(q), decltype(r),
@@ -418,26 +238,7 @@ template <class T>
 auto BindFields(T& object, FieldCount<20>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
-    &q;
-    &r;
-    &s;
-    &t;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q, &r, &s, &t);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
@@ -447,27 +248,7 @@ template <class T>
 auto BindFields(T& object, FieldCount<21>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u] = object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
-    &q;
-    &r;
-    &s;
-    &t;
-    &u;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q, &r, &s, &t, &u);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
@@ -478,28 +259,8 @@ auto BindFields(T& object, FieldCount<22>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v] =
       object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
-    &q;
-    &r;
-    &s;
-    &t;
-    &u;
-    &v;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q, &r, &s, &t, &u,
+                &v);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
@@ -510,29 +271,8 @@ auto BindFields(T& object, FieldCount<23>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w] =
       object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
-    &q;
-    &r;
-    &s;
-    &t;
-    &u;
-    &v;
-    &w;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q, &r, &s, &t, &u,
+                &v, &w);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
@@ -543,30 +283,8 @@ auto BindFields(T& object, FieldCount<24>) {
   [[maybe_unused]] auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x] =
       object;
   return BoundFields<requires {
-    &a;
-    &b;
-    &c;
-    &d;
-    &e;
-    &f;
-    &g;
-    &h;
-    &i;
-    &j;
-    &k;
-    &l;
-    &m;
-    &n;
-    &o;
-    &p;
-    &q;
-    &r;
-    &s;
-    &t;
-    &u;
-    &v;
-    &w;
-    &x;
+    AddressesOf(&a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k, &l, &m, &n, &o, &p, &q, &r, &s, &t, &u,
+                &v, &w, &x);
   }, decltype(a), decltype(b), decltype(c), decltype(d), decltype(e), decltype(f), decltype(g),
                      decltype(h), decltype(i), decltype(j), decltype(k), decltype(l), decltype(m),
                      decltype(n), decltype(o), decltype(p), decltype(q), decltype(r), decltype(s),
