@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // spanheap-pages: the page layer by script (script_runner.h has the language).
+#include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <iostream>
 #include <string>
+#include <string_view>
 
 #include "pages/driver/random_script.h"
 #include "pages/driver/script_runner.h"
@@ -40,7 +43,8 @@ Reads commands from standard input, one a line, and prints what each answers.
   verify                   check every invariant                  ok
 
 Pages are numbered <chunk>*512+<page in chunk>. Blank lines and lines that begin with # are passed
-over. A line that makes no sense ends the run with exit code 2.
+over. A line that makes no sense ends the run with exit code 2; what cannot be read or written ends
+it with 1.
 )";
 
 struct Options {
@@ -50,17 +54,36 @@ struct Options {
   uint64_t lines = 0;
 };
 
-[[noreturn]] void Die(const std::string& message) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "spanheap-pages: %s\n", message.c_str());
-  std::exit(2);
+[[noreturn]] void Fail(int code, const std::string& message) {
+  const std::string line = "spanheap-pages: " + message + '\n';
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  std::exit(code);
 }
 
-uint64_t NumberArgument(const char* text) {
-  char* end = nullptr;
-  const uint64_t value = std::strtoull(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != '\0') {
-    Die(std::string("expected a number, not '") + text + "'");
+[[noreturn]] void FailToWrite() {
+  Fail(1, std::string("cannot write to standard output: ") + std::strerror(errno));
+}
+
+void Flush() {
+  if (std::fflush(stdout) != 0) FailToWrite();
+}
+
+// What stdio lost once it does not report again, so each call is looked at.
+void Write(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) FailToWrite();
+}
+
+[[noreturn]] void Die(const std::string& message) {
+  std::fflush(stdout);  // the answers before it; the message counts for more than their loss
+  Fail(2, message);
+}
+
+uint64_t NumberArgument(std::string_view text) {
+  uint64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (stop != end || error != std::errc()) {
+    Die("expected a number, not '" + std::string(text) + "'");
   }
   return value;
 }
@@ -70,7 +93,8 @@ Options ReadOptions(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     if (name == "--help" || name == "-h") {
-      std::fputs(kHelp, stdout);
+      Write(kHelp);
+      Flush();
       std::exit(0);
     }
     if (name == "--go-compatible") {
@@ -93,14 +117,14 @@ void RunScript(Machine& machine) {
   std::string line;
   for (uint64_t number = 1; std::getline(std::cin, line); ++number) {
     try {
-      const std::string answer = RunLine(machine, line);
-      std::fwrite(answer.data(), 1, answer.size(), stdout);
+      Write(RunLine(machine, line));
     } catch (const ScriptError& error) {
       Die("line " + std::to_string(number) + ": expected " + error.what());
     }
     // Whoever writes the script line by line waits for the answer.
-    if (std::cin.rdbuf()->in_avail() <= 0) std::fflush(stdout);
+    if (std::cin.rdbuf()->in_avail() <= 0) Flush();
   }
+  if (std::cin.bad()) Fail(1, "cannot read standard input");
 }
 
 }  // namespace
@@ -112,9 +136,10 @@ int main(int argc, char** argv) {
       options.twin ? MakeFreeListMachine() : MakeBitmapMachine();
   if (options.is_random) {
     WriteRandomScript(*machine, options.seed, options.lines,
-                      [](const std::string& line) { std::puts(line.c_str()); });
+                      [](const std::string& line) { Write(line + '\n'); });
   } else {
     RunScript(*machine);
   }
-  return std::fflush(stdout) == 0 ? 0 : 1;
+  Flush();
+  return 0;
 }
