@@ -191,10 +191,33 @@ TEST_F(ScriptLineTest, SaysWhatWasExpectedOfBadInput) {
   EXPECT_NE(Error("free 18446744073709551615 2").find("grown"), std::string::npos);
   EXPECT_NE(Error("summary 5 0").find("at most 4"), std::string::npos);
   EXPECT_NE(Error("summary 4 99999999").find("index"), std::string::npos);
+  EXPECT_NE(Error("summary 0 512").find("index"), std::string::npos);
+  EXPECT_EQ(Run("summary 0 511"), "0 0 0\n");
+  EXPECT_LT(Error(std::string(100000, 'x')).size(), 300U);
   EXPECT_NE(Error("scavenge some").find("'all'"), std::string::npos);
   Run("take 1");
   EXPECT_NE(Error("take 1").find("empty cache"), std::string::npos);
   EXPECT_NE(Error("free 4 1").find("not free in a cache"), std::string::npos);
+}
+
+// Go's cache hands out its block of 64 when it is asked for 128; there nobody asks for 16 or more.
+TEST_F(ScriptLineTest, ACacheHasNoRunLongerThanItsBlock) {
+  Run("chunk 0");
+  Run("take 0");
+  EXPECT_EQ(Run("cache_alloc 0 65"), "fail\n");
+  EXPECT_EQ(Run("cache_alloc 0 128"), "fail\n");
+  EXPECT_EQ(Run("cache_alloc 0 18446744073709551615"), "fail\n");
+  EXPECT_EQ(Run("cache_alloc 0 64"), "page 0 scav 0\n");
+}
+
+TEST_F(ScriptLineTest, PagesFreeInOneOfManyCachesAreNotInUse) {
+  Run("chunk 0");
+  for (int id = 0; id < 8; ++id) Run("take " + std::to_string(id));
+  EXPECT_EQ(Run("cache_alloc 3 10"), "page 192 scav 0\n");
+  EXPECT_NE(Error("free 191 2").find("not free in a cache"), std::string::npos);
+  EXPECT_NE(Error("free 201 2").find("not free in a cache"), std::string::npos);
+  EXPECT_NE(Error("free 0 512").find("not free in a cache"), std::string::npos);
+  EXPECT_EQ(Run("free 192 10"), "ok\n");
 }
 
 TEST_F(ScriptLineTest, RunsOfMoreThanARootEntryAreFound) {

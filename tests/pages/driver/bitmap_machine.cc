@@ -31,9 +31,6 @@ class BitmapMachine final : public StrategyMachine<PageAllocator> {
   RunSummary Summary(unsigned level, uint64_t index) override {
     const unsigned shift = SummaryShape::kFanOutLog2 * (kLevels - 1 - level);
     const uint64_t entry = index + (kChunkOffset >> shift);
-    if (index > kMaxChunk || entry >= shape_.entries[level]) {
-      throw ScriptError("an index that this level has");
-    }
     return pages_.Summary(level, static_cast<uint32_t>(entry));
   }
 

@@ -27,9 +27,6 @@ class FreeListMachine final : public StrategyMachine<FreeListHeap> {
     const unsigned log2 = kChunkPagesShift + SummaryShape::kFanOutLog2 * (kLevels - 1 - level);
     const uint64_t begin = kPageOffset + (index << log2);
     const uint64_t size = uint64_t{1} << log2;
-    if (index > kMaxChunk || begin >= kPageOffset + kMostPages) {
-      throw ScriptError("an index that this level has");
-    }
     uint64_t start = 0;
     uint64_t max = 0;
     uint64_t end = 0;

@@ -57,6 +57,7 @@ class Machine {
   virtual std::optional<Taken> CacheAllocate(uint64_t cache, uint64_t pages) = 0;
   virtual void Flush(uint64_t cache) = 0;
   virtual uint64_t Scavenge(uint64_t at_most) = 0;
+  // The index is at most that of kMaxChunk's entry.
   virtual RunSummary Summary(unsigned level, uint64_t index) = 0;
   virtual std::vector<ChunkBits> Dump() = 0;
   virtual std::vector<Range> InUse() = 0;

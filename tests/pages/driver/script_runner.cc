@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "layout/geometry.h"
+#include "pages/summary_tree.h"
 
 namespace spanheap::script {
 namespace {
@@ -25,12 +26,19 @@ Words Split(std::string_view line) {
   return words;
 }
 
+// A word as messages show it: its beginning, if it is long.
+std::string Quoted(std::string_view word) {
+  constexpr size_t kMost = 60;
+  const bool is_long = word.size() > kMost;
+  return "'" + std::string(word.substr(0, kMost)) + (is_long ? "..." : "") + "'";
+}
+
 uint64_t Number(std::string_view word, const char* what) {
   uint64_t value = 0;
   const char* const end = word.data() + word.size();
   const auto [stop, error] = std::from_chars(word.data(), end, value);
   if (word.empty() || stop != end || error != std::errc()) {
-    throw ScriptError(std::string(what) + " (a decimal number), not '" + std::string(word) + "'");
+    throw ScriptError(std::string(what) + " (a decimal number), not " + Quoted(word));
   }
   return value;
 }
@@ -61,12 +69,12 @@ std::string Answer(const std::optional<Taken>& taken) {
 void SetPages(PageBitmap& bits, std::string_view word) {
   const size_t plus = word.find('+');
   if (plus == std::string_view::npos) {
-    throw ScriptError("<start>+<n>, not '" + std::string(word) + "'");
+    throw ScriptError("<start>+<n>, not " + Quoted(word));
   }
   const uint64_t start = Number(word.substr(0, plus), "a start page");
   const uint64_t n = Number(word.substr(plus + 1), "a page count");
   if (start >= PageBitmap::kBits || n > PageBitmap::kBits - start) {
-    throw ScriptError("pages below 512, not '" + std::string(word) + "'");
+    throw ScriptError("pages below 512, not " + Quoted(word));
   }
   bits.SetRange(static_cast<unsigned>(start), static_cast<unsigned>(n));
 }
@@ -84,7 +92,7 @@ std::string DoChunk(Machine& machine, const Words& words) {
       const bool has_pages = i + 1 < words.size() && words[i + 1].find('+') != words[i].npos;
       if (!has_pages) throw ScriptError("<start>+<n> after '" + std::string(words[i]) + "'");
     } else if (bits == nullptr) {
-      throw ScriptError("'alloc' or 'scav', not '" + std::string(words[i]) + "'");
+      throw ScriptError("'alloc' or 'scav', not " + Quoted(words[i]));
     } else {
       SetPages(*bits, words[i]);
     }
@@ -150,6 +158,9 @@ std::string DoSummary(Machine& machine, const Words& words) {
   const uint64_t level = Number(words[1], "a level");
   if (level >= kLevels) throw ScriptError("a level of at most 4");
   const uint64_t index = Number(words[2], "an index");
+  if (index > kMaxChunk >> SummaryShape::kFanOutLog2 * (kLevels - 1 - level)) {
+    throw ScriptError("an index that this level has");
+  }
   const RunSummary s = machine.Summary(static_cast<unsigned>(level), index);
   return Format("%u %u %u\n", s.start(), s.max(), s.end());
 }
@@ -193,7 +204,7 @@ std::string RunLine(Machine& machine, std::string_view line) {
   std::string names;
   for (const auto& [name, run] : kCommands)
     names += (names.empty() ? "" : ", ") + std::string(name);
-  throw ScriptError("a command (" + names + "), not '" + std::string(words[0]) + "'");
+  throw ScriptError("a command (" + names + "), not " + Quoted(words[0]));
 }
 
 }  // namespace spanheap::script
