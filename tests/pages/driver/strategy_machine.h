@@ -3,8 +3,10 @@
 // StrategyMachine: the part of a Machine that is the same for every page strategy.
 #pragma once
 
+#include <algorithm>
 #include <map>
 
+#include "base/bits.h"
 #include "layout/geometry.h"
 #include "pages/driver/machine.h"
 #include "pages/page_cache.h"
@@ -100,10 +102,11 @@ class StrategyMachine : public Machine {
 
   bool IsCached(PageIndex first, Pages n) const {
     for (const auto& [id, cache] : caches_) {
-      for (unsigned i = 0; i < kPagesPerWord.value; ++i) {
-        const PageIndex p = cache.base() + Pages(i);
-        if ((cache.free_bits() >> i & 1) != 0 && p >= first && p < first + n) return true;
-      }
+      const PageIndex from = std::max(first, cache.base());
+      const PageIndex end = std::min(first + n, cache.base() + kPagesPerWord);
+      if (cache.is_empty() || from >= end) continue;
+      const uint64_t asked = BitRange((from - cache.base()).value, (end - from).value);
+      if ((cache.free_bits() & asked) != 0) return true;
     }
     return false;
   }
