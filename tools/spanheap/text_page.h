@@ -27,7 +27,7 @@ inline double Percent(uint64_t part, uint64_t whole) {
 // As long as the part's share of `width`; at least one mark if there is a part.
 inline std::string Bar(uint64_t part, uint64_t whole, size_t width) {
   if (part == 0 || whole == 0 || width == 0) return "";
-  const double exact = Percent(part, whole) / 100 * static_cast<double>(width);
+  const double exact = std::min(Percent(part, whole), 100.0) / 100 * static_cast<double>(width);
   return std::string(std::clamp<size_t>(static_cast<size_t>(exact + 0.5), 1, width), '#');
 }
 

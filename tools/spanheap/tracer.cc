@@ -93,7 +93,12 @@ void Tracer::Look(const look::Target& target) {
   if (events_ == nullptr) {
     events_ = std::make_unique<look::EventReader>(target.memory(), target.root());
   }
-  const std::vector<Event> events = events_->ReadNew();
+  std::vector<Event> events;
+  try {
+    events = events_->ReadNew();
+  } catch (const look::Damaged& damage) {
+    target.FailDamaged(damage);
+  }
   if (events.empty()) {
     reason_ = fmt::format("{} has made no collected objects", target.source());
     return;

@@ -273,13 +273,15 @@ class Bookkeeper {
   uint64_t unknown_ = 0;
 };
 
-// Bytes of [start, end) that lie in one of the stretches.
+// Bytes of [start, end) that lie in one of the stretches, which are sorted and apart.
 uint64_t Overlap(const std::vector<AddressSpan>& stretches, uint64_t start, uint64_t end,
                  const Residency* residency) {
   uint64_t sum = 0;
-  for (const AddressSpan& stretch : stretches) {
-    const uint64_t from = std::max(stretch.start, start);
-    const uint64_t to = std::min(stretch.end, end);
+  auto stretch = std::upper_bound(stretches.begin(), stretches.end(), start,
+                                  [](uint64_t a, const AddressSpan& s) { return a < s.end; });
+  for (; stretch != stretches.end() && stretch->start < end; ++stretch) {
+    const uint64_t from = std::max(stretch->start, start);
+    const uint64_t to = std::min(stretch->end, end);
     if (from < to) sum += residency != nullptr ? residency->BytesIn(from, to) : to - from;
   }
   return sum;
@@ -307,14 +309,20 @@ std::vector<AddressSpan> HeapStretches(const HeapImage& image) {
   const uint64_t chunk = image.chunk_pages * image.page_size;
   for (const ArenaImage& arena : image.arenas) {
     // The chunk in front of the first arena is reserved with it.
-    const uint64_t front = arena.first_chunk == 1 ? chunk : 0;
+    const uint64_t front = arena.first_chunk == 1 ? std::min(chunk, arena.start) : 0;
     all.push_back({arena.start - front, arena.start + arena.chunks * chunk});
   }
   for (const WindowImage& w : image.windows) all.push_back({w.start, w.start + w.reserved});
   for (const StretchImage& s : image.metadata) all.push_back({s.start, s.start + s.size});
   std::sort(all.begin(), all.end(),
             [](const AddressSpan& a, const AddressSpan& b) { return a.start < b.start; });
-  return all;
+  // They are apart, unless the heap moved while it was read, or is damaged.
+  std::vector<AddressSpan> apart;
+  for (AddressSpan stretch : all) {
+    if (!apart.empty()) stretch.start = std::max(stretch.start, apart.back().end);
+    if (stretch.start < stretch.end) apart.push_back(stretch);
+  }
+  return apart;
 }
 
 Account MakeAccount(const HeapImage& image, const HeapMap& map, const Residency& residency) {

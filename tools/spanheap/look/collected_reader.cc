@@ -1,19 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include "spanheap/look/collected_reader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <bit>
+
+#include "spanheap/look/damage.h"
 
 namespace spanheap::look {
 namespace {
 
 constexpr uint64_t kMostSpans = uint64_t{1} << 28;
 constexpr size_t kMostThreads = 1 << 20;
+constexpr uint64_t kMostKinds = 256;
+constexpr uint32_t kMostSlots = 1 << 16;
+constexpr uint32_t kMostBuckets = 63;      // of times in powers of two
 constexpr uint64_t kNever = ~uint64_t{0};  // the library's "no goal"
 
 // Bits of the last word that stand for slots.
 uint64_t LastBits(const CollectedKind& kind) {
   return kind.slots % 64 == 0 ? ~uint64_t{0} : (uint64_t{1} << (kind.slots % 64)) - 1;
+}
+
+// Kinds without slots are of no span.
+bool IsSound(const CollectedKind& kind) {
+  return kind.slots < kMostSlots && kind.words == (kind.slots + 63) / 64;
 }
 
 }  // namespace
@@ -49,6 +61,7 @@ void CollectedReader::ReadFigures(CollectedFigures& figures) const {
   const auto read_counts = [&](const std::string& field, std::vector<uint64_t>& counts) {
     if (!root_.Has(field)) return;
     const RootField where = root_.Field(field);
+    if (where.count > kMostBuckets) throw Damaged("times are counted in too many buckets");
     counts = memory_.Array<uint64_t>(heap_ + where.offset, where.count);
   };
 #define SPANHEAP_READ(name, label) read_counts("gc." #name, figures.name);
@@ -59,37 +72,40 @@ void CollectedReader::ReadFigures(CollectedFigures& figures) const {
 }
 
 void CollectedReader::ReadKinds(CollectedImage& image) const {
-  const uint64_t record = root_.Number("gckind.record");
-  const uint64_t count = root_.Number("gckind.count");
+  const uint64_t count = root_.NumberWithin("gckind.count", 1, kMostKinds);
   const uint64_t no_pointers = root_.Number("gckind.no_pointers");
-  const auto bytes = memory_.Array<char>(root_.Address("gckinds"), record * count);
+  const RecordTable table =
+      tables_.Read(root_.Address("gckinds"), root_.RecordSize("gckind.record"), count, "kinds");
+  if (!table.is_whole()) throw Damaged("the table of kinds of spans cannot be read");
   const RootField block_bytes = root_.Field("gckind.block_bytes");
   const RootField slots = root_.Field("gckind.slots");
   const RootField words = root_.Field("gckind.words");
   const RootField domain = root_.Field("gckind.domain");
   for (uint64_t i = 0; i < count; ++i) {
-    const char* at = bytes.data() + i * record;
+    const std::string_view at = table[i];
     image.kinds.push_back({static_cast<uint32_t>(block_bytes.In(at)),
                            static_cast<uint32_t>(slots.In(at)), static_cast<uint32_t>(words.In(at)),
                            domain.In(at) != no_pointers});
+    if (IsSound(image.kinds.back())) continue;
+    throw Damaged(fmt::format("spans of kind {} have {} slots", i, slots.In(at)));
   }
   image.cached.resize(count);
 }
 
 void CollectedReader::ReadSpans(HeapImage& image) const {
   CollectedImage& collected = image.collected;
-  const uint64_t record = root_.Number("gcspan.record");
   const uint64_t count = std::min(Value("gc.records_end"), kMostSpans);
   const uint64_t generation = Value("gc.generation");
-  const auto bytes = memory_.Array<char>(Value("gc.records"), count * record);
+  const RecordTable table =
+      tables_.Read(Value("gc.records"), root_.RecordSize("gcspan.record"), count, "spans");
   const RootField first = root_.Field("gcspan.first");
   const RootField pages = root_.Field("gcspan.pages");
   const RootField swept = root_.Field("gcspan.swept");
   const RootField size = root_.Field("gcspan.bytes");
   const RootField kind = root_.Field("gcspan.kind");
-  uint32_t words = 0;
+  uint64_t words = 0;
   for (uint64_t i = 1; i < count; ++i) {
-    const char* at = bytes.data() + i * record;
+    const std::string_view at = table[i];
     CollectedSpanImage span;
     span.kind = static_cast<uint8_t>(kind.In(at));
     if (span.kind == 0) continue;
@@ -97,14 +113,17 @@ void CollectedReader::ReadSpans(HeapImage& image) const {
     span.pages = static_cast<uint32_t>(pages.In(at));
     span.bytes = size.In(at);
     span.is_swept = swept.In(at) == generation;
-    if (span.kind >= collected.kinds.size() || collected.kinds[span.kind].slots == 0) {
+    if (span.kind >= collected.kinds.size() || collected.kinds[span.kind].slots == 0 ||
+        !image.Holds(span.first_page, span.pages)) {
       ++image.unreadable;
       continue;
     }
-    span.first_word = words;
+    span.first_word = static_cast<uint32_t>(words);
     words += collected.kinds[span.kind].words;
     collected.spans.push_back(span);
   }
+  tables_.Charge(2 * sizeof(uint64_t), words, "slots");
+  if (words > UINT32_MAX) throw Damaged("it tells of more slots than there can be");
   collected.live.resize(words);
   collected.dead.resize(words);
 }
@@ -151,29 +170,28 @@ void CollectedReader::ReadThreads(CollectedImage& image, size_t& unreadable) con
   const RootField free = root_.Field("claimed.free");
   const RootField page_base = root_.Field("gcthread.page_base");
   const RootField page_free = root_.Field("gcthread.page_free");
-  const uint64_t end = std::max({older.offset + older.size, page_free.offset + page_free.size,
-                                 page_base.offset + page_base.size,
-                                 words.offset + uint64_t{words.size} * words.count});
-  std::vector<char> record(end);
+  std::string record(std::max({older.end(), page_free.end(), page_base.end(), words.end()}), '\0');
   uint64_t address = Value("gc.thread_records");
+  Trail trail;
   for (size_t i = 0; address != 0 && i < kMostThreads; ++i) {
+    trail.Step(address, "collected heap's threads");
+    tables_.Charge(record.size(), 1, "threads");
     if (!memory_.Read(address, record.data(), record.size())) {
       ++unreadable;
       return;
     }
     for (uint32_t kind = 1; kind < std::min<size_t>(words.count, image.cached.size()); ++kind) {
-      const char* word = record.data() + words.offset + uint64_t{kind} * words.size;
-      image.cached[kind] += static_cast<uint64_t>(std::popcount(free.In(word)));
+      const uint64_t claimed = free.In(words.PartOf(record, kind));
+      image.cached[kind] += static_cast<uint64_t>(std::popcount(claimed));
     }
-    image.threads.push_back(
-        {static_cast<uint32_t>(page_base.In(record.data())), page_free.In(record.data())});
-    address = older.In(record.data());
+    image.threads.push_back({static_cast<uint32_t>(page_base.In(record)), page_free.In(record)});
+    address = older.In(record);
   }
 }
 
 void CollectedReader::ReadTables(HeapImage& image) const {
   CollectedImage& collected = image.collected;
-  const uint64_t record = root_.Number("gcspan.record");
+  const uint64_t record = root_.RecordSize("gcspan.record");
   collected.page_bytes = Value("gc.pages") * image.page_size;
   collected.table_bytes = Value("gc.tables_used") + Value("gc.records_ready") * record;
   image.metadata.push_back({Value("gc.tables"), Value("gc.tables_reserved")});

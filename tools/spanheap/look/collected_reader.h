@@ -12,12 +12,14 @@
 #include "spanheap/look/heap_image.h"
 #include "spanheap/look/memory.h"
 #include "spanheap/look/root_reader.h"
+#include "spanheap/look/table_reader.h"
 
 namespace spanheap::look {
 
 class CollectedReader {
  public:
-  CollectedReader(const Memory& memory, const RootReader& root) : memory_(memory), root_(root) {}
+  CollectedReader(const Memory& memory, const RootReader& root, TableReader& tables)
+      : memory_(memory), root_(root), tables_(tables) {}
 
   // Fills image.collected; its tables and records become stretches of metadata.
   void Read(HeapImage& image) const;
@@ -33,6 +35,7 @@ class CollectedReader {
 
   const Memory& memory_;
   const RootReader& root_;
+  TableReader& tables_;
   uint64_t heap_ = root_.ValueOr("collected.heap", 0);
 };
 

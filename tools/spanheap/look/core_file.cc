@@ -81,7 +81,7 @@ void CoreFile::ReadSegments(const std::string& path) {
     segments_.push_back({segment.p_vaddr, segment.p_filesz, segment.p_offset});
     Mapping mapping;
     mapping.start = segment.p_vaddr;
-    mapping.end = segment.p_vaddr + segment.p_memsz;
+    mapping.end = EndOf(segment.p_vaddr, segment.p_memsz);
     mapping.permissions = {(segment.p_flags & PF_R) != 0 ? 'r' : '-',
                            (segment.p_flags & PF_W) != 0 ? 'w' : '-',
                            (segment.p_flags & PF_X) != 0 ? 'x' : '-', 'p'};

@@ -24,6 +24,7 @@ class CoreFile final : public Memory {
  public:
   explicit CoreFile(const std::string& path);
   size_t ReadMany(std::span<const MemoryPiece> pieces) const override;
+  uint64_t size_limit() const override { return core_.bytes().size() + kBeside; }
 
   const std::vector<Mapping>& mappings() const { return mappings_; }
   // Files that were mapped, also where the core holds nothing of them.
@@ -33,6 +34,9 @@ class CoreFile final : public Memory {
   pid_t pid() const { return pid_; }
 
  private:
+  // What is made of its tables may be more than they are: of pages that were given back, say.
+  static constexpr uint64_t kBeside = uint64_t{1} << 30;
+
   struct Segment {
     uint64_t start;
     uint64_t in_file;  // bytes of it that the core holds

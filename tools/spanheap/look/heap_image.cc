@@ -24,9 +24,19 @@ uint32_t HeapImage::PageAt(uint64_t address) const {
   return 0;
 }
 
+bool HeapImage::Holds(uint32_t first_page, uint32_t pages) const {
+  const auto holds = [&](const ArenaImage& arena) {
+    const uint64_t first = uint64_t{arena.first_chunk} * chunk_pages;
+    const uint64_t count = uint64_t{arena.chunks} * chunk_pages;
+    return first_page >= first && first_page - first < count &&
+           pages <= count - (first_page - first);
+  };
+  return pages != 0 && std::any_of(arenas.begin(), arenas.end(), holds);
+}
+
 // A span has at most 32 units; in longer ones a unit is more than one OS page.
 uint64_t HeapImage::HoleBytesOf(const SpanImage& span) const {
-  if (span.holes == 0) return 0;
+  if (span.holes == 0 || os_page == 0) return 0;
   uint64_t unit = os_page;
   while (span.pages * page_size > unit * 32) unit *= 2;
   return static_cast<uint64_t>(std::popcount(span.holes)) * unit;

@@ -179,6 +179,8 @@ struct HeapImage {
   uint64_t AddressOf(uint32_t page) const;
   // The page that holds an address; 0: none of the heap's.
   uint32_t PageAt(uint64_t address) const;
+  // Whether these pages lie in one of the arenas.
+  bool Holds(uint32_t first_page, uint32_t pages) const;
   bool IsRunClass(unsigned c) const { return c >= first_run_class; }
   // Bytes of a span that were given back to the OS.
   uint64_t HoleBytesOf(const SpanImage& span) const;

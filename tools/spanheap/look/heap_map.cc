@@ -4,10 +4,19 @@
 #include <algorithm>
 #include <bit>
 
+#include "spanheap/look/damage.h"
+
 namespace spanheap::look {
+namespace {
+
+// Pages that may be claimed twice, or outside of chunks, in a heap that moves while it is read.
+constexpr uint64_t kMostStray = 1 << 20;
+
+}  // namespace
 
 HeapMap::HeapMap(const HeapImage& image) : image_(image) {
   cells_.resize(image.chunks.size() * image.chunk_pages);
+  claims_left_ = 2 * cells_.size() + kMostStray;
   uses_.resize(image.spans.size());
   cached_bits_.resize(image.bits.size());
   live_runs_.resize(image.classes.size());
@@ -37,8 +46,10 @@ PageCell* HeapMap::CellOf(uint32_t page) {
 }
 
 void HeapMap::Claim(uint32_t first, uint32_t pages, PageCell as) {
-  for (uint32_t page = first; page < first + pages; ++page) {
-    PageCell* const cell = CellOf(page);
+  if (pages > claims_left_) throw Damaged("its pages are claimed again and again");
+  claims_left_ -= pages;
+  for (uint32_t i = 0; i < pages; ++i) {
+    PageCell* const cell = CellOf(first + i);
     if (cell != nullptr && cell->state == PageState::kUnknown) {
       *cell = as;
     } else {

@@ -5,6 +5,7 @@
 //
 // Invariants. Every page of a grown chunk has exactly one state. A slot counts as cached at most
 //             once, and only if its span says that it is not free.
+// Fails.      Damaged: what claims pages claims far more than there are.
 // Tests.      tests/tools/look_test.cc.
 #pragma once
 
@@ -81,6 +82,7 @@ class HeapMap {
   std::vector<uint64_t> live_runs_;
   std::vector<uint64_t> cached_runs_;
   uint64_t contradictions_ = 0;
+  uint64_t claims_left_ = 0;  // pages; each is claimed once in a sound heap
 };
 
 }  // namespace spanheap::look

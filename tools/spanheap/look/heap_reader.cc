@@ -3,19 +3,43 @@
 // Geometry, counters and pages; spans and threads are read in span_reader.cc and thread_reader.cc.
 #include "spanheap/look/heap_reader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "spanheap/look/collected_reader.h"
+#include "spanheap/look/damage.h"
+#include "spanheap/look/heap_map.h"
 
 namespace spanheap::look {
 namespace {
 
-// Bounds for lists that are followed while they may change.
-constexpr uint32_t kMostChunks = 1 << 22;
+// Bounds for what is followed while it may change.
 constexpr size_t kMostPieces = 1 << 20;
 constexpr uint64_t kMostWindows = 1 << 16;
 constexpr uint64_t kMostArenas = 1 << 10;
+// Bounds for what a library of any version may be built with.
+constexpr uint64_t kLeastPage = 4096;
+constexpr uint64_t kMostPage = 2 << 20;
+constexpr uint64_t kMostChunkPages = 1 << 16;
+constexpr uint64_t kMostClasses = 256;
+constexpr uint32_t kMostSpanPages = 1 << 16;
+constexpr uint64_t kPageNumbers = uint64_t{1} << 32;
+constexpr uint64_t kAddresses = uint64_t{1} << 57;
+
+// Whether [start, start + size) can be addresses of a program.
+bool CanBe(uint64_t start, uint64_t size) {
+  return start <= kAddresses && size <= kAddresses - start;
+}
+
+// Whether blocks of that class fit their spans.
+bool IsSound(const ClassGeometry& c, const HeapImage& image) {
+  return c.block_bytes != 0 && c.slots != 0 && c.span_pages != 0 &&
+         c.span_pages <= kMostSpanPages &&
+         uint64_t{c.slots} * c.block_bytes <= c.span_pages * image.page_size;
+}
 
 uint32_t LongestRunOfFree(const std::vector<ChunkImage>& chunks, uint32_t chunk_pages) {
   uint32_t longest = 0;
@@ -32,9 +56,22 @@ uint32_t LongestRunOfFree(const std::vector<ChunkImage>& chunks, uint32_t chunk_
   return longest;
 }
 
+// As many bits as a chunk has pages.
+std::vector<uint64_t> BitsOf(std::string_view bytes, uint32_t pages) {
+  if (bytes.size() < pages / 8) throw Damaged("the bits of a chunk lie outside of its record");
+  std::vector<uint64_t> words(pages / 64);
+  std::memcpy(words.data(), bytes.data(), pages / 8);
+  return words;
+}
+
+[[noreturn]] void FailUnreadable(const Memory& memory, uint64_t address, const char* what) {
+  const std::string why = memory.WhyNot(address);
+  throw Damaged(fmt::format("{} cannot be read{}{}", what, why.empty() ? "" : ": ", why));
+}
+
 }  // namespace
 
-HeapImage HeapReader::Read() const {
+HeapImage HeapReader::Read() {
   HeapImage image;
   ReadGeometry(image);
   ReadGate(image);
@@ -46,7 +83,7 @@ HeapImage HeapReader::Read() const {
   ReadKeptRuns(image);
   ReadWindows(image);
   ReadMetadata(image);
-  CollectedReader(memory_, root_).Read(image);
+  CollectedReader(memory_, root_, tables_).Read(image);
   ReadCounters(image);
   ReadScavenger(image);
   ReadRequests(image);
@@ -55,11 +92,15 @@ HeapImage HeapReader::Read() const {
   return image;
 }
 
-bool HeapReader::IsQuiet() const {
+bool HeapReader::IsQuiet() {
   HeapImage image;
   ReadGeometry(image);
   ReadGate(image);
-  ReadThreads(image);
+  try {
+    ReadThreads(image);
+  } catch (const Damaged&) {
+    return false;  // somebody is at it
+  }
   return image.IsQuiet();
 }
 
@@ -68,21 +109,29 @@ void HeapReader::ReadGate(HeapImage& image) const {
   image.lock_is_held = root_.Value("threads.lock") != 0 || root_.Value("start.lock") != 0;
 }
 
-void HeapReader::ReadGeometry(HeapImage& image) const {
-  image.page_size = root_.Number("page.size");
-  image.chunk_pages = static_cast<uint32_t>(root_.Number("chunk.pages"));
-  image.first_run_class = static_cast<uint32_t>(root_.Number("class.first_run"));
-  const uint64_t record = root_.Number("class.record");
-  const uint64_t count = root_.Number("class.count");
-  const auto bytes = memory_.Array<char>(root_.Address("classes"), record * count);
+void HeapReader::ReadGeometry(HeapImage& image) {
+  image.page_size = root_.NumberWithin("page.size", kLeastPage, kMostPage);
+  image.chunk_pages = static_cast<uint32_t>(root_.NumberWithin("chunk.pages", 64, kMostChunkPages));
+  if (!std::has_single_bit(image.page_size) || image.chunk_pages % 64 != 0) {
+    throw Damaged(fmt::format("its pages are of {} bytes, {} in a chunk", image.page_size,
+                              image.chunk_pages));
+  }
+  const uint64_t count = root_.NumberWithin("class.count", 1, kMostClasses);
+  image.first_run_class = static_cast<uint32_t>(root_.NumberWithin("class.first_run", 1, count));
+  const uint64_t address = root_.Address("classes");
+  const RecordTable table =
+      tables_.Read(address, root_.RecordSize("class.record"), count, "size classes");
+  if (!table.is_whole()) FailUnreadable(memory_, address, "the table of size classes");
   const RootField block_bytes = root_.Field("class.block_bytes");
   const RootField span_pages = root_.Field("class.span_pages");
   const RootField slots = root_.Field("class.slots");
   for (uint64_t c = 0; c < count; ++c) {
-    const char* at = bytes.data() + c * record;
+    const std::string_view at = table[c];
     image.classes.push_back({static_cast<uint32_t>(block_bytes.In(at)),
                              static_cast<uint32_t>(span_pages.In(at)),
                              static_cast<uint32_t>(slots.In(at))});
+    if (c == 0 || IsSound(image.classes.back(), image)) continue;
+    throw Damaged(fmt::format("size class {} has blocks that do not fit its spans", c));
   }
 }
 
@@ -98,6 +147,9 @@ void HeapReader::ReadCounters(HeapImage& image) const {
   counters.solo_bytes = root_.Value("spans.solo_bytes");
   counters.hole_bytes = root_.ValueOr("spans.hole_bytes", 0);
   image.os_page = root_.ValueOr("spans.os_page", 0);
+  if (image.os_page != 0 && (!std::has_single_bit(image.os_page) || image.os_page > kMostPage)) {
+    throw Damaged(fmt::format("the system's pages are of {} bytes", image.os_page));
+  }
   image.ahead = {static_cast<uint32_t>(root_.ValueOr("ahead.first", 0)),
                  static_cast<uint32_t>(root_.ValueOr("ahead.pages", 0))};
   counters.kept_bytes = root_.Value("kept.bytes");
@@ -148,72 +200,81 @@ void HeapReader::ReadSettings(HeapImage& image) const {
   }
 }
 
-void HeapReader::ReadArenas(HeapImage& image) const {
-  const uint64_t record = root_.Number("arena.record");
+void HeapReader::ReadArenas(HeapImage& image) {
   const uint64_t count = std::min(root_.Value("arenas.count"), kMostArenas);
-  const auto bytes = memory_.Array<char>(root_.Value("arenas"), record * count);
+  const RecordTable table =
+      tables_.Read(root_.Value("arenas"), root_.RecordSize("arena.record"), count, "arenas");
   const RootField start = root_.Field("arena.start");
   const RootField first_chunk = root_.Field("arena.first_chunk");
   const RootField chunks = root_.Field("arena.chunks");
   for (uint64_t i = 0; i < count; ++i) {
-    const char* at = bytes.data() + i * record;
-    image.arenas.push_back({start.In(at), static_cast<uint32_t>(first_chunk.In(at)),
-                            static_cast<uint32_t>(chunks.In(at))});
+    const ArenaImage arena = {start.In(table[i]), static_cast<uint32_t>(first_chunk.In(table[i])),
+                              static_cast<uint32_t>(chunks.In(table[i]))};
+    const uint64_t pages = uint64_t{arena.chunks} * image.chunk_pages;
+    if ((uint64_t{arena.first_chunk} + arena.chunks) * image.chunk_pages > kPageNumbers ||
+        !CanBe(arena.start, pages * image.page_size)) {
+      throw Damaged(fmt::format("an arena of {} chunks at {:#x}", arena.chunks, arena.start));
+    }
+    image.arenas.push_back(arena);
   }
 }
 
-void HeapReader::ReadChunks(HeapImage& image) const {
-  const uint64_t record = root_.Number("grown.record");
-  const uint64_t count = std::min<uint64_t>(root_.Value("grown.count"), kMostChunks);
-  const auto ranges = memory_.Array<char>(root_.Value("grown.ranges"), record * count);
+void HeapReader::ReadChunks(HeapImage& image) {
+  const uint64_t most_chunks = kPageNumbers / image.chunk_pages;
+  const uint64_t count = std::min(root_.Value("grown.count"), most_chunks);
+  const RecordTable ranges =
+      tables_.Read(root_.Value("grown.ranges"), root_.RecordSize("grown.record"), count, "chunks");
   const RootField begin = root_.Field("grown.begin");
   const RootField end = root_.Field("grown.end");
+  uint32_t next = 0;
   for (uint64_t i = 0; i < count; ++i) {
-    const char* at = ranges.data() + i * record;
-    const auto from = static_cast<uint32_t>(begin.In(at));
-    const auto to = static_cast<uint32_t>(end.In(at));
-    if (from < to && to - from <= kMostChunks) ReadChunkRange(from, to, image);
+    const auto from = static_cast<uint32_t>(begin.In(ranges[i]));
+    const auto to = static_cast<uint32_t>(end.In(ranges[i]));
+    if (from < next || from >= to || to > most_chunks) {
+      ++image.unreadable;
+      continue;
+    }
+    ReadChunkRange(from, to, image);
+    next = to;
   }
   image.generation = static_cast<uint32_t>(root_.Value("age.now"));
 }
 
-void HeapReader::ReadChunkRange(uint32_t begin, uint32_t end, HeapImage& image) const {
+void HeapReader::ReadChunkRange(uint32_t begin, uint32_t end, HeapImage& image) {
   const uint64_t count = end - begin;
   const uint32_t pages = image.chunk_pages;
-  const size_t words = pages / 64;
-  const uint64_t record = root_.Number("chunk.record");
-  const uint64_t age = root_.Number("age.record");
-  const auto chunks =
-      memory_.Array<char>(root_.Value("pages.chunks") + begin * record, count * record);
-  const auto ages = memory_.Array<char>(root_.Value("age.records") + begin * age, count * age);
-  const auto classes = memory_.Array<uint8_t>(
-      root_.Value("pages.class_of") + uint64_t{begin} * pages, count * pages);
-  const uint64_t used = root_.Field("chunk.used").offset;
-  const uint64_t scavenged = root_.Field("chunk.scavenged").offset;
+  const uint64_t record = root_.RecordSize("chunk.record");
+  const uint64_t age = root_.RecordSize("age.record");
+  tables_.Charge(uint64_t{pages} * sizeof(PageCell), count, "chunks");
+  const RecordTable chunks =
+      tables_.Read(root_.Value("pages.chunks") + begin * record, record, count, "chunks");
+  const RecordTable ages =
+      tables_.Read(root_.Value("age.records") + begin * age, age, count, "chunks");
+  const RecordTable classes =
+      tables_.Read(root_.Value("pages.class_of") + uint64_t{begin} * pages, pages, count, "chunks");
+  const RootField used = root_.Field("chunk.used");
+  const RootField scavenged = root_.Field("chunk.scavenged");
   const RootField generation = root_.Field("age.generation");
   for (uint64_t i = 0; i < count; ++i) {
     ChunkImage chunk;
     chunk.number = begin + static_cast<uint32_t>(i);
-    chunk.generation = static_cast<uint32_t>(generation.In(ages.data() + i * age));
-    const char* at = chunks.data() + i * record;
-    const auto* used_words = reinterpret_cast<const uint64_t*>(at + used);
-    const auto* scavenged_words = reinterpret_cast<const uint64_t*>(at + scavenged);
-    chunk.used.assign(used_words, used_words + words);
-    chunk.scavenged.assign(scavenged_words, scavenged_words + words);
-    chunk.class_of.assign(classes.data() + i * pages, classes.data() + (i + 1) * pages);
+    chunk.generation = static_cast<uint32_t>(generation.In(ages[i]));
+    chunk.used = BitsOf(used.PartOf(chunks[i], 0), pages);
+    chunk.scavenged = BitsOf(scavenged.PartOf(chunks[i], 0), pages);
+    chunk.class_of.assign(classes[i].begin(), classes[i].end());
     image.chunks.push_back(std::move(chunk));
   }
 }
 
-void HeapReader::ReadKeptRuns(HeapImage& image) const {
-  const uint64_t record = root_.Number("kept.record");
+void HeapReader::ReadKeptRuns(HeapImage& image) {
   const RootField count_field = root_.Field("kept.count");
   const RootField runs = root_.Field("kept.runs");
   const auto classes = static_cast<uint32_t>(image.classes.size());
   const uint32_t shelves = classes - image.first_run_class;
-  const auto bytes = memory_.Array<char>(root_.Address("kept.shelves"), shelves * record);
+  const RecordTable table = tables_.Read(root_.Address("kept.shelves"),
+                                         root_.RecordSize("kept.record"), shelves, "shelves");
   for (uint32_t shelf = 0; shelf < shelves; ++shelf) {
-    const char* at = bytes.data() + shelf * record;
+    const std::string_view at = table[shelf];
     const auto count = std::min(static_cast<uint32_t>(count_field.In(at)), runs.count);
     for (uint32_t i = 0; i < count; ++i) {
       image.kept_runs.push_back({static_cast<uint32_t>(runs.In(at, i)),
@@ -222,37 +283,53 @@ void HeapReader::ReadKeptRuns(HeapImage& image) const {
   }
 }
 
-void HeapReader::ReadWindows(HeapImage& image) const {
-  const uint64_t record = root_.Number("window.record");
+void HeapReader::ReadWindows(HeapImage& image) {
   const uint64_t count = std::min(root_.Value("large.count"), kMostWindows);
-  const auto bytes = memory_.Array<char>(root_.Value("large.windows"), record * count);
+  const RecordTable table = tables_.Read(root_.Value("large.windows"),
+                                         root_.RecordSize("window.record"), count, "blocks");
   const RootField start = root_.Field("window.start");
   const RootField reserved = root_.Field("window.reserved");
   const RootField ready = root_.Field("window.ready");
+  uint64_t next = 0;
   for (uint64_t i = 0; i < count; ++i) {
-    const char* at = bytes.data() + i * record;
-    image.windows.push_back({start.In(at), reserved.In(at), ready.In(at)});
+    const WindowImage window = {start.In(table[i]), reserved.In(table[i]), ready.In(table[i])};
+    if (window.start < next || !CanBe(window.start, window.reserved) ||
+        window.ready > window.reserved) {
+      ++image.unreadable;  // they are sorted and apart
+      continue;
+    }
+    image.windows.push_back(window);
+    next = window.start + window.reserved;
   }
 }
 
-void HeapReader::ReadMetadata(HeapImage& image) const {
+void HeapReader::ReadMetadata(HeapImage& image) {
   const uint64_t tables = root_.Value("pages.tables");
   const uint64_t tables_end =
       root_.Value("pages.last_table") + root_.Value("pages.last_table_size");
-  image.metadata.push_back({tables, tables_end - tables});
-  image.metadata.push_back({root_.Value("spans"), root_.Value("spans.reserved")});
-  image.metadata.push_back({root_.Value("bits"), root_.Value("bits.reserved")});
+  const auto add = [&](uint64_t start, uint64_t bytes) {
+    if (CanBe(start, bytes)) {
+      image.metadata.push_back({start, bytes});
+    } else {
+      ++image.unreadable;
+    }
+  };
+  add(tables, tables_end - tables);
+  add(root_.Value("spans"), root_.Value("spans.reserved"));
+  add(root_.Value("bits"), root_.Value("bits.reserved"));
   const RootField next = root_.Field("piece.next");
   const RootField size = root_.Field("piece.size");
-  std::vector<char> piece(std::max(next.offset + next.size, size.offset + size.size));
+  std::string piece(std::max(next.end(), size.end()), '\0');
+  Trail trail;
   uint64_t address = root_.Value("metadata.pieces");
   for (size_t i = 0; address != 0 && i < kMostPieces; ++i) {
+    trail.Step(address, "pieces of metadata");
     if (!memory_.Read(address, piece.data(), piece.size())) {
       ++image.unreadable;
       return;
     }
-    image.metadata.push_back({address, size.In(piece.data())});
-    address = next.In(piece.data());
+    add(address, size.In(piece));
+    address = next.In(piece);
   }
 }
 

@@ -104,7 +104,8 @@ void AddScavengerState(TextPage& page, const ScavengerImage& scavenger) {
   page.Line("    goal              {:>11}  may stay backed; generation {}",
             FormatBytes(scavenger.goal()), scavenger.generation);
   const bool owes = scavenger.credit_ns < 0;
-  const auto credit_ns = static_cast<uint64_t>(owes ? -scavenger.credit_ns : scavenger.credit_ns);
+  const auto credit = static_cast<uint64_t>(scavenger.credit_ns);
+  const uint64_t credit_ns = owes ? 0 - credit : credit;
   page.Line("    credit            {:>11}  of processor time{}; thread: {}",
             tools::FormatTime(credit_ns), owes ? " owed" : "", scavenger.thread_state());
   page.Line("    so far            {:>11}  unasked, {} after growth, {} for a limit, {} by a call",

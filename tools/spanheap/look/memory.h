@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace spanheap::look {
@@ -28,6 +29,13 @@ class Memory {
 
   // Reads all pieces; returns how many could not be read whole.
   virtual size_t ReadMany(std::span<const MemoryPiece> pieces) const = 0;
+  // Bytes: no look can need more of it.
+  virtual uint64_t size_limit() const = 0;
+  // Why the bytes at an address cannot be read; empty: there is no more to say than that.
+  virtual std::string WhyNot(uint64_t address) const {
+    static_cast<void>(address);
+    return "";
+  }
 
   bool Read(uint64_t address, void* to, size_t size) const {
     const MemoryPiece piece{address, to, size};

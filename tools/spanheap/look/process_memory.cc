@@ -68,6 +68,12 @@ ProcessMemory::ProcessMemory(pid_t pid, uint64_t probe) : pid_(pid) {
       fmt::format("the memory of process {} cannot be read: {}", pid, std::strerror(errno)));
 }
 
+// A heap's tables are a few percent of it.
+uint64_t ProcessMemory::size_limit() const {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 2;
+}
+
 size_t ProcessMemory::ReadMany(std::span<const MemoryPiece> pieces) const {
   std::array<iovec, kPiecesPerCall> here;
   std::array<iovec, kPiecesPerCall> there;

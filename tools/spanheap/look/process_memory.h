@@ -17,6 +17,7 @@ class ProcessMemory final : public Memory {
   // `probe` is an address that is known to be readable.
   ProcessMemory(pid_t pid, uint64_t probe);
   size_t ReadMany(std::span<const MemoryPiece> pieces) const override;
+  uint64_t size_limit() const override;
 
  private:
   const pid_t pid_;

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "spanheap/look/damage.h"
+
 namespace spanheap::look {
 namespace {
 
@@ -60,10 +62,16 @@ uint64_t FindInFile(const Memory& memory, uint64_t start) {
 
 }  // namespace
 
-uint64_t RootField::In(const void* record, uint32_t element) const {
+std::string_view RootField::PartOf(std::string_view record, uint32_t element) const {
+  const uint64_t at = offset + uint64_t{element} * size;
+  if (at <= record.size() && size <= record.size() - at) return record.substr(at, size);
+  throw Damaged("a field lies outside of its record");
+}
+
+uint64_t RootField::In(std::string_view record, uint32_t element) const {
   uint64_t value = 0;
-  const char* at = static_cast<const char*>(record) + offset + uint64_t{element} * size;
-  std::memcpy(&value, at, std::min<size_t>(size, sizeof(value)));
+  const std::string_view bytes = PartOf(record, element);
+  std::memcpy(&value, bytes.data(), std::min(bytes.size(), sizeof(value)));
   return value;
 }
 
@@ -133,7 +141,15 @@ uint64_t RootReader::ValueOr(const std::string& name, uint64_t otherwise) const 
 
 RootField RootReader::Field(const std::string& name) const {
   const sh_root_entry& entry = Find(name, SH_ROOT_FIELD);
-  return {entry.where.number, entry.size, entry.count};
+  const RootField field = {entry.where.number, entry.size, entry.count};
+  if (field.offset <= kMostRecord && field.end() <= kMostRecord) return field;
+  throw Damaged(fmt::format("the field \"{}\" lies {} bytes into its record", name, field.offset));
+}
+
+uint64_t RootReader::NumberWithin(const std::string& name, uint64_t low, uint64_t high) const {
+  const uint64_t number = Number(name);
+  if (number >= low && number <= high) return number;
+  throw Damaged(fmt::format("\"{}\" is {}", name, number));
 }
 
 }  // namespace spanheap::look

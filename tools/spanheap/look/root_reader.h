@@ -6,12 +6,13 @@
 // Idea.  Every mapped ELF file begins with its headers; one of its notes leads to the record. A
 //        process may hold several copies of the library: the one that has begun a heap counts.
 // Fails. std::runtime_error: no heap of ours, one of another format, or one that does not tell a
-//        name: "other version".
+//        name: "other version". Damaged: what it tells cannot be.
 // Tests. tests/tools/look_test.cc.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -27,8 +28,11 @@ struct RootField {
   uint32_t size = 0;
   uint32_t count = 0;
 
-  // Its value in a record that was read to `record`.
-  uint64_t In(const void* record, uint32_t element = 0) const;
+  // Its value in a record, or the bytes of it where it is a record itself. Throws Damaged when it
+  // lies outside.
+  uint64_t In(std::string_view record, uint32_t element = 0) const;
+  std::string_view PartOf(std::string_view record, uint32_t element) const;
+  uint64_t end() const { return offset + uint64_t{size} * count; }
 };
 
 class RootReader {
@@ -40,6 +44,9 @@ class RootReader {
   bool Has(const std::string& name) const { return entries_.contains(name); }
   // A plain number.
   uint64_t Number(const std::string& name) const { return Find(name, SH_ROOT_NUMBER).where.number; }
+  // One that cannot be below `low` or above `high`; the size of a kind of records.
+  uint64_t NumberWithin(const std::string& name, uint64_t low, uint64_t high) const;
+  uint64_t RecordSize(const std::string& name) const { return NumberWithin(name, 1, kMostRecord); }
   // The address of a variable; its value, or that of one of its elements.
   uint64_t Address(const std::string& name) const;
   uint64_t Value(const std::string& name, uint32_t element = 0) const;
@@ -52,6 +59,8 @@ class RootReader {
   }
 
  private:
+  static constexpr uint64_t kMostRecord = 16 << 20;  // bytes; all that is described is far smaller
+
   bool Load(uint64_t record);
   const sh_root_entry& Find(const std::string& name, sh_root_kind kind) const;
 

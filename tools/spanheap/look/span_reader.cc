@@ -3,6 +3,7 @@
 // The part of HeapReader that reads span records and their bitmaps.
 #include <algorithm>
 
+#include "spanheap/look/damage.h"
 #include "spanheap/look/heap_reader.h"
 
 namespace spanheap::look {
@@ -13,12 +14,19 @@ constexpr uint32_t kMostSlots = 1 << 15;
 
 uint32_t WordsOf(const SpanImage& span) { return (span.slots + 63) / 64; }
 
+bool IsSound(const SpanImage& span, const HeapImage& image) {
+  if (!image.Holds(span.first_page, span.pages)) return false;
+  if (span.malloc_class >= image.classes.size()) return false;
+  return span.is_solo || (span.slots != 0 && span.slots <= kMostSlots && span.block_bytes != 0 &&
+                          uint64_t{span.slots} * span.block_bytes <= span.pages * image.page_size);
+}
+
 }  // namespace
 
-void HeapReader::ReadSpans(HeapImage& image) const {
-  const uint64_t record = root_.Number("span.record");
+void HeapReader::ReadSpans(HeapImage& image) {
   const uint64_t count = std::min(root_.Value("spans.end"), kMostSpans);
-  const auto bytes = memory_.Array<char>(root_.Value("spans"), count * record);
+  const RecordTable table =
+      tables_.Read(root_.Value("spans"), root_.RecordSize("span.record"), count, "spans");
   const RootField state = root_.Field("span.state");
   const RootField first = root_.Field("span.first");
   const RootField pages = root_.Field("span.pages");
@@ -31,7 +39,7 @@ void HeapReader::ReadSpans(HeapImage& image) const {
   const uint64_t solo = root_.Number("span.solo");
   std::vector<uint64_t> outside;  // by span in the image: where its bits are
   for (uint64_t i = 1; i < count; ++i) {
-    const char* at = bytes.data() + i * record;
+    const std::string_view at = table[i];
     const uint64_t kind = state.In(at);
     if (kind != small && kind != solo) continue;
     SpanImage span;
@@ -43,9 +51,7 @@ void HeapReader::ReadSpans(HeapImage& image) const {
     span.malloc_class = static_cast<uint8_t>(malloc_class.In(at));
     span.is_solo = kind == solo;
     span.holes = static_cast<uint32_t>(holes.In(at));
-    const bool is_sound = span.is_solo || (span.slots != 0 && span.slots <= kMostSlots &&
-                                           span.malloc_class < image.classes.size());
-    if (!is_sound) {
+    if (!IsSound(span, image)) {
       ++image.unreadable;
       continue;
     }
@@ -56,12 +62,14 @@ void HeapReader::ReadSpans(HeapImage& image) const {
 }
 
 // The bits of up to 64 slots lie in the record itself: where, its pointer says, as for all others.
-void HeapReader::ReadOutsideBits(const std::vector<uint64_t>& addresses, HeapImage& image) const {
-  uint32_t words = 0;
+void HeapReader::ReadOutsideBits(const std::vector<uint64_t>& addresses, HeapImage& image) {
+  uint64_t words = 0;
   for (SpanImage& span : image.spans) {
-    span.first_word = words;
+    span.first_word = static_cast<uint32_t>(words);
     if (!span.is_solo) words += WordsOf(span);
   }
+  tables_.Charge(2 * sizeof(uint64_t), words, "slots");
+  if (words > UINT32_MAX) throw Damaged("it tells of more slots than there can be");
   image.bits.resize(words);
   std::vector<MemoryPiece> pieces;
   for (size_t i = 0; i < image.spans.size(); ++i) {

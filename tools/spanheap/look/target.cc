@@ -97,6 +97,18 @@ const Memory& Target::memory() const {
 }
 
 Look Target::Take(const LookOptions& options) const {
+  try {
+    return TakeAny(options);
+  } catch (const Damaged& error) {
+    FailDamaged(error);
+  }
+}
+
+void Target::FailDamaged(const Damaged& damage) const {
+  throw std::runtime_error(fmt::format("the heap of {} is damaged: {}", source_, damage.what()));
+}
+
+Look Target::TakeAny(const LookOptions& options) const {
   std::optional<Stop> stop;
   if (options.stops && core_ == nullptr) {
     stop.emplace(pid_, [this] { return HeapReader(*process_, *root_).IsQuiet(); });
@@ -122,20 +134,26 @@ Look Target::TakeStill(const LookOptions& options) const {
 }
 
 // As many readings as wanted, and more for a while if they contradict themselves; the soundest
-// counts. The busier the heap, the luckier a reading must be.
+// counts. The busier the heap, the luckier a reading must be: one that is damaged does not count.
 Look Target::TakeMoving(const LookOptions& options) const {
-  Look best;
+  std::optional<Look> best;
   std::array<Bounds, kCategories> bounds;
   const double begin = Now();
-  for (unsigned i = 0; i < kMostReadings; ++i) {
-    if (i >= options.readings && (IsSound(best.account) || Now() - begin > kLongest_s)) break;
-    Look look;
-    ReadOnce(options, look);
-    Widen(look.account, bounds, i == 0);
-    if (i == 0 || look.account.unreconciled <= best.account.unreconciled) best = std::move(look);
+  for (unsigned i = 0;; ++i) {
+    const bool is_enough = i >= options.readings;
+    const bool is_last = i >= kMostReadings || (is_enough && Now() - begin > kLongest_s);
+    if (best && is_enough && (is_last || IsSound(best->account))) break;
+    try {
+      Look look;
+      ReadOnce(options, look);
+      Widen(look.account, bounds, !best);
+      if (!best || look.account.unreconciled <= best->account.unreconciled) best = std::move(look);
+    } catch (const Damaged&) {
+      if (is_last) throw;
+    }
   }
-  best.bounds = bounds;
-  return best;
+  best->bounds = bounds;
+  return std::move(*best);
 }
 
 void Target::ReadOnce(const LookOptions& options, Look& look) const {

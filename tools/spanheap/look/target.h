@@ -3,7 +3,7 @@
 // Target: what the user points at, a running process or a core file, opened for looking.
 //
 // Fails. std::runtime_error with one line: neither a process nor a core file, no permission, no
-//        heap of ours, another version.
+//        heap of ours, another version, damaged structures.
 // Tests. tests/tools/explain_test.py.
 #pragma once
 
@@ -14,6 +14,7 @@
 
 #include "spanheap/look/account.h"
 #include "spanheap/look/core_file.h"
+#include "spanheap/look/damage.h"
 #include "spanheap/look/heap_reader.h"
 #include "spanheap/look/locked_memory.h"
 #include "spanheap/look/process_memory.h"
@@ -65,10 +66,13 @@ class Target {
   const RootReader& root() const { return *root_; }
   // False once the process has ended or become another program.
   bool IsStillThere() const;
+  // Throws std::runtime_error: the same with the target's name.
+  [[noreturn]] void FailDamaged(const Damaged& damage) const;
 
  private:
   void OpenProcess(pid_t pid);
   void OpenCore(const std::string& path);
+  Look TakeAny(const LookOptions& options) const;
   Look TakeStill(const LookOptions& options) const;
   Look TakeMoving(const LookOptions& options) const;
   void ReadOnce(const LookOptions& options, Look& look) const;
