@@ -4,8 +4,8 @@
 //
 // Idea.  What closes the document is written over by the next item. So it can be read while it
 //        grows, and after its writer has died in whatever way.
-// Fails. std::system_error when the file cannot be written.
-// Tests. tests/tools/view_test.py, trace_test.py.
+// Fails. std::system_error with the path when the file cannot be written; it is whole up to there.
+// Tests. tests/tools/full_disk_test.py, view_test.py, trace_test.py.
 #pragma once
 
 #include <sys/types.h>
@@ -28,8 +28,9 @@ class GrowingFile {
   bool is_empty() const { return is_empty_; }
 
  private:
-  void WriteAtEnd(const std::string& text) const;
+  int WriteAtEnd(const std::string& text) const;
 
+  const std::string path_;
   const std::string tail_;
   int file_ = -1;
   off_t end_ = 0;  // where the next item goes

@@ -49,6 +49,7 @@ std::string Recorder::Finish() {
 }
 
 void Recorder::Look() {
+  if (!why_cut_.empty()) return;
   try {
     if (target_ == nullptr || !target_->IsStillThere()) {
       target_ = std::make_unique<look::Target>(pid_);
@@ -67,7 +68,7 @@ void Recorder::Look() {
     moment.update(look::MomentToJson(seen));
     file_.Append(moment.dump());
   } catch (const std::system_error& error) {
-    reason_ = error.what();
+    reason_ = why_cut_ = error.what();
   } catch (const std::runtime_error& error) {
     reason_ = error.what();
     target_.reset();

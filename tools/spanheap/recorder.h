@@ -4,8 +4,8 @@
 //
 // Idea.    The file is whole after each moment; share/spanheap-record.schema.json describes it.
 // Threads. One of its own between Start and Finish; the watched process does nothing for it.
-// Fails.   std::system_error when the file cannot be written; a process that cannot be looked into
-//          (yet) gives no moments, and Finish tells the last reason.
+// Fails.   std::system_error when the file cannot be created. One that cannot be written on gets no
+//          more moments; a process that cannot be looked into (yet) gives none. Finish tells.
 // Tests.   tests/tools/view_test.py.
 #pragma once
 
@@ -35,6 +35,8 @@ class Recorder {
   void Start(pid_t pid);
   // No more moments. Why there are none; empty if there are some.
   std::string Finish();
+  // After Finish: why there are less than were seen; empty: there are all.
+  const std::string& why_cut() const { return why_cut_; }
 
  private:
   // One moment; nothing where nothing can be seen.
@@ -46,6 +48,7 @@ class Recorder {
   double started_ = 0;  // seconds
   std::unique_ptr<look::Target> target_;
   std::string reason_ = "it ended before the first look";
+  std::string why_cut_;
   IntervalThread thread_;
 };
 

@@ -108,10 +108,8 @@ class Run {
     }
     if (!options_.trace_path.empty()) tracer_.emplace(options_.trace_path);
     end_ = RunChild(PlanFor(program));
-    const std::string why_empty = recorder_ ? recorder_->Finish() : "";
-    if (!why_empty.empty()) Say(fmt::format("nothing was recorded: {}", why_empty));
-    const std::string why_untraced = tracer_ ? tracer_->Finish() : "";
-    if (!why_untraced.empty()) Say(fmt::format("nothing was traced: {}", why_untraced));
+    if (recorder_) is_complete_ = FinishFile(*recorder_, "recorded") && is_complete_;
+    if (tracer_) is_complete_ = FinishFile(*tracer_, "traced") && is_complete_;
     if (end_.exec_error != 0) return ReportExecError(program);
     return Conclude();
   }
@@ -157,6 +155,19 @@ class Run {
     return Environment(changes);
   }
 
+  // False when what was seen is not all in the file.
+  template <class File>
+  static bool FinishFile(File& file, const char* done) {
+    const std::string why_empty = file.Finish();
+    const std::string& why_cut = file.why_cut();
+    if (!why_empty.empty()) {
+      Say(fmt::format("nothing was {}: {}", done, why_empty));
+    } else if (!why_cut.empty()) {
+      Say(fmt::format("not all was {}: {}", done, why_cut));
+    }
+    return why_cut.empty();
+  }
+
   int ReportExecError(const Program& program) const {
     Say(fmt::format("{}: {}", program.path, std::strerror(end_.exec_error)));
     return end_.exec_error == ENOENT ? kNotFound : kCannotExecute;
@@ -165,17 +176,18 @@ class Run {
   int Conclude() {
     const bool is_reported = WantsReport() && std::filesystem::exists(ReportPath());
     if (is_reported) end_.proof = PreloadProof::kMapped;
-    bool is_complete = true;
     if (end_.proof == PreloadProof::kAbsent && !obstacle_) {
       Say(fmt::format("{} was not preloaded into {}: the dynamic linker passed it over", library_,
                       options_.command.front()));
     } else if (options_.check) {
       SayProof(is_reported);
     }
-    if (options_.stats || !options_.json_path.empty()) is_complete = HandOverReport(is_reported);
+    if (options_.stats || !options_.json_path.empty()) {
+      is_complete_ = HandOverReport(is_reported) && is_complete_;
+    }
     const bool is_unproven = options_.check && end_.proof != PreloadProof::kMapped;
     if (WIFEXITED(end_.wait_status) && WEXITSTATUS(end_.wait_status) == 0 &&
-        (is_unproven || !is_complete)) {
+        (is_unproven || !is_complete_)) {
       return kLaunchFailed;
     }
     folder_.reset();
@@ -230,6 +242,7 @@ class Run {
   std::optional<Recorder> recorder_;
   std::optional<Tracer> tracer_;
   ChildEnd end_;
+  bool is_complete_ = true;  // what was asked for is in its files
 };
 
 void CheckSettings(const std::vector<std::string>& settings) {

@@ -12,8 +12,9 @@ constexpr int64_t kSecond = 1'000'000'000;
 
 SignalQueue::SignalQueue() {
   sigemptyset(&set_);
-  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT,
-                           SIGTSTP, SIGWINCH, SIGURG, SIGIO, SIGVTALRM, SIGPROF, SIGPWR, SIGCHLD}) {
+  for (const int signal :
+       {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH,
+        SIGURG, SIGIO, SIGVTALRM, SIGPROF, SIGPWR, SIGCHLD, SIGXFSZ}) {
     sigaddset(&set_, signal);
   }
   for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) sigaddset(&set_, signal);

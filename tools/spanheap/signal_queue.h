@@ -4,7 +4,8 @@
 //
 // Idea.    What a shell, a supervisor or a terminal sends is blocked for as long as the queue
 //          lives and read with sigtimedwait, so nothing runs in a handler. Signals of faults and
-//          those that cannot be blocked are left alone.
+//          those that cannot be blocked are left alone. A file that may not grow is an error of the
+//          call that writes it.
 // Threads. One thread, one queue in a process.
 #pragma once
 

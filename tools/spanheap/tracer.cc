@@ -77,11 +77,12 @@ void Tracer::Start(pid_t pid) {
 }
 
 void Tracer::LookAgain() {
+  if (!why_cut_.empty()) return;
   try {
     if (target_ == nullptr) target_ = std::make_unique<look::Target>(pid_);
     Look(*target_);
   } catch (const std::system_error& error) {
-    reason_ = error.what();
+    reason_ = why_cut_ = error.what();
   } catch (const std::runtime_error& error) {
     reason_ = error.what();
     events_.reset();

@@ -7,8 +7,9 @@
 //          outside. What happened before it was attached is there, too, as far as the ring goes.
 //          The file is whole after each look.
 // Threads. One of its own between Start and Finish.
-// Fails.   std::system_error when the file cannot be written; a process that cannot be looked into
-//          (yet) gives no events, and Finish tells the last reason.
+// Fails.   std::system_error when the file cannot be created, or by Look written; after Start one
+//          that cannot be written on gets no more events, and a process that cannot be looked into
+//          (yet) gives none: Finish tells.
 // Tests.   tests/tools/trace_test.py.
 #pragma once
 
@@ -43,6 +44,8 @@ class Tracer {
   void Look(const look::Target& target);
   // No more events. Why there are none; empty if there are some.
   std::string Finish();
+  // After Finish: why there are less than were seen; empty: there are all.
+  const std::string& why_cut() const { return why_cut_; }
   uint64_t lost() const { return events_ ? events_->lost() : 0; }
 
  private:
@@ -54,6 +57,7 @@ class Tracer {
   std::unique_ptr<look::EventReader> events_;
   std::set<uint64_t> named_;  // threads that have a name in the file
   std::string reason_ = "it ended before the first look";
+  std::string why_cut_;
   IntervalThread thread_;
 };
 
