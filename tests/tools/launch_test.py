@@ -172,6 +172,25 @@ class Signals(unittest.TestCase):
         self.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.process.wait(20), 1)
 
+    def test_a_program_that_is_continued_by_itself_takes_the_command_along(self):
+        child = self.child()
+        for _ in range(3):
+            os.kill(child, signal.SIGSTOP)
+            self.assertTrue(self.state_becomes(self.process.pid, "T"))
+            os.kill(child, signal.SIGCONT)
+            self.assertTrue(self.state_becomes(self.process.pid, "RS"))
+        os.kill(child, signal.SIGSTOP)
+        os.kill(child, signal.SIGCONT)
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(20), 1)
+
+    def test_a_program_that_is_killed_while_it_is_stopped_ends_the_command(self):
+        child = self.child()
+        os.kill(child, signal.SIGSTOP)
+        self.assertTrue(self.state_becomes(self.process.pid, "T"))
+        os.kill(child, signal.SIGKILL)
+        self.assertEqual(self.process.wait(20), -signal.SIGKILL)
+
     def test_a_stop_signal_to_the_command_stops_the_program(self):
         child = self.child()
         self.process.send_signal(signal.SIGTSTP)

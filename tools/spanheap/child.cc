@@ -13,6 +13,7 @@
 
 #include "spanheap/exit_hold.h"
 #include "spanheap/signal_queue.h"
+#include "spanheap/stopped_together.h"
 
 namespace spanheap::tools {
 namespace {
@@ -105,7 +106,7 @@ class Watch {
     if (collected != pid_) return false;
     if (!WIFSTOPPED(status)) return true;
     if (!hold_.is_held()) {
-      StopLikeChild();
+      StopWith(pid_);
       return false;
     }
     switch (hold_.OnStop(status)) {
@@ -116,15 +117,10 @@ class Watch {
         hold_.Drop();
         break;
       case ExitHold::Stop::kJobControl:
-        StopLikeChild();
+        StopWith(pid_);
         break;
     }
     return false;
-  }
-
-  void StopLikeChild() const {
-    raise(SIGSTOP);  // returns when this process is continued
-    kill(pid_, SIGCONT);
   }
 
   pid_t pid_;

@@ -5,7 +5,7 @@
 // Idea.    The child stays in this process's group and keeps its terminal, files, signal mask and
 //          dispositions. Signals that another process sent here are passed on; those of the
 //          terminal went to the whole group already. When the child stops, this process stops;
-//          when this process is continued, so is the child: a shell's job control sees one job.
+//          when one of them is continued, so is the other: a shell's job control sees one job.
 // Threads. One thread.
 // Fails.   exec_error when the program could not be executed; std::system_error when a process
 //          cannot be made.
