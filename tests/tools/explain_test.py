@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import redis_server  # noqa: E402
@@ -209,6 +210,33 @@ class Quiet(unittest.TestCase):
         done = spanheap("explain", cut)
         self.assertEqual(done.returncode, 1)
         self.assertIn("cut short", done.stderr)
+
+    @unittest.skipUnless(shutil.which("gcore"), "gcore of gdb is not installed")
+    def test_a_core_file_of_another_build_of_the_library_is_refused(self):
+        library = pathlib.Path(self.folder.name) / "libspanheap.so.1"
+        shutil.copy(os.environ["SPANHEAP_LIBRARY"], library)
+        original = library.read_bytes()
+        with mock.patch.dict(os.environ, SPANHEAP_LIBRARY=str(library)):
+            subject = Subject(SUBJECT, "quiet", os.devnull)
+        with subject:
+            path = pathlib.Path(self.folder.name) / "core.other"
+            subprocess.run(["gcore", "-o", str(path), str(subject.pid)], check=True,
+                           capture_output=True, timeout=120)
+        core = f"{path}.{subject.pid}"
+        self.assertEqual(look(core)["unreconciled_bytes"], 0)
+        note = original.index(b"GNU\0", original.index(b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0"))
+        other = bytearray(original)
+        other[note + 4] ^= 1
+        library.unlink()
+        library.write_bytes(other)
+        done = spanheap("explain", core)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"^spanheap: /.*libspanheap.so.1 is not the file that the "
+                                      r"process had mapped: its build id is \w+, not \w+\n$")
+        library.unlink()
+        self.assertIn("leaves out what is in", spanheap("explain", core).stderr)
+        library.write_bytes(original)
+        self.assertEqual(look(core)["unreconciled_bytes"], 0)
 
     def test_goes_on_as_if_nothing_had_been(self):
         await_sleep(self.subject.pid)

@@ -10,10 +10,12 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 
 #include "spanheap/look/account.h"
+#include "spanheap/look/build_id.h"
 #include "spanheap/look/core_file.h"
 #include "spanheap/look/process_memory.h"
 #include "spanheap/look/root_reader.h"
@@ -153,6 +155,17 @@ TEST(CoreFileTest, RefusesNumbersThatLeadOutOfIt) {
   header.e_phoff = ~uint64_t{0} - 10;
   EXPECT_TRUE(refuses());
   unlink(path.c_str());
+}
+
+TEST(BuildIdTest, IsFoundInThisProgramOrNowhere) {
+  std::ifstream file("/proc/self/exe", std::ios::binary);
+  const std::string program{std::istreambuf_iterator<char>(file), {}};
+  const std::string id = BuildIdOf(program);
+  EXPECT_EQ(BuildIdOf(program.substr(0, 4096)), id);
+  for (size_t size = 0; size < 4096; size += 7) {
+    const std::string of_part = BuildIdOf(program.substr(0, size));
+    EXPECT_TRUE(of_part.empty() || of_part == id) << size;
+  }
 }
 
 // A heap of one chunk at 1 MiB: a span of four 2 KiB slots on page 0, a run on

@@ -4,14 +4,20 @@
 #include <elf.h>
 #include <fmt/core.h>
 #include <sys/procfs.h>
+#include <sys/stat.h>
 #include <sys/user.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <stdexcept>
 
+#include "spanheap/look/build_id.h"
+
 namespace spanheap::look {
 namespace {
+
+constexpr size_t kHead = 64 << 10;  // bytes of a file that its notes lie in
 
 constexpr uint64_t Aligned4(uint64_t n) { return (n + 3) & ~uint64_t{3}; }
 
@@ -144,12 +150,45 @@ void CoreFile::ReadThread(std::string_view content) {
   stack_pointers_.push_back(StackPointerOf(status));
 }
 
-std::string_view CoreFile::BytesOf(const std::string& path) const {
-  for (const auto& opened : opened_) {
-    if (opened->path == path) return opened->file.bytes();
+// By the first bytes of the file as the core holds them; empty: it does not.
+std::string CoreFile::BuildIdOfMapped(const std::string& path) const {
+  for (const Mapping& part : files_) {
+    if (part.offset != 0 || part.name != path) continue;
+    std::string head(kHead, '\0');
+    head.resize(CopyFromCore(part.start, head.data(), head.size()));
+    return BuildIdOf(head);
   }
-  opened_.push_back(std::unique_ptr<Opened>(new Opened{path, tools::MappedFile(path)}));
-  return opened_.back()->file.bytes();
+  return "";
+}
+
+// The path may be whatever the core says: nothing but a file is opened.
+CoreFile::Opened CoreFile::Open(const std::string& path) const {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) {
+    return {path, nullptr,
+            fmt::format("the core file leaves out what is in {}: {}", path, std::strerror(errno))};
+  }
+  if (!S_ISREG(status.st_mode)) return {path, nullptr, path + " is not a file"};
+  auto file = std::make_unique<tools::MappedFile>(path);
+  const std::string now = BuildIdOf(file->bytes());
+  const std::string then = BuildIdOfMapped(path);
+  if (then.empty() || now == then) return {path, std::move(file), ""};
+  return {path, nullptr,
+          fmt::format("{} is not the file that the process had mapped: its build id is {}, not {}",
+                      path, now.empty() ? "missing" : now, then)};
+}
+
+const CoreFile::Opened& CoreFile::FileAt(const std::string& path) const {
+  for (const auto& opened : opened_) {
+    if (opened->path == path) return *opened;
+  }
+  opened_.push_back(std::make_unique<Opened>(Open(path)));
+  return *opened_.back();
+}
+
+std::string CoreFile::WhyNot(uint64_t address) const {
+  const auto file = FindAtOrBelow(files_, address);
+  return file == files_.end() || address >= file->end ? "" : FileAt(file->name).why_not;
 }
 
 // Bytes copied from the start of [address, address + size).
@@ -165,7 +204,8 @@ uint64_t CoreFile::CopyFromCore(uint64_t address, char* to, uint64_t size) const
 uint64_t CoreFile::CopyFromMapped(uint64_t address, char* to, uint64_t size) const {
   const auto file = FindAtOrBelow(files_, address);
   if (file == files_.end() || address >= file->end) return 0;
-  const std::string_view bytes = BytesOf(file->name);
+  const Opened& opened = FileAt(file->name);
+  const std::string_view bytes = opened.file != nullptr ? opened.file->bytes() : "";
   const uint64_t offset = file->offset + (address - file->start);
   if (offset >= bytes.size()) return 0;
   const uint64_t n = std::min({size, file->end - address, bytes.size() - offset});

@@ -4,7 +4,7 @@
 // its threads' stack pointers.
 //
 // Idea.  What the core leaves out because it lies in a file (code, mostly) is read from that file,
-//        if it is still there.
+//        if it is still there and not another one by now: the build ids tell.
 // Fails. The constructor throws std::runtime_error: not a core file, not of 64 bits, cut short.
 // Tests. tests/tools/look_test.cc, explain_test.py.
 #pragma once
@@ -24,6 +24,7 @@ class CoreFile final : public Memory {
  public:
   explicit CoreFile(const std::string& path);
   size_t ReadMany(std::span<const MemoryPiece> pieces) const override;
+  std::string WhyNot(uint64_t address) const override;
   uint64_t size_limit() const override { return core_.bytes().size() + kBeside; }
 
   const std::vector<Mapping>& mappings() const { return mappings_; }
@@ -44,7 +45,8 @@ class CoreFile final : public Memory {
   };
   struct Opened {
     std::string path;
-    tools::MappedFile file;
+    std::unique_ptr<tools::MappedFile> file;  // null with
+    std::string why_not;                      // the reason
   };
 
   void ReadSegments(const std::string& path);
@@ -53,7 +55,9 @@ class CoreFile final : public Memory {
   void ReadThread(std::string_view content);
   uint64_t CopyFromCore(uint64_t address, char* to, uint64_t size) const;
   uint64_t CopyFromMapped(uint64_t address, char* to, uint64_t size) const;
-  std::string_view BytesOf(const std::string& path) const;
+  std::string BuildIdOfMapped(const std::string& path) const;
+  Opened Open(const std::string& path) const;
+  const Opened& FileAt(const std::string& path) const;
 
   tools::MappedFile core_;
   std::vector<Segment> segments_;  // by address
@@ -62,7 +66,7 @@ class CoreFile final : public Memory {
   std::vector<uint64_t> stack_pointers_;
   std::string program_;
   pid_t pid_ = 0;
-  mutable std::vector<std::unique_ptr<Opened>> opened_;
+  mutable std::vector<std::unique_ptr<Opened>> opened_;  // and those that cannot be
 };
 
 }  // namespace spanheap::look

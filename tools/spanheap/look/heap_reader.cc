@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <stdexcept>
 
 #include "spanheap/look/collected_reader.h"
 #include "spanheap/look/damage.h"
@@ -64,11 +65,6 @@ std::vector<uint64_t> BitsOf(std::string_view bytes, uint32_t pages) {
   return words;
 }
 
-[[noreturn]] void FailUnreadable(const Memory& memory, uint64_t address, const char* what) {
-  const std::string why = memory.WhyNot(address);
-  throw Damaged(fmt::format("{} cannot be read{}{}", what, why.empty() ? "" : ": ", why));
-}
-
 }  // namespace
 
 HeapImage HeapReader::Read() {
@@ -121,7 +117,11 @@ void HeapReader::ReadGeometry(HeapImage& image) {
   const uint64_t address = root_.Address("classes");
   const RecordTable table =
       tables_.Read(address, root_.RecordSize("class.record"), count, "size classes");
-  if (!table.is_whole()) FailUnreadable(memory_, address, "the table of size classes");
+  if (!table.is_whole()) {
+    const std::string why = memory_.WhyNot(address);
+    if (!why.empty()) throw std::runtime_error(why);
+    throw Damaged("the table of size classes cannot be read");
+  }
   const RootField block_bytes = root_.Field("class.block_bytes");
   const RootField span_pages = root_.Field("class.span_pages");
   const RootField slots = root_.Field("class.slots");
