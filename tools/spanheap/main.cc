@@ -50,6 +50,12 @@ std::vector<std::string> JoinCommand(const std::vector<std::string>& direct, con
 const CLI::Validator kNotEmpty(
     [](const std::string& text) { return text.empty() ? "the name is empty" : ""; }, "");
 
+const CLI::Validator kIsSetting(
+    [](const std::string& text) {
+      return IsSetting(text) ? "" : text + ": expected key=value without commas or spaces";
+    },
+    "");
+
 // "nan" is in every range.
 const CLI::Validator kIsFinite(
     [](const std::string& text) {
@@ -68,7 +74,8 @@ void DescribeRun(CLI::App& run, RunOptions& options) {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(kIsSetting);
   run.add_flag(
       "--check", options.check,
       "Say on stderr whether the preload took effect; exit code 125 if that is not proven");

@@ -245,21 +245,13 @@ class Run {
   bool is_complete_ = true;  // what was asked for is in its files
 };
 
-void CheckSettings(const std::vector<std::string>& settings) {
-  for (const std::string& setting : settings) {
-    const size_t equals = setting.find('=');
-    if (equals == 0 || equals == std::string::npos || !IsOptionText(setting)) {
-      throw std::runtime_error(
-          fmt::format("--set {}: expected key=value without commas or spaces", setting));
-    }
-  }
-}
-
 }  // namespace
 
-int RunProgram(const RunOptions& options) {
-  CheckSettings(options.settings);
-  return Run(options).Launch();
+bool IsSetting(const std::string& text) {
+  const size_t equals = text.find('=');
+  return equals != 0 && equals != std::string::npos && IsOptionText(text);
 }
+
+int RunProgram(const RunOptions& options) { return Run(options).Launch(); }
 
 }  // namespace spanheap::tools

@@ -25,9 +25,12 @@ struct RunOptions {
   std::string record_path;  // where to record the run; empty: nowhere
   std::string trace_path;   // where to write the collector's events; empty: nowhere
   unsigned interval_ms = 100;
-  std::vector<std::string> settings;  // key=value each
+  std::vector<std::string> settings;  // of which IsSetting() is true
   std::vector<std::string> command;   // the program and its arguments
 };
+
+// Whether the text is a key=value that SPANHEAP can hold.
+bool IsSetting(const std::string& text);
 
 // Returns an exit code, or ends this process with the child's signal.
 int RunProgram(const RunOptions& options);
