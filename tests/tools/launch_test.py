@@ -322,6 +322,31 @@ class Reports(unittest.TestCase):
         for word in ("mapped (the sum)", "free in spans", "block size", "exit code 0"):
             self.assertIn(word, done.stderr)
 
+    def test_the_users_own_report_is_written_as_well(self):
+        with tempfile.TemporaryDirectory() as folder:
+            own, kept = pathlib.Path(folder, "own.json"), pathlib.Path(folder, "kept.json")
+            for words in (["--stats"], ["--check"], ["--json", str(kept)]):
+                for variables, more in (({"SPANHEAP": f"verify=0,stats_json={own}"}, []),
+                                        ({}, ["--set", f"stats_json={own}"])):
+                    done = run("run", *words, *more, "--", SUBJECT, "allocate", variables=variables)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertIn("mapped_bytes", json.loads(own.read_text()))
+                    own.unlink()
+            self.assertIn("mapped_bytes", json.loads(kept.read_text()))
+
+    def test_a_report_may_go_to_what_is_no_file(self):
+        done = run("run", "--json", "/dev/stdout", "--", SUBJECT, "allocate")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("mapped_bytes", json.loads(done.stdout))
+        with tempfile.TemporaryFile("w+") as file:
+            subprocess.run([COMMAND, "run", "--json", "/dev/stdout", "--", SUBJECT, "arguments"],
+                           stdout=file, check=True)
+            file.seek(0)
+            self.assertIn("[arguments]{", file.read())
+        done = run("run", "--json", "/dev/full", "--", SUBJECT, "allocate")
+        self.assertEqual(done.returncode, 125)
+        self.assertEqual(done.stderr, "spanheap: /dev/full: No space left on device\n")
+
     def test_a_report_that_cannot_be_kept_is_known_before_the_run(self):
         for path in ("/no/such/folder/report.json", "/tmp"):
             done = run("run", "--json", path, "--", SUBJECT, "exit", "3")

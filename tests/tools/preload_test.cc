@@ -41,6 +41,17 @@ TEST(Environment, ReplacesAndAddsButLosesNothing) {
   EXPECT_EQ(has("SPANHEAP_TEST_C=added"), 1);
 }
 
+TEST(ValueOfOptionTest, IsWhatTheLibraryWouldTake) {
+  EXPECT_EQ(ValueOfOption("", "a"), "");
+  EXPECT_EQ(ValueOfOption("a=1", "a"), "1");
+  EXPECT_EQ(ValueOfOption("a=1,b=2\na=3\t", "a"), "3");
+  EXPECT_EQ(ValueOfOption("a=1 # a=2\nb=1", "a"), "1");
+  EXPECT_EQ(ValueOfOption("# a=2\n", "a"), "");
+  EXPECT_EQ(ValueOfOption("a=1,a=", "a"), "");
+  EXPECT_EQ(ValueOfOption("aa=1,xa=2", "a"), "");
+  EXPECT_EQ(ValueOfOption("a=1=2", "a"), "1=2");
+}
+
 class FindLibraryTest : public testing::Test {
  protected:
   void SetUp() override {

@@ -67,6 +67,21 @@ std::string AppendOptions(const std::string& present, const std::vector<std::str
   return result;
 }
 
+std::string ValueOfOption(const std::string& settings, const std::string& name) {
+  constexpr const char* kBetween = ", \t\r\n";
+  const std::string prefix = name + "=";
+  std::string value;
+  for (size_t at = 0; (at = settings.find_first_not_of(kBetween, at)) != std::string::npos;) {
+    const bool is_comment = settings[at] == '#';
+    const size_t end = is_comment ? settings.find('\n', at) : settings.find_first_of(kBetween, at);
+    const std::string setting = settings.substr(at, end == std::string::npos ? end : end - at);
+    if (setting.starts_with(prefix)) value = setting.substr(prefix.size());
+    at = end;
+    if (end == std::string::npos) break;
+  }
+  return value;
+}
+
 std::vector<std::string> Environment(const std::vector<std::string>& changes) {
   const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
   std::vector<std::string> result;

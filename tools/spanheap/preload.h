@@ -24,6 +24,9 @@ std::string PrependPreload(const std::string& library, const std::string& list);
 // `options` appended to what SPANHEAP holds.
 std::string AppendOptions(const std::string& present, const std::vector<std::string>& options);
 
+// What the library takes from settings for this name: the last value; empty: there is none.
+std::string ValueOfOption(const std::string& settings, const std::string& name);
+
 // The caller's environment as "NAME=value" with those of `changes` replaced or added.
 std::vector<std::string> Environment(const std::vector<std::string>& changes);
 

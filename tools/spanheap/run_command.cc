@@ -20,6 +20,7 @@
 #include "spanheap/report.h"
 #include "spanheap/say.h"
 #include "spanheap/tracer.h"
+#include "spanheap/whole_file.h"
 
 namespace spanheap::tools {
 namespace {
@@ -139,6 +140,13 @@ class Run {
     return plan;
   }
 
+  // Where the user wants the report from the library itself, which is told another place.
+  std::string OwnReportPath() const {
+    const std::string settings = TextOf("/etc/spanheap.conf") + "\n" +
+                                 AppendOptions(VariableOr("SPANHEAP", ""), options_.settings);
+    return ValueOfOption(settings, "stats_json");
+  }
+
   std::vector<std::string> EnvironmentOf(pid_t child) const {
     std::vector<std::string> settings = options_.settings;
     if (WantsReport()) {
@@ -182,6 +190,7 @@ class Run {
     } else if (options_.check) {
       SayProof(is_reported);
     }
+    if (is_reported) KeepOwnReport();
     if (options_.stats || !options_.json_path.empty()) {
       is_complete_ = HandOverReport(is_reported) && is_complete_;
     }
@@ -204,6 +213,13 @@ class Run {
                     is_reported ? " and reported from it at its end" : ""));
   }
 
+  void KeepOwnReport() const {
+    const std::string path = OwnReportPath();
+    if (path.empty()) return;
+    const std::string why_not = WriteText(path, TextOf(ReportPath()));
+    if (!why_not.empty()) Say(fmt::format("stats_json: {}: {}", path, why_not));
+  }
+
   // False when there is no report although the program ended well.
   bool HandOverReport(bool is_reported) const {
     if (!is_reported) {
@@ -215,14 +231,13 @@ class Run {
       return true;
     }
     const Report report = ReadReport(ReportPath());
-    std::error_code error;
+    std::string why_not;
     if (!options_.json_path.empty()) {  // first: nobody may be there to read the text
-      std::filesystem::copy_file(ReportPath(), options_.json_path,
-                                 std::filesystem::copy_options::overwrite_existing, error);
+      why_not = WriteText(options_.json_path, TextOf(ReportPath()));
     }
     if (options_.stats) SayText(RenderReport(report, Title()));
-    if (error) {
-      Say(fmt::format("{}: {}", options_.json_path, error.message()));
+    if (!why_not.empty()) {
+      Say(fmt::format("{}: {}", options_.json_path, why_not));
       return false;
     }
     if (report.AddsUp()) return true;
