@@ -292,6 +292,17 @@ class Busy(unittest.TestCase):
             top.communicate(timeout=30)
             self.assertEqual(top.returncode, 0)
 
+    def test_a_name_does_not_reach_the_terminal_as_it_is(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "a\x1b[2J\nb\x9b"
+            shutil.copy(SUBJECT, program)
+            with Subject(str(program), "busy") as subject:
+                text = spanheap("explain", subject.pid).stdout
+                refusal = spanheap("explain", "--class", 513, subject.pid).stderr
+            self.assertIn("memory of a\\x1b[2J\\x0ab\\xc2\\x9b (process", text)
+            self.assertFalse(set(text + refusal) & {"\x1b", "\x9b"})
+            self.assertEqual(refusal.count("\n"), 1)
+
     def test_python_adds_up_to_its_resident_size(self):
         script = "x = [str(i) * 9 for i in range(200000)]; print('ready', flush=True); import time; time.sleep(99)"
         with Subject(sys.executable, "-c", script) as subject:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "spanheap/report.h"
+#include "spanheap/printable.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -86,6 +87,17 @@ TEST(FormatTime, HasThreeDigits) {
   EXPECT_EQ(FormatTime(45'678'900), "45.7 ms");
   EXPECT_EQ(FormatTime(999'600'000), "1.00 s");
   EXPECT_EQ(FormatTime(123'400'000'000), "123 s");
+}
+
+TEST(PrintableTest, ShowsWhatATerminalWouldObey) {
+  EXPECT_EQ(Printable(""), "");
+  EXPECT_EQ(Printable("a b/c-d"), "a b/c-d");
+  EXPECT_EQ(Printable("a\nb\x1b[31m\x7f"), "a\\x0ab\\x1b[31m\\x7f");
+  EXPECT_EQ(Printable("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80"),
+            "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80");
+  EXPECT_EQ(Printable("\xc2\x9b"), "\\xc2\\x9b") << "a control of eight bits";
+  EXPECT_EQ(Printable("\x9b\xc3"), "\\x9b\\xc3") << "no UTF-8";
+  EXPECT_EQ(Printable("\xe0\x80\x9b"), "\\xe0\\x80\\x9b") << "longer than it need be";
 }
 
 }  // namespace

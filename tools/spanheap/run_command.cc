@@ -15,6 +15,7 @@
 
 #include "spanheap/child.h"
 #include "spanheap/preload.h"
+#include "spanheap/printable.h"
 #include "spanheap/program.h"
 #include "spanheap/recorder.h"
 #include "spanheap/report.h"
@@ -246,8 +247,9 @@ class Run {
   }
 
   std::string Title() const {
-    return fmt::format("spanheap: heap of {} (process {}) at its end, {}", options_.command.front(),
-                       end_.pid, DescribeEnd(end_.wait_status));
+    return fmt::format("spanheap: heap of {} (process {}) at its end, {}",
+                       Printable(options_.command.front()), end_.pid,
+                       DescribeEnd(end_.wait_status));
   }
 
   const RunOptions& options_;

@@ -7,10 +7,13 @@
 #include <cstdio>
 #include <string>
 
+#include "spanheap/printable.h"
+
 namespace spanheap::tools {
 
 inline void SayText(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
-inline void Say(const std::string& line) { SayText("spanheap: " + line + "\n"); }
+// One line, whatever names are in it.
+inline void Say(const std::string& line) { SayText("spanheap: " + Printable(line) + "\n"); }
 
 }  // namespace spanheap::tools

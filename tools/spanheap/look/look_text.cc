@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "spanheap/look/collected_render.h"
+#include "spanheap/printable.h"
 #include "spanheap/text_page.h"
 
 namespace spanheap::look {
@@ -216,7 +217,7 @@ void AddThreads(TextPage& page, const Look& look, size_t rows) {
 
 std::string RenderLook(const Look& look, size_t rows) {
   TextPage page;
-  page.Line("spanheap: memory of {}{}", look.source, HowTaken(look));
+  page.Line("spanheap: memory of {}{}", tools::Printable(look.source), HowTaken(look));
   AddHeap(page, look);
   AddTrust(page, look);
   AddFragmentation(page, look);
@@ -250,7 +251,7 @@ std::string RenderClass(const Look& look, uint64_t block_bytes) {
   });
   TextPage page;
   page.Line("spanheap: {} spans of {}-byte blocks of {}, emptiest first", rows.size(), block_bytes,
-            look.source);
+            tools::Printable(look.source));
   page.Line("  {:<18}{:>10}{:>8}{:>8}{:>8}{:>8}{:>9}", "address", "bytes", "slots", "live",
             "cached", "free", "in use");
   for (const Row& row : rows) {

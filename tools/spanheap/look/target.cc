@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 
@@ -30,8 +31,8 @@ bool IsNumber(const std::string& text) {
 
 std::string ProgramOf(pid_t pid) {
   std::ifstream file(fmt::format("/proc/{}/comm", pid));
-  std::string name;
-  std::getline(file, name);
+  std::string name{std::istreambuf_iterator<char>(file), {}};  // which may hold ends of lines
+  if (name.ends_with('\n')) name.pop_back();
   return name;
 }
 
