@@ -312,6 +312,18 @@ class Busy(unittest.TestCase):
             self.assertLess(abs(resident_sum(seen) - by_kernel), by_kernel / 100)
 
 
+class Headless(unittest.TestCase):
+    def test_a_process_whose_first_thread_has_ended_is_seen(self):
+        with Subject(SUBJECT, "headless") as subject:
+            for words in ((), ("--stop",)):
+                seen = look(*words, subject.pid)
+                self.assertEqual((seen["process"], seen["unreconciled_bytes"]), (subject.pid, 0))
+                self.assertEqual(resident_sum(seen), seen["process_resident_bytes"])
+                self.assertGreater(seen["process_resident_bytes"], 5 << 20)
+                self.assertGreater(mapped(seen)["live_bytes"], 5 << 20)
+                self.assertEqual(sum(not row["is_shared"] for row in seen["threads"]), 3)
+
+
 @unittest.skipUnless(redis_server.IS_INSTALLED, "no redis here")
 class Redis(unittest.TestCase):
     LOAD = ["-q", "-t", "set,lpush,hset", "-r", "50000", "-n", "100000", "-d", "300", "-l"]

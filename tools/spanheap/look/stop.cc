@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "spanheap/look/process_memory.h"
+#include "spanheap/look/task.h"
 
 namespace spanheap::look {
 namespace {
@@ -64,7 +65,7 @@ bool Stop::HoldNew() {
   if (gone) throw std::runtime_error(fmt::format("process {} has ended", pid_));
   for (const auto& task : tasks) {
     const pid_t thread = std::stoi(task.path().filename());
-    if (held_.contains(thread)) continue;
+    if (held_.contains(thread) || StateOf(thread) == 'Z') continue;  // the first one stays listed
     Hold(thread);
     is_new = true;
   }
@@ -73,7 +74,8 @@ bool Stop::HoldNew() {
 
 void Stop::Hold(pid_t thread) {
   if (ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) != 0) {
-    if (errno == ESRCH) return;
+    const bool is_gone = errno == ESRCH || StateOf(thread) == 'Z';
+    if (is_gone) return;
     const pid_t tracer = TracerOf(pid_);
     if (tracer != 0) {
       throw std::runtime_error(

@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "spanheap/look/stop.h"
+#include "spanheap/look/task.h"
 
 namespace spanheap::look {
 namespace {
@@ -72,15 +73,16 @@ Target::Target(const std::string& name) {
 Target::Target(pid_t pid) { OpenProcess(pid); }
 
 void Target::OpenProcess(pid_t pid) {
-  const std::vector<Mapping> mappings = ReadMappingsOnly(pid);
   pid_ = pid;
+  task_ = TaskWithMemory(pid);
+  const std::vector<Mapping> mappings = ReadMappingsOnly(task_);
   program_ = ProgramOf(pid);
   source_ = fmt::format("{} (process {})", program_, pid);
   const auto readable = std::find_if(mappings.begin(), mappings.end(), [](const Mapping& m) {
     return m.permissions.starts_with("r") && !m.name.starts_with("[v");
   });
   process_ = std::make_unique<ProcessMemory>(
-      pid, readable != mappings.end() ? readable->start : mappings.front().start);
+      task_, readable != mappings.end() ? readable->start : mappings.front().start);
   root_ = std::make_unique<RootReader>(*process_, mappings, source_);
 }
 
@@ -166,15 +168,15 @@ void Target::ReadOnce(const LookOptions& options, Look& look) const {
   look.is_core = !is_alive;
   look.seconds = Now();
   look.image = HeapReader(memory(), *root_).Read();
-  if (is_alive) look.locked = LockedMemoryOf(pid_);
+  if (is_alive) look.locked = LockedMemoryOf(task_);
   look.map = std::make_unique<HeapMap>(look.image);
   if (is_alive && options.reads_residency) {
-    look.residency = Residency(pid_, HeapStretches(look.image));
+    look.residency = Residency(task_, HeapStretches(look.image));
   }
   look.account = MakeAccount(look.image, *look.map, look.residency);
   if (!options.reads_mappings) return;
   if (is_alive) {
-    AddMappings(look.image, ReadMappings(pid_), ReadStackPointers(pid_), look.residency,
+    AddMappings(look.image, ReadMappings(task_), ReadStackPointers(pid_), look.residency,
                 look.account);
   } else {
     AddMappings(look.image, core_->mappings(), core_->stack_pointers(), look.residency,
@@ -183,7 +185,7 @@ void Target::ReadOnce(const LookOptions& options, Look& look) const {
 }
 
 uint64_t ResidentOf(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/statm", pid));
+  std::ifstream file(fmt::format("/proc/{}/statm", TaskWithMemory(pid)));
   uint64_t size = 0;
   uint64_t resident = 0;
   file >> size >> resident;

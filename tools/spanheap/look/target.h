@@ -78,6 +78,7 @@ class Target {
   void ReadOnce(const LookOptions& options, Look& look) const;
 
   pid_t pid_ = 0;
+  pid_t task_ = 0;  // the one that leads to its memory
   std::string program_;
   std::string source_;
   std::unique_ptr<CoreFile> core_;
