@@ -102,10 +102,10 @@ class Subject:
     """A program on the heap, up to the moment it says that it is ready. Its heap gives nothing back
     while nobody calls it, so that two looks see the same."""
 
-    def __init__(self, *words, options="", stderr=None):
+    def __init__(self, *words, options="", stderr=None, stdin=None):
         environment = {**os.environ, "SPANHEAP": f"background=off,{options}"}
         self.launcher = subprocess.Popen([COMMAND, "run", "--", *words], stdout=subprocess.PIPE,
-                                         stderr=stderr, text=True, env=environment)
+                                         stderr=stderr, stdin=stdin, text=True, env=environment)
         assert self.launcher.stdout.readline() == "ready\n"
         children = f"/proc/{self.launcher.pid}/task/{self.launcher.pid}/children"
         self.pid = int(pathlib.Path(children).read_text().split()[0])
@@ -302,6 +302,38 @@ class Busy(unittest.TestCase):
             self.assertIn("memory of a\\x1b[2J\\x0ab\\xc2\\x9b (process", text)
             self.assertFalse(set(text + refusal) & {"\x1b", "\x9b"})
             self.assertEqual(refusal.count("\n"), 1)
+
+    def watch_one_become(self, words, line):
+        """Watches a program that becomes another one; returns what was said, once `line` was."""
+        script = "import os, sys; print('ready', flush=True); input(); os.execvp(sys.argv[1], sys.argv[1:])"
+        with Subject(sys.executable, "-c", script, *words, stdin=subprocess.PIPE) as subject:
+            with tempfile.TemporaryFile("w+") as errors:
+                top = subprocess.Popen([COMMAND, "top", "--every", "0.1", str(subject.pid)],
+                                       stdout=subprocess.PIPE, stderr=errors, text=True)
+                seen = [top.stdout.readline()]
+                subject.launcher.stdin.write("\n")
+                subject.launcher.stdin.flush()
+                while top.poll() is None and seen[-1] != "" and not line(seen[-1]):
+                    seen.append(top.stdout.readline())
+                top.send_signal(signal.SIGINT)
+                top.communicate(timeout=30)
+                errors.seek(0)
+                return top.returncode, "".join(seen), errors.read()
+
+    def test_a_program_that_becomes_another_one_is_watched_on(self):
+        code, seen, errors = self.watch_one_become(
+            [SUBJECT, "busy"], lambda line: line.startswith("spanheap: memory of heap_subject"))
+        self.assertEqual(code, 0, errors)
+        self.assertNotRegex(seen, "unreconciled .*100.00 %")
+        self.assertNotRegex(seen, r"the heap \(sum\) +0 B")
+        self.assertRegex(errors, r"^spanheap: heap_subject \(process \d+\) is another program now\n$")
+
+    def test_one_that_leaves_the_heap_is_not_watched_on(self):
+        code, seen, errors = self.watch_one_become(["env", "-i", "/bin/sleep", "60"],
+                                                   lambda line: False)
+        self.assertEqual(code, 1, errors)
+        self.assertNotRegex(seen, r"the heap \(sum\) +0 B")
+        self.assertRegex(errors, r"sleep \(process \d+\) does not run on spanheap\n$")
 
     def test_python_adds_up_to_its_resident_size(self):
         script = "x = [str(i) * 9 for i in range(200000)]; print('ready', flush=True); import time; time.sleep(99)"
