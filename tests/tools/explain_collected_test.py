@@ -84,6 +84,19 @@ class Quiet(unittest.TestCase):
                       "to mark, stops of", "object size", "large"):
             self.assertIn(words, text)
 
+    def test_spans_of_one_size(self):
+        rows = [row for row in look("--stop", self.subject.pid)["collected"]["classes"]
+                if row["block_bytes"] == 64]
+        text = spanheap("explain", "--stop", "--class", 64, self.subject.pid).stdout
+        objects = text[text.index("64-byte collected objects"):].splitlines()[2:]
+        cells = [line.split() for line in objects]
+        self.assertEqual(len(cells), sum(row["spans"] for row in rows))
+        for column, key in ((5, ("live_objects", "cached_objects")), (6, ("dead_objects",)),
+                            (7, ("free_objects",))):
+            self.assertEqual(sum(int(cell[column]) for cell in cells),
+                             sum(row[each] for row in rows for each in key), key)
+        self.assertEqual([int(cell[5]) for cell in cells], sorted(int(cell[5]) for cell in cells))
+
     @unittest.skipUnless(shutil.which("gcore"), "gcore of gdb is not installed")
     def test_a_core_file_tells_the_same(self):
         before = look("--stop", self.subject.pid)["collected"]

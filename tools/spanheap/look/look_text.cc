@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "spanheap/look/collected_render.h"
 #include "spanheap/printable.h"
@@ -227,40 +226,6 @@ std::string RenderLook(const Look& look, size_t rows) {
     AddCollected(page, look.image.collected.figures, look.account.collected, rows);
   }
   AddThreads(page, look, rows);
-  return page.Take();
-}
-
-std::string RenderClass(const Look& look, uint64_t block_bytes) {
-  struct Row {
-    const SpanImage* span;
-    const SpanUse* use;
-  };
-  std::vector<Row> rows;
-  for (size_t i = 0; i < look.image.spans.size(); ++i) {
-    const SpanImage& span = look.image.spans[i];
-    if (!span.is_solo && span.block_bytes == block_bytes)
-      rows.push_back({&span, &look.map->uses()[i]});
-  }
-  if (rows.empty()) {
-    throw std::runtime_error(
-        fmt::format("{} has no spans of {}-byte blocks", look.source, block_bytes));
-  }
-  const auto live = [](const Row& row) { return row.use->used - row.use->cached; };
-  std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) {
-    return live(a) != live(b) ? live(a) < live(b) : a.span->first_page < b.span->first_page;
-  });
-  TextPage page;
-  page.Line("spanheap: {} spans of {}-byte blocks of {}, emptiest first", rows.size(), block_bytes,
-            tools::Printable(look.source));
-  page.Line("  {:<18}{:>10}{:>8}{:>8}{:>8}{:>8}{:>9}", "address", "bytes", "slots", "live",
-            "cached", "free", "in use");
-  for (const Row& row : rows) {
-    page.Line("  {:<#18x}{:>10}{:>8}{:>8}{:>8}{:>8}{:>7.1f} %  {}",
-              look.image.AddressOf(row.span->first_page),
-              FormatBytes(row.span->pages * look.image.page_size), row.span->slots, live(row),
-              row.use->cached, row.span->slots - row.use->used, Percent(live(row), row.span->slots),
-              Bar(live(row), row.span->slots, 20));
-  }
   return page.Take();
 }
 

@@ -13,7 +13,7 @@ namespace spanheap::look {
 // Several lines, the last one ended. `rows` bounds classes and threads each; 0: all.
 std::string RenderLook(const Look& look, size_t rows = 0);
 
-// The spans of one class, emptiest first; `block_bytes` is the class's.
+// The spans that are cut into so many bytes, of blocks and of collected objects, emptiest first.
 std::string RenderClass(const Look& look, uint64_t block_bytes);
 
 }  // namespace spanheap::look
