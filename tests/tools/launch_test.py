@@ -7,6 +7,7 @@ Environment: SPANHEAP_COMMAND is the command, SPANHEAP_FIXTURES the folder of th
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -246,6 +247,21 @@ class Refusals(unittest.TestCase):
             self.assertEqual(done.returncode, code)
             self.assertTrue(one_line(done.stderr) and name in done.stderr, done.stderr)
 
+    def test_what_a_program_needs_and_is_not_there_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            script = pathlib.Path(folder, "script")
+            script.write_bytes(b"#!/bin/sh\r\nexit 0\r\n")
+            loaderless = pathlib.Path(folder, "loaderless")
+            loader = re.search(rb"/lib\S*/ld-linux[^\0]*", pathlib.Path(SUBJECT).read_bytes())[0]
+            missing = loader.replace(b"/lib", b"/lob")
+            loaderless.write_bytes(pathlib.Path(SUBJECT).read_bytes().replace(loader, missing))
+            for file, reason in ((script, "its interpreter /bin/sh\\x0d is not there: the line ends "
+                                          "as on Windows, with a carriage return"),
+                                 (loaderless, f"its interpreter {missing.decode()} is not there")):
+                file.chmod(0o755)
+                done = run("run", "--", str(file))
+                self.assertEqual((done.returncode, done.stderr), (127, f"spanheap: {file}: {reason}\n"))
+
     def test_a_text_without_an_interpreter_is_run_by_the_shell(self):
         with tempfile.TemporaryDirectory() as folder:
             script = pathlib.Path(folder, "script")
@@ -375,11 +391,12 @@ class Reports(unittest.TestCase):
         self.assertEqual(done.returncode, 125)
         self.assertIn("does not add up", done.stderr)
 
-    def test_a_report_cut_short_is_a_failure(self):
-        done = run("run", "--stats", "--", SUBJECT, "exit", "0",
-                   variables={**LYING, "LYING_REPORT": "half"})
-        self.assertEqual(done.returncode, 125)
-        self.assertTrue(one_line(done.stderr) and "not whole" in done.stderr, done.stderr)
+    def test_a_report_cut_short_is_a_failure_unless_the_program_has_one(self):
+        for code, expected in (("0", 125), ("3", 3)):
+            done = run("run", "--stats", "--", SUBJECT, "exit", code,
+                       variables={**LYING, "LYING_REPORT": "half"})
+            self.assertEqual(done.returncode, expected)
+            self.assertTrue(one_line(done.stderr) and "not whole" in done.stderr, done.stderr)
 
     def test_no_file_is_left_behind(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -77,6 +77,13 @@ std::string ScriptInterpreter(std::string_view bytes) {
   return std::string(line.substr(start, end == std::string_view::npos ? end : end - start));
 }
 
+std::string WhyNoInterpreter(const std::string& name) {
+  if (IsRegularFile(name)) return "is not executable";
+  const bool has_return = name.ends_with('\r') && IsRegularFile(name.substr(0, name.size() - 1));
+  return has_return ? "is not there: the line ends as on Windows, with a carriage return"
+                    : "is not there";
+}
+
 Program FollowScripts(const std::string& path) {
   Program program;
   program.path = program.image = path;
@@ -89,7 +96,7 @@ Program FollowScripts(const std::string& path) {
     if (!IsExecutable(interpreter)) {
       return Failed(IsRegularFile(interpreter) ? kCannotExecute : kNotFound,
                     fmt::format("{}: its interpreter {} {}", program.image, interpreter,
-                                IsRegularFile(interpreter) ? "is not executable" : "is not there"));
+                                WhyNoInterpreter(interpreter)));
     }
     program.image = interpreter;
   }
@@ -175,6 +182,11 @@ Program FindProgram(const std::string& name) {
     return Failed(kCannotExecute, fmt::format("{}: is not executable", path));
   }
   return FollowScripts(path);
+}
+
+std::string MissingLoaderOf(const std::string& image) {
+  const auto program = ReadElfFile(image, {});
+  return program && !IsRegularFile(program->interpreter) ? program->interpreter : "";
 }
 
 std::optional<Obstacle> FindObstacle(const std::string& image, const std::string& library) {

@@ -23,6 +23,9 @@ struct Program {
 };
 Program FindProgram(const std::string& name);
 
+// The dynamic linker that a program names and that is not there; empty: that is not what is wrong.
+std::string MissingLoaderOf(const std::string& image);
+
 struct Obstacle {
   std::string reason;    // completes "cannot be preloaded into X: ..."
   bool harmful = false;  // setting the preload all the same would keep the program from running

@@ -178,7 +178,10 @@ class Run {
   }
 
   int ReportExecError(const Program& program) const {
-    Say(fmt::format("{}: {}", program.path, std::strerror(end_.exec_error)));
+    // The file is there, it was looked at: what is not is what the kernel needs to run it.
+    const std::string loader = end_.exec_error == ENOENT ? MissingLoaderOf(program.image) : "";
+    Say(loader.empty() ? fmt::format("{}: {}", program.path, std::strerror(end_.exec_error))
+                       : fmt::format("{}: its interpreter {} is not there", program.image, loader));
     return end_.exec_error == ENOENT ? kNotFound : kCannotExecute;
   }
 
@@ -221,17 +224,25 @@ class Run {
     if (!why_not.empty()) Say(fmt::format("stats_json: {}: {}", path, why_not));
   }
 
-  // False when there is no report although the program ended well.
+  // False when the report is not what it should be.
   bool HandOverReport(bool is_reported) const {
     if (!is_reported) {
       Say(fmt::format("no heap report: {} ended with {}{}", options_.command.front(),
                       DescribeEnd(end_.wait_status),
                       WIFEXITED(end_.wait_status)
-                          ? " by _exit or without the library, so that nothing ran at its end"
+                          ? ", by _exit, without the library, or where it sees other files (chroot)"
                           : ""));
       return true;
     }
-    const Report report = ReadReport(ReportPath());
+    try {
+      return HandOver(ReadReport(ReportPath()));
+    } catch (const std::runtime_error& error) {
+      Say(error.what());
+      return false;
+    }
+  }
+
+  bool HandOver(const Report& report) const {
     std::string why_not;
     if (!options_.json_path.empty()) {  // first: nobody may be there to read the text
       why_not = WriteText(options_.json_path, TextOf(ReportPath()));
