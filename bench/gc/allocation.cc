@@ -23,7 +23,7 @@ Outcome Repeat(std::uint64_t objects, One one) {
     outcome.checksum += one(random.Between(kLeastBytes, kMostBytes), i);
   }
   outcome.items = objects;
-  gaps.AddTo(outcome);
+  gaps.AddTo(outcome.gaps);
   return outcome;
 }
 

@@ -44,7 +44,7 @@ class Builder {
   }
   Outcome Total(std::uint64_t checksum) const {
     Outcome outcome{checksum, made_};
-    gaps_.AddTo(outcome);
+    gaps_.AddTo(outcome.gaps);
     return outcome;
   }
 

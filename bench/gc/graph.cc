@@ -80,7 +80,7 @@ Outcome RandomGraph(std::uint64_t nodes, std::uint64_t changes) {
     outcome.checksum += Change(table, nodes, i, random);
   }
   outcome.items = 2 * nodes + changes;
-  gaps.AddTo(outcome);
+  gaps.AddTo(outcome.gaps);
   FreeAll(table, nodes);
   return outcome;
 }

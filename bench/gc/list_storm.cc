@@ -43,7 +43,7 @@ Outcome ListStorm(std::uint64_t nodes, std::uint64_t lists) {
   for (std::uint64_t i = 0; i < lists; ++i) outcome.checksum += Finish(MakeList(kShort, gaps));
   outcome.checksum += Finish(lasting);
   outcome.items = nodes + lists * kShort;
-  gaps.AddTo(outcome);
+  gaps.AddTo(outcome.gaps);
   return outcome;
 }
 

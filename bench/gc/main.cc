@@ -46,12 +46,12 @@ int Usage(const char* program) {
 void Print(const Outcome& outcome, double wall_ns) {
   const heap::Figures figures = heap::ReadFigures();
   std::printf("{\"heap\":\"%s\",\"checksum\":%" PRIu64 ",\"items\":%" PRIu64
-              ",\"run_ns\":%.0f,\"gap_ns\":%" PRIu64 ",\"long_gaps\":%" PRIu64
-              ",\"rss_bytes\":%" PRIu64 ",\"cycles\":%" PRIu64 ",\"stop_ns\":%" PRIu64
-              ",\"stops_ns\":%" PRIu64 "}\n",
-              heap::kName, outcome.checksum, outcome.items, wall_ns, outcome.longest_gap_ns,
-              outcome.long_gaps, PeakBytes(), figures.cycles, figures.longest_stop_ns,
-              figures.stop_total_ns);
+              ",\"run_ns\":%.0f,\"gap_ns\":%" PRIu64 ",\"unstolen_gap_ns\":%" PRIu64
+              ",\"long_gaps\":%" PRIu64 ",\"rss_bytes\":%" PRIu64 ",\"cycles\":%" PRIu64
+              ",\"stop_ns\":%" PRIu64 ",\"stops_ns\":%" PRIu64 "}\n",
+              heap::kName, outcome.checksum, outcome.items, wall_ns, outcome.gaps.longest_ns,
+              outcome.gaps.longest_unstolen_ns, outcome.gaps.above_ms, PeakBytes(), figures.cycles,
+              figures.longest_stop_ns, figures.stop_total_ns);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ Outcome MessageRing(std::uint64_t slots, std::uint64_t pushes) {
     heap::Free(oldest);
   }
   outcome.items = slots + pushes;
-  gaps.AddTo(outcome);
+  gaps.AddTo(outcome.gaps);
   for (std::uint64_t i = 0; !heap::kCollects && i < slots; ++i) heap::Free<char>(ring[i]);
   heap::Free(ring);
   return outcome;

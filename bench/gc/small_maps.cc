@@ -76,7 +76,7 @@ Outcome SmallMaps(std::uint64_t live, std::uint64_t maps) {
   }
   heap::Free(places);
   outcome.items = (live + maps) * (kKeys + 1);
-  gaps.AddTo(outcome);
+  gaps.AddTo(outcome.gaps);
   return outcome;
 }
 

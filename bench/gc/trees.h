@@ -39,7 +39,7 @@ class Trees {
   }
   Outcome Total(std::uint64_t checksum) const {
     Outcome outcome{checksum, made_};
-    gaps_.AddTo(outcome);
+    gaps_.AddTo(outcome.gaps);
     return outcome;
   }
 

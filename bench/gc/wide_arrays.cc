@@ -50,7 +50,7 @@ Outcome WideArrays(std::uint64_t width, std::uint64_t arrays) {
   }
   heap::Free(lasting);
   outcome.items = arrays * (width / kStep + 1);
-  gaps.AddTo(outcome);
+  gaps.AddTo(outcome.gaps);
   return outcome;
 }
 

@@ -51,6 +51,7 @@ COLUMNS = {
     "cycles": ("cycles", 1),
     "stop_ns": ("longest stop ms", 1e6),
     "gap_ns": ("longest gap ms", 1e6),
+    "unstolen_gap_ns": ("of these unstolen", 1e6),
     "long_gaps": ("gaps > 1 ms", 1),
     "item_ns": ("ns an item", 1),
 }

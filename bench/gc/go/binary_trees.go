@@ -68,10 +68,7 @@ func threadsTrees(depth, count uint64) outcome {
 	for _, each := range outcomes {
 		sum.checksum += each.checksum
 		sum.items += each.items
-		sum.longGaps += each.longGaps
-		if each.gapNs > sum.gapNs {
-			sum.gapNs = each.gapNs
-		}
+		sum.gaps.add(each.gaps)
 	}
 	return sum
 }

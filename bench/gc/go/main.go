@@ -17,7 +17,8 @@ import (
 
 // What a program did and saw.
 type outcome struct {
-	checksum, items, gapNs, longGaps uint64
+	checksum, items uint64
+	gaps            gaps
 }
 
 var programs = map[string]func(size, count uint64) outcome{
@@ -73,7 +74,8 @@ func main() {
 	var stats debug.GCStats
 	debug.ReadGCStats(&stats)
 	fmt.Printf("{\"heap\":\"go\",\"checksum\":%d,\"items\":%d,\"run_ns\":%d,\"gap_ns\":%d,"+
-		"\"long_gaps\":%d,\"rss_bytes\":%d,\"cycles\":%d,\"stop_ns\":%d,\"stops_ns\":%d}\n",
-		done.checksum, done.items, run.Nanoseconds(), done.gapNs, done.longGaps,
+		"\"unstolen_gap_ns\":%d,\"long_gaps\":%d,\"rss_bytes\":%d,\"cycles\":%d,\"stop_ns\":%d,\"stops_ns\":%d}\n",
+		done.checksum, done.items, run.Nanoseconds(), done.gaps.longestNs,
+		done.gaps.longestUnstolenNs, done.gaps.aboveMs,
 		peakBytes(), stats.NumGC, longestStop(&stats).Nanoseconds(), stats.PauseTotal.Nanoseconds())
 }
