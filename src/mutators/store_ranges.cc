@@ -125,6 +125,9 @@ void RemoveStoreRanges(const int32_t* begin) {
   module->section = nullptr;
 }
 
+void BeginKeepingStoreRanges() NO_THREAD_SAFETY_ANALYSIS { modules_mutex.Lock(); }
+void EndKeepingStoreRanges() NO_THREAD_SAFETY_ANALYSIS { modules_mutex.Unlock(); }
+
 uintptr_t RestartAddress(uintptr_t address) {
   for (const Module* m = modules.LoadAcquire(); m != nullptr; m = m->next) {
     const uintptr_t restart = RestartIn(*m, address);

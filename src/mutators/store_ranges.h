@@ -19,6 +19,9 @@ namespace spanheap {
 // Pairs of distances, [begin, end), as the object file has them.
 void AddStoreRanges(const int32_t* begin, const int32_t* end);
 void RemoveStoreRanges(const int32_t* begin);
+// Around a fork, the world stopped: no thread that the child will not have is in these calls.
+void BeginKeepingStoreRanges();
+void EndKeepingStoreRanges();
 // Where to go on: `address` itself unless it is strictly inside a range.
 uintptr_t RestartAddress(uintptr_t address);
 

@@ -21,6 +21,16 @@ bool IsFree(int signal) {
          (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN);
 }
 
+// libc cancels threads by a signal that its own functions on sets leave out: in a system call where
+// a thread may be cancelled at any moment, its handler would unwind ours along.
+void BlockCancellation(sigset_t& set) {
+  constexpr int kCancellation = 32;
+  unsigned long first;
+  memcpy(&first, &set, sizeof first);
+  first |= 1UL << (kCancellation - 1);
+  memcpy(&set, &first, sizeof first);
+}
+
 uint64_t FromHex(const char* text) {
   uint64_t value = 0;
   for (;; ++text) {
@@ -51,6 +61,7 @@ bool InstallHandler(int signal, SignalHandler handler, SignalAction& previous) {
   action.sa_sigaction = handler;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   sigfillset(&action.sa_mask);
+  BlockCancellation(action.sa_mask);
   return sigaction(signal, &action, &previous) == 0;
 }
 

@@ -70,8 +70,8 @@ uintptr_t StackLimit() {
   return limit.rlim_cur;
 }
 
-StackBounds FromMaps() {
-  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+// As if the stack that holds `here` were the first thread's.
+StackBounds FromMaps(uintptr_t here) {
   MapsReader maps;
   Mapping mapping;
   uintptr_t below = 0;  // end of the mapping before
@@ -114,10 +114,12 @@ StackBounds FromLibc() {
 
 StackBounds CallingThreadStack() {
   KeepErrno keep;
-  const bool is_first = ThreadId() == static_cast<uint32_t>(getpid());
-  const StackBounds bounds = is_first ? FromMaps() : FromLibc();
-  if (bounds.Holds(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)))) return bounds;
-  return is_first ? FromLibc() : FromMaps();
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  const StackBounds bounds = FromLibc();
+  if (bounds.high == Address()) return FromMaps(here);
+  if (bounds.Holds(here)) return bounds;
+  const StackBounds grown = FromMaps(bounds.high.value - 1);
+  return grown.Holds(here) ? grown : bounds;
 }
 
 Address LowestMapped(const StackBounds& stack) {

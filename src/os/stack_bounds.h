@@ -2,10 +2,10 @@
 //
 // Where the calling thread's stack lies.
 //
-// Idea.    libc knows it for the threads it made. The first thread's stack grows on demand: its
-//          high end is that of the mapping which holds the current frame, and its low end as far
-//          down as the limit lets it grow. The same serves a forked child whose only thread was
-//          not the first one of its parent.
+// Idea.    libc knows it, also in a forked child whose only thread was not the first one of its
+//          parent, and also while the thread runs on another stack, a coroutine's. The first
+//          thread's stack grows on demand, and libc says how far by the limit as it is now: where
+//          that is not enough, it is the mapping that holds the stack's high end.
 // Cost.    A microsecond; for the first thread, a walk through /proc/self/maps.
 // Threads. Any; allocates (libc does), so outside of core sections. errno is preserved.
 // Tests.   Where they are used: tests/mutators/hiding_places_test.cc.

@@ -31,7 +31,7 @@ SPANHEAP_TOUCHED_AT_START constinit Atomic<bool> CollectedHeap::is_forbidden_;
 
 namespace {
 
-constinit Mutex start_mutex{LockRank::kStartUp};
+constinit Mutex start_mutex{LockRank::kCollectedStart};
 constinit Atomic<bool> was_refused{false};
 
 void SayRefused() {
@@ -91,6 +91,9 @@ CollectedHeap* CollectedHeap::StartSlow() {
   the_heap_.StoreRelease(heap);
   return heap;
 }
+
+void CollectedHeap::BeginNotStarting() NO_THREAD_SAFETY_ANALYSIS { start_mutex.Lock(); }
+void CollectedHeap::EndNotStarting() NO_THREAD_SAFETY_ANALYSIS { start_mutex.Unlock(); }
 
 bool CollectedHeap::Init() {
   MutatorHooks hooks;

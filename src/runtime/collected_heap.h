@@ -123,6 +123,9 @@ class CollectedHeap {
   // Threads that mark beside the collector's; 0 as long as there was little to mark.
   unsigned mark_threads() const { return mark_threads_.running(); }
 
+  // Around a fork, before it is asked whether the heap has started: nobody is half way there.
+  static void BeginNotStarting();
+  static void EndNotStarting();
   // Fork, as those of Runtime, outside of them.
   void BeforeFork() {
     {

@@ -5,6 +5,7 @@
 
 #include "base/annotations.h"
 #include "base/fatal.h"
+#include "mutators/store_ranges.h"
 #include "os/memory.h"
 #include "os/own_groups.h"
 #include "runtime/collected_heap.h"
@@ -124,14 +125,18 @@ bool GetOption(const char* name, char* value, size_t capacity) {
 
 void BeforeFork() {
   if (!fork_turn.Begin()) return;
+  CollectedHeap::BeginNotStarting();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->BeforeFork();
+  BeginKeepingStoreRanges();
   runtime.BeforeFork();
   fork_turn.NoteLocked();
 }
 void AfterForkInParent() {
   if (!fork_turn.End()) return;
   runtime.AfterForkInParent();
+  EndKeepingStoreRanges();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInParent();
+  CollectedHeap::EndNotStarting();
 }
 void AfterForkInChild() {
   if (!fork_turn.IsOfThisThread()) return Occupied::Begin();
@@ -146,7 +151,9 @@ void AfterForkInChild() {
   runtime.background.ResetInChild();
   runtime.process_end.ResetInChild();
   runtime.AfterForkInChild();
+  EndKeepingStoreRanges();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInChild();
+  CollectedHeap::EndNotStarting();
 }
 
 }  // namespace spanheap::heap

@@ -11,7 +11,8 @@ namespace spanheap {
 // The rank of central lists is zero: there are hundreds of them, all zero until they are used, and
 // what is zero is no part of the library's file.
 enum class LockRank : int8_t {
-  kReport = -10,     // the report of an epoch: counting it and reading from it
+  kReport = -11,     // the report of an epoch: counting it and reading from it
+  kCollectedStart,   // one-time initialisation of the collected heap; fork keeps it out, too
   kWorld,            // the right to stop all threads of the collected heap
   kMutators,         // their list: attach, detach, and as long as the world is stopped
   kRoots,            // slabs and ranges of roots
