@@ -6,6 +6,7 @@
 //             into another is corruption. So every name that glibc has is defined, in one object.
 // Invariants. Unversioned: the dynamic linker binds `malloc@GLIBC_2.2.5` to an unversioned name,
 //             and never to one that carries another version.
+//             Names that other mallocs lack are theirs, if the program's is one (other_malloc.h).
 //             libc's headers are not included: attributes in them let the compiler assume things
 //             of these functions that only their callers may assume.
 // Fails.      As entry.h says; where C libraries differ, docs/conformance.md states the choice.
@@ -14,6 +15,7 @@
 #include "base/bits.h"
 #include "faces/malloc/entry.h"
 #include "faces/malloc/export.h"
+#include "faces/malloc/other_malloc.h"
 
 namespace face = spanheap::face;
 namespace heap = spanheap::heap;
@@ -37,10 +39,12 @@ SPANHEAP_EXPORT void* aligned_alloc(size_t alignment, size_t n) noexcept {
 }
 
 SPANHEAP_EXPORT void free_sized(void* p, size_t n) noexcept {
+  if (const face::OtherMalloc* other = face::FindOtherMalloc()) return other->release(p);
   face::FreeSized(p, n, 0, "free_sized");
 }
 
 SPANHEAP_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t n) noexcept {
+  if (const face::OtherMalloc* other = face::FindOtherMalloc()) return other->release(p);
   face::FreeSized(p, n, alignment, "free_aligned_sized");
 }
 
@@ -69,11 +73,17 @@ SPANHEAP_EXPORT void* pvalloc(size_t n) noexcept {
   return face::AllocateAligned(page, wanted);
 }
 
-SPANHEAP_EXPORT void cfree(void* p) noexcept { face::Free(p, "cfree"); }
+SPANHEAP_EXPORT void cfree(void* p) noexcept {
+  if (const face::OtherMalloc* other = face::FindOtherMalloc()) return other->release(p);
+  face::Free(p, "cfree");
+}
 
 // GNU and BSD ------------------------------------------------------------------------------------
 
 SPANHEAP_EXPORT void* reallocarray(void* p, size_t count, size_t size) noexcept {
+  const face::OtherMalloc* const other = face::FindOtherMalloc();
+  size_t n = 0;
+  if (other != nullptr && !__builtin_mul_overflow(count, size, &n)) return other->reallocate(p, n);
   return face::ReallocateArray(p, count, size, "reallocarray");
 }
 

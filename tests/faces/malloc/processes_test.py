@@ -3,7 +3,7 @@
 """What processes do with the library around them: options, reports at exit, C++ that comes late,
 the embedded flavour in python.
 
-usage: processes_test.py LIBSPANHEAP.SO LIBSPANHEAP_EMBED.SO LATE_CXX LATE_CXX_PLUGIN.SO
+usage: processes_test.py LIBSPANHEAP.SO LIBSPANHEAP_EMBED.SO LATE_CXX LATE_CXX_PLUGIN.SO OWN_MALLOC
 """
 
 import json
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import unittest
 
-SHARED, EMBED, LATE_CXX, PLUGIN = [os.path.abspath(path) for path in sys.argv[1:5]]
+SHARED, EMBED, LATE_CXX, PLUGIN, OWN_MALLOC = map(os.path.abspath, sys.argv[1:6])
 
 
 def preloaded(*command, spanheap=None, **options):
@@ -85,6 +85,12 @@ class LateCxx(unittest.TestCase):
         done = preloaded(LATE_CXX)
         self.assertEqual(done.returncode, -signal.SIGABRT)
         self.assertRegex(done.stderr, r"\Aspanheap\[\d+\]: operator new\(\d+\): out of memory.*\n\Z")
+
+
+class OwnMalloc(unittest.TestCase):
+    def test_names_that_the_programs_malloc_lacks_call_it(self):
+        done = preloaded(OWN_MALLOC)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 EMBEDDED = """
