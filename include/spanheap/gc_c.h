@@ -242,7 +242,7 @@ void sh_gc_stack_switch(sh_gc_stack* to) SH_NOTHROW;
  * Finalizers and cleanups are queued then (sh_gc_drain_finalizers). */
 void sh_gc_collect(void) SH_NOTHROW;
 
-/* The heap may grow by `percent` of what lived after the last cycle before the next one ends (100
+/* The heap may grow by `percent` of what lived after the last cycle before the next one ends (85
  * at first). Negative: no collection but for the limit and by hand. A mark phase that is under way
  * goes on as it began. Returns what was set before. The same as the option gogc. */
 int sh_gc_set_percent(int percent) SH_NOTHROW;

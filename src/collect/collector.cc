@@ -439,6 +439,9 @@ bool Collector::ChooseYoung() {
   (figures_.young ? young_scanned_ : full_scanned_) = figures_.heap_scanned;
   const policy::Newcomers newcomers = store.TakeNewcomers();
   const policy::MarkFound found{figures_.live(), figures_.heap_scanned};
+  // What was allocated while marking counts as alive now, but not for ever: without that, its dead
+  // would make room for as many again.
+  if (!figures_.young) full_base_ = found.live - newcomers.DyingOf(state.black.LoadAcquire());
   const bool is_young =
       figures_.young ? young_.AfterYoung(found) : young_.AfterFull(found, newcomers);
   return is_young && MayKeepMarks();
@@ -466,7 +469,7 @@ void Collector::EndPace() {
   marked.heap_scan = figures_.heap_scanned;
   marked.global_scan = figures_.roots_scanned;
   marked.is_young = figures_.young;
-  if (figures_.young) marked.base = young_.full_live();
+  marked.base = full_base_;
   if (allows_young_) marked.next_scan = store.keeps_marks() ? young_scanned_ : full_scanned_;
   const uint64_t live = figures_.live();
   pace.End(spent, marked, figures_.live_at_end - std::min(figures_.live_at_end, live));

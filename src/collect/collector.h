@@ -166,6 +166,7 @@ class Collector {
   policy::YoungChoice young_{false};  // written with the world stopped, as what follows
   uint64_t old_ = 0;            // bytes of marked objects, from cycle to cycle while marks are kept
   uint64_t full_scanned_ = 0;   // bytes in objects, in the last full mark
+  uint64_t full_base_ = 0;      // of the goals from that mark on
   uint64_t young_scanned_ = 0;  // in the last young one
   bool has_notes_ = false;      // stores have noted pages since the last mark
   bool has_all_notes_ = false;  // and all of them

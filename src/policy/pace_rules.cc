@@ -25,8 +25,9 @@ constexpr uint64_t kLeastRoom = 4;
 constexpr int kHugePercent = 100000;
 constexpr double kMostUtilization = 0.99;
 
-uint64_t PercentOf(uint64_t bytes, int percent) {
-  const auto product = static_cast<unsigned __int128>(bytes) * static_cast<unsigned>(percent) / 100;
+uint64_t PercentOf(uint64_t bytes, int percent, unsigned whole = 100) {
+  const auto product =
+      static_cast<unsigned __int128>(bytes) * static_cast<unsigned>(percent) / whole;
   return product > kUnbounded ? kUnbounded : static_cast<uint64_t>(product);
 }
 
@@ -51,7 +52,7 @@ uint64_t PaidRunway(uint64_t wanted, uint64_t longest) {
 void PaceRules::SetPercent(int percent) { percent_ = percent < 0 ? -1 : percent; }
 
 uint64_t PaceRules::HeapMinimum() const {
-  return percent_ < 0 ? kUnbounded : PercentOf(kHeapMinimum, percent_);
+  return percent_ < 0 ? kUnbounded : PercentOf(kHeapMinimum, percent_, kDefaultPercent);
 }
 
 void PaceRules::Commit(uint64_t live, uint64_t globals, bool sweep_done) {

@@ -35,7 +35,10 @@ namespace spanheap::policy {
 // The share of the processors that marks in the background. More: shorter cycles, less for the
 // program while they last.
 inline constexpr double kMarkUtilization = 0.25;
-// Below this a heap is not worth collecting, at 100 percent; scales with the percentage.
+// By how many percent of what lives the heap may grow, if nobody says otherwise. Less than Go's
+// 100: docs/decisions/0018.
+inline constexpr int kDefaultPercent = 85;
+// Below this a heap is not worth collecting, at that percentage; scales with it.
 inline constexpr uint64_t kHeapMinimum = uint64_t{4} << 20;
 // A cycle that starts late still gets this much room.
 inline constexpr uint64_t kMinRunway = uint64_t{64} << 10;
@@ -121,7 +124,7 @@ class PaceRules {
   uint64_t HeapMinimum() const;
   uint64_t LastScanned() const { return last_heap_scan_ + last_stack_scan_ + globals_; }
 
-  int percent_ = 100;
+  int percent_ = kDefaultPercent;
   uint64_t minimum_ = 0;
   uint64_t marked_ = 0;          // live bytes after the last mark phase
   uint64_t base_ = 0;            // of the goal: as much, or after a young one what lived before

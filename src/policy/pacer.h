@@ -70,7 +70,7 @@ class Pacer {
   double cons_mark() const { return rules_.cons_mark(); }
 
  private:
-  Atomic<int64_t> percent_{100};
+  Atomic<int64_t> percent_{kDefaultPercent};
   Atomic<uint64_t> minimum_;
   Atomic<uint64_t> limit_goal_{kNever};
   PaceRules rules_;

@@ -29,6 +29,13 @@ struct MarkFound {
 struct Newcomers {
   uint64_t bytes = 0;
   uint64_t kept = 0;  // of these the last one found alive
+
+  // How much of so many bytes that are as new will probably have died; 0 if these are too few to
+  // tell.
+  constexpr uint64_t DyingOf(uint64_t others) const {
+    if (bytes == 0 || bytes < others || kept > bytes) return 0;
+    return static_cast<uint64_t>(static_cast<unsigned __int128>(others) * (bytes - kept) / bytes);
+  }
 };
 
 class YoungChoice {
@@ -50,9 +57,6 @@ class YoungChoice {
   bool AfterFull(const MarkFound& found, const Newcomers& newcomers);
   // So has a young one.
   bool AfterYoung(const MarkFound& found);
-
-  // Alive after the last full mark.
-  uint64_t full_live() const { return full_.live; }
 
  private:
   bool always_;

@@ -22,6 +22,7 @@
 #include "base/units.h"
 #include "policy/huge_page_policy.h"
 #include "policy/memory_limit.h"
+#include "policy/pace_rules.h"
 
 namespace spanheap {
 
@@ -71,7 +72,7 @@ struct Options {
   // gogc=N|off: by how many hundredths of what lives the collected heap may grow before a cycle
   // ends; off: cycles by call only. Read when that heap starts.
   static constexpr uint32_t kGogcOff = ~uint32_t{0};
-  uint32_t gogc = 100;
+  uint32_t gogc = policy::kDefaultPercent;
   // gctrace=0|1|2: a line on stderr for each cycle of the collected heap; 2: and one of the pacer.
   uint32_t gctrace = 0;
   // sticky=auto|on|off: marks may outlive their cycle, so that the next one marks what is new only:

@@ -11,7 +11,7 @@
 namespace spanheap::model {
 
 struct PacerModel {
-  int percent = 100;
+  int percent = 85;
   bool has_marked = false;
   // Bytes. -1 for triggered: no cycle is on.
   int64_t marked = 0, heap_scan = 0, stack_scan = 0, globals = 0, triggered = -1;
@@ -29,7 +29,7 @@ struct PacerModel {
     no_percent = percent < 0;
     if (!no_percent) {
       percent_goal = marked + (marked + stack_scan + globals) * percent / 100;
-      const int64_t least = int64_t{4194304} * percent / 100;
+      const int64_t least = int64_t{4194304} * percent / 85;
       if (percent_goal < least) percent_goal = least;
     }
     runway = static_cast<int64_t>(std::trunc(

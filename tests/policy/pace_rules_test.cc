@@ -15,30 +15,40 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 
-TEST(PaceRules, ASmallHeapHasTheLeastGoal) {
+// A heap that may double: easy figures.
+PaceRules Doubling() {
+  PaceRules pacer;
+  pacer.SetPercent(100);
+  return pacer;
+}
+
+TEST(PaceRules, ASmallHeapHasTheLeastGoalALargeOneGrowsByLess) {
   PaceRules pacer;
   pacer.Commit(0, 0, true);
   EXPECT_EQ(pacer.GoalFor(kUnbounded), 4 * kMiB);
   // No runway is known: as late as may be, 61/64 of 4 MiB.
   EXPECT_EQ(pacer.TriggerFor(kUnbounded), 4 * kMiB / 64 * 61);
+  pacer.ResetLive(100 * kMiB, {});
+  pacer.Commit(100 * kMiB, 0, true);
+  EXPECT_EQ(pacer.GoalFor(kUnbounded), 185 * kMiB);
 }
 
 TEST(PaceRules, TheGoalGrowsWithWhatWasMarkedAndWithRoots) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.ResetLive(100 * kMiB, {60 * kMiB, 2 * kMiB, 1 * kMiB});
   pacer.Commit(100 * kMiB, 8 * kMiB, true);
   EXPECT_EQ(pacer.GoalFor(kUnbounded), 100 * kMiB + 110 * kMiB);
   pacer.SetPercent(50);
   pacer.Commit(100 * kMiB, 8 * kMiB, true);
   EXPECT_EQ(pacer.GoalFor(kUnbounded), 155 * kMiB);
-  pacer.SetPercent(400);
+  pacer.SetPercent(170);
   pacer.ResetLive(0, {});
   pacer.Commit(0, 0, true);
-  EXPECT_EQ(pacer.GoalFor(kUnbounded), 16 * kMiB);  // the least goal scales
+  EXPECT_EQ(pacer.GoalFor(kUnbounded), 8 * kMiB);  // the least goal scales
 }
 
 TEST(PaceRules, ZeroPercentCollectsAllTheTime) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.SetPercent(0);
   pacer.ResetLive(10 * kMiB, {});
   pacer.Commit(10 * kMiB, 0, true);
@@ -47,7 +57,7 @@ TEST(PaceRules, ZeroPercentCollectsAllTheTime) {
 }
 
 TEST(PaceRules, ANegativePercentageLeavesTheLimitAlone) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.SetPercent(-7);
   EXPECT_EQ(pacer.percent(), -1);
   pacer.ResetLive(10 * kMiB, {});
@@ -58,7 +68,7 @@ TEST(PaceRules, ANegativePercentageLeavesTheLimitAlone) {
 }
 
 TEST(PaceRules, WhileSweepingIsUnderWayTheNextCycleWaits) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.ResetLive(kMiB, {});
   pacer.Commit(30 * kMiB, 0, false);
   EXPECT_EQ(pacer.GoalFor(kUnbounded), 31 * kMiB);
@@ -69,14 +79,14 @@ TEST(PaceRules, WhileSweepingIsUnderWayTheNextCycleWaits) {
 }
 
 TEST(PaceRules, ACycleThatStartsLateHasAtLeast64KiB) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.Commit(0, 0, true);
   pacer.StartCycle(9 * kMiB);
   EXPECT_EQ(pacer.GoalFor(kUnbounded), 9 * kMiB + 65536);
 }
 
 TEST(PaceRules, TheRunwayFollowsFromTheCycleBefore) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.Commit(0, 0, true);
   pacer.StartCycle(100 * kMiB);
   // 20 MiB allocated while 40 MiB were scanned by a quarter of 2 processors: 20*0.25/(40*0.75).
@@ -90,14 +100,15 @@ TEST(PaceRules, TheRunwayFollowsFromTheCycleBefore) {
 }
 
 TEST(PaceRules, TheTriggerStaysWithinItsBounds) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.StartCycle(100 * kMiB);
   pacer.EndCycle({1'000'000, 0, 0, 1, 200 * kMiB, {10 * kMiB, 0, 0}});
   pacer.ResetLive(64 * kMiB, {60 * kMiB, 0, 0});
   pacer.Commit(64 * kMiB, 0, true);
   EXPECT_GT(pacer.runway(), pacer.GoalFor(kUnbounded));
   EXPECT_EQ(pacer.TriggerFor(kUnbounded), 64 * kMiB + 57 * kMiB);
-  PaceRules idle;  // no runway: no later than 4 MiB before the goal, where that is later than 61/64
+  PaceRules idle =
+      Doubling();  // no runway: no later than 4 MiB before the goal, where that is later than 61/64
   idle.ResetLive(640 * kMiB, {});
   idle.Commit(640 * kMiB, 0, true);
   EXPECT_EQ(idle.TriggerFor(kUnbounded), 1280 * kMiB - 4 * kMiB);
@@ -106,7 +117,7 @@ TEST(PaceRules, TheTriggerStaysWithinItsBounds) {
 // Goal 128 MiB, earliest trigger 64 + 45 of them.
 TEST(PaceRules, ARunwayThatIsTooLongIsMadeAsMuchShorter) {
   const auto trigger_for = [](uint64_t runway) {
-    PaceRules pacer;
+    PaceRules pacer = Doubling();
     pacer.StartCycle(100 * kMiB);
     // cons/mark is a third of the bytes grown to the bytes scanned, and the runway is thrice that.
     pacer.EndCycle({1'000'000, 0, 0, 1, 100 * kMiB + runway, {60 * kMiB, 0, 0}});
@@ -121,7 +132,7 @@ TEST(PaceRules, ARunwayThatIsTooLongIsMadeAsMuchShorter) {
 }
 
 TEST(PaceRules, AssistsAndIdleTimeCount) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.StartCycle(10 * kMiB);
   // u = 0.25 + 0.25, idle 0.125, of 4 processors.
   pacer.EndCycle({1000, 1000, 500, 4, 18 * kMiB, {16 * kMiB, 0, 0}});
@@ -129,7 +140,7 @@ TEST(PaceRules, AssistsAndIdleTimeCount) {
 }
 
 TEST(PaceRules, TheWorstOfFiveCyclesCounts) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   const auto cycle = [&](uint64_t grown) {
     pacer.StartCycle(10 * kMiB);
     pacer.EndCycle({1000, 0, 0, 1, 10 * kMiB + grown, {3 * kMiB, 0, 0}});
@@ -141,7 +152,7 @@ TEST(PaceRules, TheWorstOfFiveCyclesCounts) {
 }
 
 TEST(PaceRules, ACycleWithoutGrowthOrWorkTeachesNothing) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.StartCycle(10 * kMiB);
   pacer.EndCycle({1000, 0, 0, 1, 10 * kMiB, {3 * kMiB, 0, 0}});
   pacer.EndCycle({1000, 0, 0, 1, 11 * kMiB, {}});
@@ -149,7 +160,7 @@ TEST(PaceRules, ACycleWithoutGrowthOrWorkTeachesNothing) {
 }
 
 TEST(PaceRules, ReviseSpreadsTheRestOverTheWayToTheGoal) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.ResetLive(100 * kMiB, {90 * kMiB, 6 * kMiB, 4 * kMiB});
   pacer.Commit(100 * kMiB, 4 * kMiB, true);
   pacer.StartCycle(150 * kMiB);
@@ -170,7 +181,7 @@ TEST(PaceRules, TheFirstCycleExpectsEverything) {
 }
 
 TEST(PaceRules, MoreWorkThanExpectedMovesTheGoal) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.ResetLive(100 * kMiB, {100 * kMiB, 0, 0});
   pacer.Commit(100 * kMiB, 0, true);
   pacer.StartCycle(160 * kMiB);
@@ -183,7 +194,7 @@ TEST(PaceRules, MoreWorkThanExpectedMovesTheGoal) {
 }
 
 TEST(PaceRules, AMissedGoalMovesByATenth) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.ResetLive(100 * kMiB, {80 * kMiB, 0, 0});
   pacer.Commit(100 * kMiB, 0, true);
   pacer.StartCycle(150 * kMiB);
@@ -196,7 +207,7 @@ TEST(PaceRules, AMissedGoalMovesByATenth) {
 
 // Behind a limit's goal is no room: neither more work nor more allocation moves it.
 TEST(PaceRules, AGoalUnderALimitIsNeverMoved) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.ResetLive(100 * kMiB, {100 * kMiB, 0, 0});
   pacer.Commit(100 * kMiB, 0, true);
   pacer.StartCycle(160 * kMiB);
@@ -208,7 +219,7 @@ TEST(PaceRules, AGoalUnderALimitIsNeverMoved) {
 }
 
 TEST(PaceRules, ALeastHeapIsAFloorForPercentagesButNotForLimits) {
-  PaceRules pacer;
+  PaceRules pacer = Doubling();
   pacer.SetMinimum(64 * kMiB);
   pacer.ResetLive(10 * kMiB, {});
   pacer.Commit(10 * kMiB, 0, true);

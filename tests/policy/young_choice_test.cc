@@ -33,7 +33,6 @@ TEST_F(YoungChoiceTest, YoungMarksFollowUntilHalfAsMuchAgainLives) {
   EXPECT_TRUE(choice_.AfterYoung({110 * kMiB, 10 * kMiB}));
   EXPECT_TRUE(choice_.AfterYoung({149 * kMiB, 39 * kMiB}));
   EXPECT_FALSE(choice_.AfterYoung({150 * kMiB, kMiB}));
-  EXPECT_EQ(choice_.full_live(), 100 * kMiB);
   EXPECT_TRUE(AfterFull(choice_, 90 * kMiB));
 }
 
@@ -56,6 +55,13 @@ TEST_F(YoungChoiceTest, SoIsOneWhoseNewcomersLive) {
   EXPECT_FALSE(choice_.AfterFull(found, {100 * kMiB, 51 * kMiB}));
   EXPECT_TRUE(choice_.AfterFull(found, {100 * kMiB, 50 * kMiB}));
   EXPECT_FALSE(choice_.AfterFull(found, {6 * kMiB, 0}));  // a few tell nothing
+}
+
+TEST(Newcomers, TellHowMuchOfWhatIsAsNewWillDie) {
+  const Newcomers newcomers{100 * kMiB, 25 * kMiB};
+  EXPECT_EQ(newcomers.DyingOf(40 * kMiB), 30 * kMiB);
+  EXPECT_EQ(newcomers.DyingOf(101 * kMiB), 0U);  // more than these can tell of
+  EXPECT_EQ(Newcomers{}.DyingOf(0), 0U);
 }
 
 TEST_F(YoungChoiceTest, FirstOnesThatScanMuchAreTriedEverMoreRarely) {

@@ -53,7 +53,7 @@ struct Heap {
   size_t fail_after = SIZE_MAX;
   uint64_t next_id = 1;
   bool scan_stack = true;
-  int percent = 100;
+  int percent = 85;
   int64_t limit = INT64_MAX;
   sh_gc_stats stats = {};
 };

@@ -158,8 +158,8 @@ TEST_F(Pointers, LimitsHaveUnits) {
   EXPECT_EQ(SetMemoryLimit(512_MiB), kNoMemoryLimit);
   EXPECT_EQ(memory_limit(), 512_MiB);
   EXPECT_EQ(SetMemoryLimit(kNoMemoryLimit), 512_MiB);
-  EXPECT_EQ(SetGcPercent(50), 100);
-  EXPECT_EQ(SetGcPercent(100), 50);
+  EXPECT_EQ(SetGcPercent(50), 85);
+  EXPECT_EQ(SetGcPercent(85), 50);
 }
 
 }  // namespace
