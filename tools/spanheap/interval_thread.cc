@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: MIT
 #include "spanheap/interval_thread.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace spanheap::tools {
 namespace {
 
-// A call takes at most one part in so many of the time.
+// Calls take at most one part in so many of a processor's time.
 constexpr int kShare = 10;
 
 using Clock = std::chrono::steady_clock;
+
+// Of a processor, by this thread.
+Clock::duration Used() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
 
 }  // namespace
 
@@ -32,8 +41,9 @@ void IntervalThread::Work(std::chrono::milliseconds interval, const std::functio
   while (!is_over_) {
     lock.unlock();
     const auto begin = Clock::now();
+    const auto used = Used();
     call();
-    const auto taken = Clock::now() - begin;
+    const auto taken = Used() - used;
     lock.lock();
     changed_.wait_until(lock, begin + std::max<Clock::duration>(interval, taken * kShare),
                         [this] { return is_over_; });

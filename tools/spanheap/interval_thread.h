@@ -2,7 +2,8 @@
 //
 // IntervalThread: calls something at intervals on a thread of its own.
 //
-// Idea.    A call that takes more than a tenth of the interval makes the next one wait longer.
+// Idea.    A call that takes more processor time than a tenth of the interval makes the next one
+//          wait longer.
 // Threads. Start and Finish: one thread.
 // Tests.   tests/tools/view_test.py, trace_test.py.
 #pragma once

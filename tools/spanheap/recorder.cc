@@ -57,6 +57,7 @@ void Recorder::Look() {
     look::LookOptions options;
     options.reads_mappings = false;
     options.readings = 1;
+    options.longest_s = std::min(options.longest_s, interval_ms_ / 4e3);
     const double at = Now() - started_;
     const look::Look seen = target_->Take(options);
     look::Json moment = {{"time_ms", std::round(at * 1000)}};

@@ -23,7 +23,6 @@ namespace {
 // A reading of a running process is repeated if more of it than this contradicts itself.
 constexpr uint64_t kTolerated_percent = 1;
 constexpr unsigned kMostReadings = 64;
-constexpr double kLongest_s = 1;
 
 bool IsNumber(const std::string& text) {
   return !text.empty() && text.size() < 10 &&
@@ -144,7 +143,7 @@ Look Target::TakeMoving(const LookOptions& options) const {
   const double begin = Now();
   for (unsigned i = 0;; ++i) {
     const bool is_enough = i >= options.readings;
-    const bool is_last = i >= kMostReadings || (is_enough && Now() - begin > kLongest_s);
+    const bool is_last = i >= kMostReadings || (is_enough && Now() - begin > options.longest_s);
     if (best && is_enough && (is_last || IsSound(best->account))) break;
     try {
       Look look;

@@ -26,6 +26,7 @@ struct LookOptions {
   bool reads_mappings = true;   // say where all other memory is, too
   bool reads_residency = true;  // say what is resident of each category
   unsigned readings = 2;        // of a running process: for the bounds
+  double longest_s = 1;         // after that no further reading, however unsound they are
 };
 
 // A value as two readings of a running process gave it.
