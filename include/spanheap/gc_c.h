@@ -13,8 +13,9 @@
  *          callbacks and destructors that run at sweep, unless it says otherwise. A thread is known
  *          from its first call here (sh_gc_attach says it early); a thread that is not known must
  *          hold no pointer into the heap. The collector stops threads by a signal.
- * Fails.   What needs memory says what it returns without it. A misuse that is noticed ends the
- *          process with one line on stderr.
+ * Fails.   What needs memory says what it returns without it. Arguments that a call refuses, as it
+ *          says, leave EINVAL in errno and change nothing. Any other misuse that is noticed ends
+ *          the process with one line on stderr.
  * Units.   Bytes and nanoseconds where nothing else is said.
  * Cost.    The heap starts with the first call; a program that makes none pays nothing.
  */
@@ -54,7 +55,8 @@ enum {
 typedef struct sh_visitor sh_visitor;
 
 /* A type. The structure and what it points to live for ever, for the heap keeps its address;
- * one structure per type, or as many as come about. All but the last two are constant. */
+ * one structure per type, or as many as come about. All but the last two are constant. An unknown
+ * kind, and null where the kind needs pointer_bits or trace, end the process at sh_gc_new. */
 typedef struct sh_layout {
   size_t size;                  /* of one element; a multiple of 8 if kind is SH_SCAN_PRECISE */
   uint32_t kind;                /* SH_SCAN_... */
@@ -101,7 +103,8 @@ size_t sh_gc_size(const void* address) SH_NOTHROW;
 
 /* Bytes that the object holds elsewhere (a buffer of malloc, a mapping) count as its size for the
  * pace of collection. Adds `bytes`, which may be negative, to what was said before; at the object's
- * death all of it is taken off. Returns 0, or -1 with errno ENOMEM (nothing changed). */
+ * death all of it is taken off. No object's sum goes below 0, nor all together beyond 2^50: what is
+ * more does not count. Returns 0, or -1 with errno ENOMEM, or EINVAL: no such object. */
 int sh_gc_adjust_external(void* object, int64_t bytes) SH_NOTHROW;
 
 /* Does nothing; the object lives at least until here. */
@@ -165,7 +168,8 @@ void sh_gc_remove_range(void* low, void* high) SH_NOTHROW;
  * that is queued; else its cleanups are queued and it is gone. A stale word on a stack can put this
  * off for as long as it stays there. Objects of less than 16 bytes without pointers and without
  * layout->destroy may share 16 bytes: they die together, and but for the first of them none is the
- * start of an object.
+ * start of an object. What runs on the finalizer thread returns: if it ends the thread instead
+ * (pthread_exit) or jumps out of it, nothing that is queued runs any more.
  */
 
 /* The weak handle of `address` (in a live object, or null), an object of the heap of its own: keep
@@ -185,7 +189,8 @@ typedef struct sh_gc_cleanup {
 /* run(closure) is called once the object is gone; on the finalizer thread, without the object.
  * `closure` may be anything; if it points into the heap, that object is kept until then. It must
  * not lead to `object`, or that never dies; into `object` itself is refused. Any number per object,
- * in no order. An `id` of 0: errno says ENOMEM, or EINVAL: no such object, or a closure in it. */
+ * in no order. An `id` of 0: errno says ENOMEM, or EINVAL: no such object, a closure in it, or a
+ * null `run`. */
 sh_gc_cleanup sh_gc_add_cleanup(void* object, void (*run)(void* closure), void* closure) SH_NOTHROW;
 /* It will not run. Returns 1, or 0: it has run, is queued, or was stopped before. */
 int sh_gc_stop_cleanup(sh_gc_cleanup cleanup) SH_NOTHROW;
@@ -194,14 +199,16 @@ int sh_gc_stop_cleanup(sh_gc_cleanup cleanup) SH_NOTHROW;
  * the first time; it may store the object somewhere, and then the object lives on, without
  * finalizer. One per object: a second replaces the first; a null `run` takes it away. `object` is
  * an object's start. Objects with finalizers in a circle are never freed. `closure` as above.
- * Returns 0, or -1 with errno ENOMEM, or EINVAL: not the start of an object. */
+ * Returns 0, or -1 with errno ENOMEM, or EINVAL: not the start of an object, or a closure in it. */
 int sh_gc_set_finalizer(void* object, void (*run)(void* object, void* closure),
                         void* closure) SH_NOTHROW;
 
 /* At the object's death layout->destroy is called for each of `count` elements from `object` on,
  * last to first, as layout->flags says; for objects that die in one cycle, circles and chains among
- * them, in no order. To be called when the elements have been constructed; once per object. Not at
- * the end of the process. Returns 0, or -1 with errno ENOMEM. */
+ * them, in no order. To be called when the elements have been constructed; once per object, for
+ * each call counts: a second one is not noticed, and ends the elements twice. Not at the end of the
+ * process. Returns 0, or -1 with errno ENOMEM, or EINVAL: `object` is not the start of one, or has
+ * not so many elements. A null layout->destroy ends the process. */
 int sh_gc_set_destructor(void* object, sh_layout* layout, size_t count) SH_NOTHROW;
 
 /* Waits until all that was queued before this call has run: finalizers, destructors, cleanups.
@@ -226,9 +233,11 @@ void sh_gc_blocking_end(void) SH_NOTHROW;
 
 /* A stack that the program made for a fiber; scanned also while no thread runs on it. */
 typedef struct sh_gc_stack sh_gc_stack;
-/* [low, high) is a stack of no use yet. Null: no memory. */
+/* [low, high) is a stack of no use yet. Null, with errno ENOMEM, or EINVAL: there is nothing
+ * between the two. */
 sh_gc_stack* sh_gc_stack_register(void* low, void* high) SH_NOTHROW;
-/* No thread runs on it, and none will; its memory is there until this returns. */
+/* No thread runs on it, and none will; its memory is there until this returns. The handle is none
+ * any more: to unregister it again, or to switch to it, ends the process. */
 void sh_gc_stack_unregister(sh_gc_stack* stack) SH_NOTHROW;
 /* The stack that the calling thread runs on; its own one has a handle, too. */
 sh_gc_stack* sh_gc_stack_current(void) SH_NOTHROW;

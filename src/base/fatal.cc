@@ -125,6 +125,22 @@ void FatalNotBlocking(const char* call) {
   Die(line);
 }
 
+void FatalNoSuchStack(const char* call, Address p) {
+  DieOfCall(call, p, "no such stack: it was unregistered before", {});
+}
+
+void FatalUnknownKind(const char* call, Address p, uint32_t kind) {
+  LineWriter line = Call(call, p);
+  line.Text("a layout of the unknown kind ").Decimal(kind);
+  Die(line);
+}
+
+void FatalHollowLayout(const char* call, Address p, const char* missing) {
+  LineWriter line = Call(call, p);
+  line.Text("a layout whose ").Text(missing).Text(" is null");
+  Die(line);
+}
+
 void FatalOddLayout(const char* call, Address p, Bytes element) {
   LineWriter line = Call(call, p);
   line.Text("a layout with pointer bits whose elements have ").Decimal(element.value);

@@ -37,6 +37,9 @@ struct BlockFacts {
 [[noreturn]] SPANHEAP_COLD void FatalNoSuchRange(const char* call, Address p);
 [[noreturn]] SPANHEAP_COLD void FatalStackInUse(const char* call, Address p);
 [[noreturn]] SPANHEAP_COLD void FatalNotBlocking(const char* call);
+[[noreturn]] SPANHEAP_COLD void FatalNoSuchStack(const char* call, Address p);
+[[noreturn]] SPANHEAP_COLD void FatalUnknownKind(const char* call, Address p, uint32_t kind);
+[[noreturn]] SPANHEAP_COLD void FatalHollowLayout(const char* call, Address p, const char* missing);
 [[noreturn]] SPANHEAP_COLD void FatalOddLayout(const char* call, Address p, Bytes element);
 [[noreturn]] SPANHEAP_COLD void FatalFreeOfFreePages(PageIndex first, Pages count);
 [[noreturn]] SPANHEAP_COLD void FatalNoHandler(const char* call, Bytes wanted);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "collect/specials.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace spanheap::collected {
@@ -134,14 +136,16 @@ uintptr_t Specials::WeakHandle(ObjectRef object, uintptr_t address, uintptr_t ha
   return special->closure.LoadAcquire();
 }
 
-bool Specials::AdjustExternal(ObjectRef object, int64_t bytes) {
+bool Specials::AdjustExternal(ObjectRef object, int64_t& bytes) {
   const ObjectFinder finder(*store_);
   MutexLock lock(mutex_);
   Special* special =
       FindLocked(finder.SpanOf(object), finder.BaseOf(object).value, SpecialKind::kExternal);
   if (special == nullptr) special = AttachLocked(object, SpecialKind::kExternal, nullptr, 0);
   if (special == nullptr) return false;
-  special->closure.StoreRelease(special->closure.LoadAcquire() + static_cast<uintptr_t>(bytes));
+  const auto before = static_cast<int64_t>(special->closure.LoadAcquire());
+  bytes = std::clamp(bytes, -before, kMostExternal - external_bytes());
+  special->closure.StoreRelease(static_cast<uintptr_t>(before + bytes));
   external_.FetchAddRelaxed(bytes);  // relaxed: a statistic
   return true;
 }

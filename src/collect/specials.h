@@ -74,8 +74,8 @@ class Specials {
   bool StopCleanup(ObjectRef object, uint64_t id);
   // The handle of the address; `handle` becomes it if there is none yet.
   uintptr_t WeakHandle(ObjectRef object, uintptr_t address, uintptr_t handle, Marker* marking);
-  // Bytes held elsewhere, in all; false: no memory.
-  bool AdjustExternal(ObjectRef object, int64_t bytes);
+  // Bytes held elsewhere, in all; `bytes` becomes what they have changed by. False: no memory.
+  bool AdjustExternal(ObjectRef object, int64_t& bytes);
   // Those of marked objects among the block's records.
   int64_t ExternalOfMarked(uint32_t block);
   int64_t external_bytes() const { return external_.LoadRelaxed(); }  // relaxed: a statistic
@@ -139,6 +139,9 @@ class Specials {
 
  private:
   friend struct spanheap::RootRecord;  // its layout is described to tools
+  // More than address spaces hold, and so little that no sum with it leaves 64 bits. Lower: large
+  // devices count as less than they have. Higher: room for such sums goes.
+  static constexpr int64_t kMostExternal = int64_t{1} << 50;
   static constexpr uint32_t kPerBlock = 64;
   static constexpr uint32_t kMostBlocks = 1 << 16;  // four million facts
   struct Block {

@@ -36,9 +36,16 @@ SPANHEAP_EXPORT void sh_gc_blocking_end() noexcept {
 }
 
 SPANHEAP_EXPORT sh_gc_stack* sh_gc_stack_register(void* low, void* high) noexcept {
+  if (low == nullptr || AddressOf(low) >= AddressOf(high)) {
+    errno = EINVAL;
+    return nullptr;
+  }
   Mutator* const self = SelfOrAdopt();
-  if (self == nullptr) return nullptr;
-  return Handle(self->registry->stacks().Register({AddressOf(low), AddressOf(high)}));
+  StackRecord* const stack =
+      self == nullptr ? nullptr
+                      : self->registry->stacks().Register({AddressOf(low), AddressOf(high)});
+  if (stack == nullptr) errno = ENOMEM;
+  return Handle(stack);
 }
 
 SPANHEAP_EXPORT void sh_gc_stack_unregister(sh_gc_stack* stack) noexcept {

@@ -72,6 +72,7 @@ void UserStacks::Unregister(Mutator& self, StackRecord& stack) {
   const StopDelay delay;
   MutexLock lock(mutex_);
   if (stack.runner != nullptr) FatalStackInUse("sh_gc_stack_unregister", AddressOf(&stack));
+  if (!stack.is_listed) FatalNoSuchStack("sh_gc_stack_unregister", AddressOf(&stack));
   ScanByBarrierLocked(self, stack);
   UnlinkLocked(stack);
   stack.bounds = {};
@@ -96,6 +97,7 @@ void UserStacks::Switch(Mutator& self, StackRecord& to, const void* frame) {
   SaveFramesBelow(frame, from.frames);
   MutexLock lock(mutex_);
   if (to.runner != nullptr) FatalStackInUse("sh_gc_stack_switch", AddressOf(&to));
+  if (!to.is_listed) FatalNoSuchStack("sh_gc_stack_switch", AddressOf(&to));
   from.stack_pointer = reinterpret_cast<uintptr_t>(frame);
   from.scanned_epoch = self.scanned_epoch;
   from.runner = nullptr;

@@ -44,10 +44,26 @@ bool CollectedHeap::SetFinalizer(void* object, void (*run)(void*, void*), void* 
 }
 
 bool CollectedHeap::SetDestructor(void* object, sh_layout& layout, size_t count) {
+  if (layout.destroy == nullptr)
+    FatalHollowLayout("sh_gc_set_destructor", AddressOf(&layout), "destroy");
   if (!finalizers_.EnsureRunning()) return false;
   return WithObject(object, [&](ObjectRef ref, Marker*) {
-    return collector.specials.SetDestructor(ref, layout, count);
+    return AreElementsOf(ref, object, layout.size, count) &&
+           collector.specials.SetDestructor(ref, layout, count);
   });
+}
+
+bool CollectedHeap::AreElementsOf(ObjectRef ref, const void* first, size_t size,
+                                  size_t count) const {
+  const ObjectFinder finder(collector.store);
+  size_t bytes = 0;
+  return ref && finder.BaseOf(ref) == AddressOf(first) &&
+         !__builtin_mul_overflow(size, count, &bytes) && bytes <= finder.SizeOf(ref);
+}
+
+bool CollectedHeap::AreElements(const void* first, size_t size, size_t count) const {
+  return AreElementsOf(ObjectFinder(collector.store).Find(AddressOf(first).value), first, size,
+                       count);
 }
 
 uint64_t CollectedHeap::AddCleanup(void* object, void (*run)(void*), void* closure) {
@@ -68,7 +84,7 @@ bool CollectedHeap::StopCleanup(void* object, uint64_t id) {
 
 bool CollectedHeap::AdjustExternal(void* object, int64_t bytes) {
   const bool done = WithObject(object, [&](ObjectRef ref, Marker*) {
-    return collector.specials.AdjustExternal(ref, bytes);
+    return collector.specials.AdjustExternal(ref, bytes);  // `bytes` is what counts from here on
   });
   if (done && bytes < 0) collector.NoteFreed(0 - static_cast<uint64_t>(bytes));
   if (done && bytes > 0) {

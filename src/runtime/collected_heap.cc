@@ -237,8 +237,7 @@ void CollectedHeap::ReleaseLost() {
 void* CollectedHeap::NewSlow(sh_layout& layout, size_t count) {
   HeapThread* const thread = Thread();
   Request request;
-  if (layout.kind == SH_SCAN_PRECISE && layout.size % sizeof(void*) != 0) [[unlikely]]
-    FatalOddLayout("sh_gc_new", AddressOf(&layout), Bytes(layout.size));
+  CheckLayout(layout);
   if (thread == nullptr || !Allocator::Plan(layout, count, request)) return nullptr;
   if (collected::kSpanKinds[request.kind].domain == collected::Domain::kTyped &&
       __atomic_load_n(&layout.id, __ATOMIC_ACQUIRE) == 0 && !NumberLayout(layout)) [[unlikely]] {
@@ -255,6 +254,20 @@ void* CollectedHeap::NewSlow(sh_layout& layout, size_t count) {
       return at;
     if (!Refill(*thread, request)) return nullptr;
   }
+}
+
+// What the collector would come upon later, where nobody knows whose it is.
+void CollectedHeap::CheckLayout(const sh_layout& layout) {
+  constexpr const char* kCall = "sh_gc_new";
+  const Address at = AddressOf(&layout);
+  if (layout.kind > SH_SCAN_TRACED) [[unlikely]]
+    FatalUnknownKind(kCall, at, layout.kind);
+  if (layout.kind == SH_SCAN_PRECISE && layout.size % sizeof(void*) != 0) [[unlikely]]
+    FatalOddLayout(kCall, at, Bytes(layout.size));
+  if (layout.kind == SH_SCAN_PRECISE && layout.pointer_bits == nullptr) [[unlikely]]
+    FatalHollowLayout(kCall, at, "pointer_bits");
+  if (layout.kind == SH_SCAN_TRACED && layout.trace == nullptr) [[unlikely]]
+    FatalHollowLayout(kCall, at, "trace");
 }
 
 // The first object of a type that is known by number. Numbers are given under a lock.

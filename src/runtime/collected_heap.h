@@ -74,6 +74,8 @@ class CollectedHeap {
   // --- Death; false, 0, null: no memory or no such object ---
   bool SetFinalizer(void* object, void (*run)(void*, void*), void* closure);
   bool SetDestructor(void* object, sh_layout& layout, size_t count);
+  // What SetDestructor asks for: that many elements lie in an object of which `first` is the start.
+  bool AreElements(const void* first, size_t size, size_t count) const;
   uint64_t AddCleanup(void* object, void (*run)(void*), void* closure);
   bool StopCleanup(void* object, uint64_t id);
   void* WeakHandle(const void* address);
@@ -160,6 +162,7 @@ class CollectedHeap {
 
   template <class Work>
   bool WithObject(const void* address, Work&& work);
+  bool AreElementsOf(collected::ObjectRef ref, const void* first, size_t size, size_t count) const;
   void RunDestructors(collected::Special* first);
   bool Assist(collected::HeapThread& thread, size_t bytes);
   SPANHEAP_COLD void RequestDue();
@@ -167,6 +170,7 @@ class CollectedHeap {
   void NoteLongAssist(const collected::HeapThread& thread, uint64_t begin_ns, uint64_t bytes);
   SPANHEAP_NOINLINE void* NewSlow(sh_layout& layout, size_t count);
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);
+  static void CheckLayout(const sh_layout& layout);
   void* NewTiny(collected::HeapThread& thread, const collected::Request& request);
   void* NewLarge(const collected::Request& request);
   void ReclaimFor(size_t bytes);

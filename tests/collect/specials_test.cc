@@ -38,6 +38,11 @@ class SpecialsTest : public testing::Test {
     }
     return kinds;
   }
+  // By how much the bytes that the object holds elsewhere have changed.
+  int64_t Adjusted(void* object, int64_t bytes) {
+    EXPECT_TRUE(specials().AdjustExternal(RefOf(object), bytes));
+    return bytes;
+  }
   Specials& specials() { return world_.heap.specials; }
 
   ModelWorld world_;
@@ -230,14 +235,29 @@ TEST_F(SpecialsTest, FactsOfThoseThatLiveStayAmongThoseThatDie) {
 
 TEST_F(SpecialsTest, BytesHeldElsewhereAreThoseOfTheLiving) {
   void** const live = New(plain_);
-  EXPECT_TRUE(specials().AdjustExternal(RefOf(live), 1000));
-  EXPECT_TRUE(specials().AdjustExternal(RefOf(live), -300));
-  EXPECT_TRUE(specials().AdjustExternal(RefOf(New(plain_)), 50));
+  EXPECT_EQ(Adjusted(live, 1000), 1000);
+  EXPECT_EQ(Adjusted(live, -300), -300);
+  EXPECT_EQ(Adjusted(New(plain_), 50), 50);
   EXPECT_EQ(specials().external_bytes(), 750);
   world_.roots.push_back(live);
   world_.Collect();
   EXPECT_EQ(specials().external_bytes(), 700);
   EXPECT_GE(world_.heap.last_cycle().marked, 700U);
+}
+
+TEST_F(SpecialsTest, BytesHeldElsewhereStayWithinWhatCanBe) {
+  constexpr int64_t kMost = int64_t{1} << 50;
+  void** const first = New(plain_);
+  void** const second = New(plain_);
+  EXPECT_EQ(Adjusted(first, 100), 100);
+  EXPECT_EQ(Adjusted(first, -500), -100);
+  EXPECT_EQ(Adjusted(first, INT64_MIN), 0);
+  EXPECT_EQ(Adjusted(second, 1000), 1000);
+  EXPECT_EQ(Adjusted(first, INT64_MAX), kMost - 1000);
+  EXPECT_EQ(Adjusted(second, INT64_MAX), 0);
+  EXPECT_EQ(specials().external_bytes(), kMost);
+  EXPECT_EQ(Adjusted(first, INT64_MIN), -(kMost - 1000));
+  EXPECT_EQ(specials().external_bytes(), 1000);
 }
 
 }  // namespace

@@ -245,6 +245,17 @@ TEST(CollectedHeap, RootsRangesStacksAndRegionsEndOnce) {
               "sh_gc_remove_range\\(0x[0-9a-f]+\\): no such range");
   EXPECT_LINE(sh_gc_stack_unregister(sh_gc_stack_current()),
               "sh_gc_stack_unregister\\(0x[0-9a-f]+\\): a thread runs on this stack\n");
+  static char memory[4096];
+  const auto ended = [] {
+    sh_gc_stack* const stack = sh_gc_stack_register(memory, memory + sizeof memory);
+    sh_gc_stack_unregister(stack);
+    return Hidden(stack);
+  };
+  EXPECT_LINE(
+      sh_gc_stack_unregister(ended()),
+      "sh_gc_stack_unregister\\(0x[0-9a-f]+\\): no such stack: it was unregistered before\n");
+  EXPECT_LINE(sh_gc_stack_switch(ended()),
+              "sh_gc_stack_switch\\(0x[0-9a-f]+\\): no such stack: it was unregistered before\n");
   EXPECT_LINE((sh_gc_attach(), sh_gc_blocking_end()),
               "sh_gc_blocking_end\\(\\): no blocking region is open on this thread\n");
 }
@@ -258,6 +269,25 @@ TEST(CollectedHeap, PointerBitsNeedElementsOfWholeWords) {
                 "sh_gc_new\\(0x[0-9a-f]+\\): a layout with pointer bits whose elements have " +
                     std::to_string(bytes) + " bytes, no multiple of 8\n");
   }
+}
+
+TEST(CollectedHeap, LayoutsHaveWhatTheirKindNeeds) {
+  const auto layout = [](uint32_t kind) {
+    return sh_layout{16, kind, 0, nullptr, nullptr, nullptr, "hollow", 0, 0};
+  };
+  static sh_layout unknown = layout(77);
+  EXPECT_LINE(sh_gc_new(&unknown, 1),
+              "sh_gc_new\\(0x[0-9a-f]+\\): a layout of the unknown kind 77\n");
+  static sh_layout traced = layout(SH_SCAN_TRACED);
+  EXPECT_LINE(sh_gc_new(&traced, 1), "sh_gc_new\\(0x[0-9a-f]+\\): a layout whose trace is null\n");
+  static sh_layout precise = layout(SH_SCAN_PRECISE);
+  for (const size_t count : {1, 10000}) {
+    EXPECT_LINE(sh_gc_new(&precise, count),
+                "sh_gc_new\\(0x[0-9a-f]+\\): a layout whose pointer_bits is null\n");
+  }
+  static sh_layout plain = layout(SH_SCAN_NONE);
+  EXPECT_LINE(sh_gc_set_destructor(sh_gc_new(&plain, 1), &plain, 1),
+              "sh_gc_set_destructor\\(0x[0-9a-f]+\\): a layout whose destroy is null\n");
 }
 
 TEST(ForeignPointer, OfEveryOrigin) {

@@ -65,6 +65,12 @@ TEST(Fatal, OfTheCollectedHeap) {
               "sh_gc_stack_switch\\(0x7000\\): a thread runs on this stack");
   EXPECT_LINE(FatalNotBlocking("sh_gc_blocking_end"),
               "sh_gc_blocking_end\\(\\): no blocking region is open on this thread");
+  EXPECT_LINE(FatalNoSuchStack("sh_gc_stack_unregister", kBlock),
+              "sh_gc_stack_unregister\\(0x7000\\): no such stack: it was unregistered before");
+  EXPECT_LINE(FatalUnknownKind("sh_gc_new", kBlock, 77),
+              "sh_gc_new\\(0x7000\\): a layout of the unknown kind 77");
+  EXPECT_LINE(FatalHollowLayout("sh_gc_new", kBlock, "trace"),
+              "sh_gc_new\\(0x7000\\): a layout whose trace is null");
   EXPECT_LINE(FatalOddLayout("sh_gc_new", kBlock, Bytes(12)),
               "sh_gc_new\\(0x7000\\): a layout with pointer bits whose elements have 12 bytes, "
               "no multiple of 8");

@@ -42,12 +42,6 @@ int CountNodes(const Node* node) {
                                CountNodes(static_cast<Node*>(node->right));
 }
 
-// Frames of earlier calls are overwritten, so that nothing on them keeps anything alive.
-[[gnu::noinline]] void ScrubStack() {
-  volatile char space[16 << 10];
-  for (size_t i = 0; i < sizeof space; ++i) space[i] = 0;
-}
-
 TEST(CollectedHeapTest, AListOnTheStackLivesThroughCollections) {
   Node* head = nullptr;
   for (int i = 0; i < 1000; ++i) head = NewNode(head, nullptr);
@@ -142,14 +136,15 @@ TEST(CollectedHeapTest, TreesComeAndGoInBoundedMemory) {
 TEST(CollectedHeapTest, RootsKeepAndLetGo) {
   CollectedHeap& heap = *CollectedHeap::Get();
   void** const slot = heap.roots.Take();
-  detail::StorePointer(slot, BottomUp(10));
-  ScrubStack();
+  // On threads that end: no word of this one's stack keeps the tree.
+  std::thread([slot] { detail::StorePointer(slot, BottomUp(10)); }).join();
   heap.Collect();
   const uint64_t with = heap.collector.last_cycle().marked_objects;
-  EXPECT_EQ(CountNodes(static_cast<Node*>(*slot)), (2 << 10) - 1);
-  detail::StorePointer(slot, nullptr);
-  heap.roots.Put(slot);
-  ScrubStack();
+  std::thread([&heap, slot] {
+    EXPECT_EQ(CountNodes(static_cast<Node*>(*slot)), (2 << 10) - 1);
+    detail::StorePointer(slot, nullptr);
+    heap.roots.Put(slot);
+  }).join();
   heap.Collect();
   EXPECT_LT(heap.collector.last_cycle().marked_objects + 1000, with);
 }

@@ -134,7 +134,7 @@ void RefuseToKeep(const void* object, const Args&... args) {
     return kept != nullptr && base != nullptr && sh_gc_base(kept) == base;
   };
   if ((is_in(KeptBy(args)) || ...)) {
-    throw std::invalid_argument("a cleanup's argument keeps its object alive");
+    throw std::invalid_argument("an argument keeps the object alive whose death it is for");
   }
 }
 
@@ -160,12 +160,14 @@ Cleanup AddCleanup(const Holder& holder, Function function, Args... args) {
 }
 
 // When the object is first found unreachable, function(object, args...) is called; it may give the
-// object a new life. One per object: a second replaces the first. The object's start only.
+// object a new life. One per object: a second replaces the first. The object's start only. The
+// arguments as above.
 template <class Holder, class Function, class... Args>
 void SetFinalizer(const Holder& holder, Function function, Args... args) {
   using T = detail::PointeeOf<Holder>;
   using Closure = detail::Closure<detail::Call<Function, Args...>>;
   void* const object = detail::Untyped(detail::AddressIn(holder));
+  detail::RefuseToKeep(object, args...);
   void* const closure = detail::NewCall<Function, Args...>(std::move(function), std::move(args)...);
   if (sh_gc_set_finalizer(object, &Closure::template RunWith<T>, closure) != 0) {
     detail::ThrowWhy("a finalizer is for the start of a collected object");

@@ -32,7 +32,7 @@ SPANHEAP_EXPORT sh_gc_cleanup sh_gc_add_cleanup(void* object, void (*run)(void*)
                                                 void* closure) noexcept {
   CollectedHeap* const heap = CollectedHeap::GetIfStarted();
   void* const base = heap == nullptr ? nullptr : heap->BaseOf(object);
-  if (base == nullptr || base == heap->BaseOf(closure)) {
+  if (run == nullptr || base == nullptr || base == heap->BaseOf(closure)) {
     errno = EINVAL;
     return {0, 0};
   }
@@ -50,7 +50,9 @@ SPANHEAP_EXPORT int sh_gc_stop_cleanup(sh_gc_cleanup cleanup) noexcept {
 SPANHEAP_EXPORT int sh_gc_set_finalizer(void* object, void (*run)(void*, void*),
                                         void* closure) noexcept {
   CollectedHeap* const heap = CollectedHeap::GetIfStarted();
-  if (heap == nullptr || object == nullptr || heap->BaseOf(object) != object) {
+  const bool is_start = heap != nullptr && object != nullptr && heap->BaseOf(object) == object;
+  // Who takes a finalizer away may say anything of the closure.
+  if (!is_start || (run != nullptr && heap->BaseOf(closure) == object)) {
     errno = EINVAL;
     return -1;
   }
@@ -59,7 +61,10 @@ SPANHEAP_EXPORT int sh_gc_set_finalizer(void* object, void (*run)(void*, void*),
 
 SPANHEAP_EXPORT int sh_gc_set_destructor(void* object, sh_layout* layout, size_t count) noexcept {
   CollectedHeap* const heap = CollectedHeap::Get();
-  return ZeroOrNoMemory(heap != nullptr && heap->SetDestructor(object, *layout, count));
+  if (heap != nullptr && heap->SetDestructor(object, *layout, count)) return 0;
+  const bool is_right = heap == nullptr || heap->AreElements(object, layout->size, count);
+  errno = is_right ? ENOMEM : EINVAL;
+  return -1;
 }
 
 SPANHEAP_EXPORT int sh_gc_drain_finalizers(uint64_t timeout_ns) noexcept {

@@ -57,6 +57,6 @@ SPANHEAP_EXPORT void sh_gc_delete(void* object) noexcept {
 SPANHEAP_EXPORT int sh_gc_adjust_external(void* object, int64_t bytes) noexcept {
   CollectedHeap* const heap = CollectedHeap::Get();
   if (heap != nullptr && heap->AdjustExternal(object, bytes)) return 0;
-  errno = ENOMEM;
+  errno = heap == nullptr || heap->BaseOf(object) != nullptr ? ENOMEM : EINVAL;
   return -1;
 }

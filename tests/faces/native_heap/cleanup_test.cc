@@ -40,6 +40,56 @@ TEST(CleanupTest, AClosureInItsObjectIsRefused) {
   }
 }
 
+void Ending(void*, void*) {}
+
+TEST(CleanupTest, AFinalizersClosureInItsObjectIsRefused) {
+  auto* const pair = New<Pair>();
+  for (void* closure : {static_cast<void*>(pair), static_cast<void*>(&pair->values[1])}) {
+    errno = 0;
+    EXPECT_EQ(sh_gc_set_finalizer(pair, Ending, closure), -1);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(sh_gc_set_finalizer(pair, nullptr, closure), 0);
+  }
+  EXPECT_THROW(SetFinalizer(pair, [](Pair*, int*) {}, &pair->values[1]), std::invalid_argument);
+  EXPECT_EQ(sh_gc_set_finalizer(pair, Ending, New<Pair>()), 0);
+  ClearFinalizer(pair);
+}
+
+TEST(CleanupTest, ACleanupWithoutAFunctionIsRefused) {
+  errno = 0;
+  EXPECT_EQ(sh_gc_add_cleanup(New<Pair>(), nullptr, nullptr).id, 0U);
+  EXPECT_EQ(errno, EINVAL);
+}
+
+void EndPair(void*) {}
+
+TEST(CleanupTest, ADestructorIsForElementsThatAreThere) {
+  static const uint64_t bits = 1;
+  static sh_layout layout = {
+      16, SH_SCAN_PRECISE, SH_FINALIZE_LATER, &bits, nullptr, EndPair, "ended", 0, 0};
+  auto* const words = static_cast<char*>(sh_gc_new(&layout, 2));
+  int local = 0;
+  const auto is_refused = [](void* object, size_t count) {
+    errno = 0;
+    return sh_gc_set_destructor(object, &layout, count) == -1 && errno == EINVAL;
+  };
+  EXPECT_TRUE(is_refused(words, 100));
+  EXPECT_TRUE(is_refused(words, SIZE_MAX / 8));
+  EXPECT_TRUE(is_refused(words + 16, 1));
+  EXPECT_TRUE(is_refused(&local, 0));
+  EXPECT_TRUE(is_refused(nullptr, 1));
+  EXPECT_EQ(sh_gc_set_destructor(words, &layout, 2), 0);
+}
+
+TEST(CleanupTest, BytesElsewhereAreOfAnObject) {
+  int local = 0;
+  for (void* no_object : {static_cast<void*>(nullptr), static_cast<void*>(&local)}) {
+    errno = 0;
+    EXPECT_EQ(sh_gc_adjust_external(no_object, 5), -1);
+    EXPECT_EQ(errno, EINVAL);
+  }
+}
+
 TEST(CleanupTest, AnArgumentThatPointsIntoItsObjectIsRefused) {
   Root<Pair> pair = New<Pair>();
   EXPECT_THROW(AddCleanup(pair, [](Pair*) {}, pair.get()), std::invalid_argument);

@@ -6,6 +6,7 @@
 #include <ucontext.h>
 
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -166,6 +167,18 @@ TEST(NativeFibersTest, AStackThatIsTakenBackKeepsNothing) {
     }).join();
   }
   EXPECT_TRUE(Eventually([&] { return weak.get() == nullptr; }));
+}
+
+TEST(NativeFibersTest, AStackHasSomethingBetweenItsBounds) {
+  char memory[64];
+  const auto is_refused = [](void* low, void* high) {
+    errno = 0;
+    return sh_gc_stack_register(low, high) == nullptr && errno == EINVAL;
+  };
+  EXPECT_TRUE(is_refused(memory + 64, memory));
+  EXPECT_TRUE(is_refused(memory, memory));
+  EXPECT_TRUE(is_refused(nullptr, nullptr));
+  EXPECT_TRUE(is_refused(nullptr, memory));
 }
 
 // Each runs in a process of its own, so these are first calls.
