@@ -248,7 +248,9 @@ void sh_gc_stack_switch(sh_gc_stack* to) SH_NOTHROW;
 /* ---- Control -------------------------------------------------------------------------------- */
 
 /* A whole cycle that begins after the call: returns when all that was unreachable is swept.
- * Finalizers and cleanups are queued then (sh_gc_drain_finalizers). */
+ * Finalizers and cleanups are queued then (sh_gc_drain_finalizers). A thread of the heap's runs it;
+ * where none can be had, which a line says once, the caller does, and who allocates runs the cycles
+ * that are due. */
 void sh_gc_collect(void) SH_NOTHROW;
 
 /* The heap may grow by `percent` of what lived after the last cycle before the next one ends (85

@@ -422,10 +422,7 @@ bool CollectedHeap::Assist(HeapThread& thread, size_t bytes) {
 
 // ---- control
 
-void CollectedHeap::Collect() {
-  const uint32_t request = thread_.Request(true);
-  if (request != 0) thread_.Await(request);
-}
+void CollectedHeap::Collect() { thread_.Collect(); }
 
 uint64_t CollectedHeap::Verify() {
   collector.RequestVerify();

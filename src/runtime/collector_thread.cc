@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/fatal.h"
 #include "mutators/blocking_region.h"
 #include "os/clock.h"
 #include "os/futex.h"
@@ -22,12 +23,14 @@ using policy::kPeriod_ns;
 // Later: memory and destructors of what died wait longer in a program that allocates little.
 // Earlier: more is swept on another processor that a program was about to sweep for itself.
 constexpr uint64_t kSweepDelay_ns = 10'000'000;
+// Who waits for another's turn to end looks again by then: a thread may have been had meanwhile.
+constexpr uint64_t kTurn_ns = 10'000'000;
 constexpr uint64_t kVerifyMarks = 3;  // the level from which on each mark is verified
 
 }  // namespace
 
 bool CollectorThread::EnsureRunningLocked() {
-  if (!is_running_) is_running_ = thread_.Start(this);
+  if (!is_running_ && !is_served_here_) is_running_ = thread_.Start(this);
   if (is_running_) is_lost_.StoreRelease(0);
   return is_running_;
 }
@@ -57,6 +60,58 @@ void CollectorThread::Await(uint32_t request) {
     os::FutexWait(served_, served);
   }
 }
+
+void CollectorThread::Collect() {
+  for (;;) {
+    const uint32_t turns = turns_.LoadAcquire();
+    const uint32_t request = Request(true);
+    if (request != 0) {
+      Await(request);
+      return;
+    }
+    if (ServeHere(true)) return;
+    const BlockingRegion waiting;
+    os::FutexWaitFor_ns(turns_, turns, kTurn_ns);
+  }
+}
+
+// ---- without a thread
+
+bool CollectorThread::TakeTurn() {
+  MutexLock lock(start_mutex_);
+  if (is_running_ || is_served_here_) return false;
+  is_served_here_ = true;
+  return true;
+}
+
+void CollectorThread::EndTurn() {
+  {
+    MutexLock lock(start_mutex_);
+    is_served_here_ = false;
+  }
+  turns_.FetchAdd(1);
+  os::FutexWakeAll(turns_);
+}
+
+// Parked from before the turn on: who forks or stops the world meanwhile does not wait for it.
+bool CollectorThread::ServeHere(bool forced) {
+  const BlockingRegion parked;
+  if (!TakeTurn()) return false;
+  if (!has_said_.Exchange(true))
+    WarnLine("no thread can be had for the collector: threads of the program run its cycles");
+  Mark(forced);
+  Sweep(forced);
+  EndTurn();
+  return true;
+}
+
+// Who comes late finds that the heap is not full any more, or tries again.
+void CollectorThread::ServeDueHere() {
+  ServeHere(false);
+  due_.StoreRelease(0);
+}
+
+// ---- the thread
 
 void CollectorThread::Main(void* self) {
   auto& mine = *static_cast<CollectorThread*>(self);
@@ -90,6 +145,18 @@ void CollectorThread::RequestPeriodic() {
 void CollectorThread::Serve() {
   const uint32_t request = requested_.LoadAcquire();
   const bool forced = static_cast<int32_t>(forced_.LoadAcquire() - served_.LoadAcquire()) > 0;
+  Mark(forced);
+  due_.StoreRelease(0);
+  // Of a small heap the program sweeps what it needs; what it does not, soon.
+  if (collector_.store.sweeps_lazily()) {
+    os::FutexWaitFor_ns(requested_, request, kSweepDelay_ns);
+  }
+  Sweep(forced);
+  served_.StoreRelease(request);
+  os::FutexWakeAll(served_);
+}
+
+void CollectorThread::Mark(bool forced) {
   CollectedHeap::GetIfStarted()->ReleaseLost();
   if (options.verify >= kVerifyMarks) collector_.RequestVerify();
   collector_.RunCycle(forced);
@@ -97,12 +164,10 @@ void CollectorThread::Serve() {
     SPANHEAP_CHECK(collector_.missed() == 0 ||
                    collector_.missed() == collected::MarkVerifier::kNotCompared);
   }
-  due_.StoreRelease(0);
   CollectedHeap::GetIfStarted()->NoteCycle();
-  // Of a small heap the program sweeps what it needs; what it does not, soon.
-  if (collector_.store.sweeps_lazily()) {
-    os::FutexWaitFor_ns(requested_, request, kSweepDelay_ns);
-  }
+}
+
+void CollectorThread::Sweep(bool forced) {
   const uint64_t sweeping = os::MonotonicNow_ns();
   collector_.FinishSweep();
   collector_.events.Add(collected::EventKind::kSweep, os::ThreadId(), sweeping,
@@ -114,8 +179,6 @@ void CollectorThread::Serve() {
   }
   heap::FreeDeferred();
   CollectedHeap::GetIfStarted()->RunQueued();
-  served_.StoreRelease(request);
-  os::FutexWakeAll(served_);
 }
 
 // The lists are empty, but another thread may be sweeping a span that it took from them. That takes
@@ -128,8 +191,8 @@ void CollectorThread::AwaitSwept() {
 
 void CollectorThread::ResetInChild() {
   start_mutex_.ResetInChild();
-  if (!is_running_) return;
-  is_running_ = false;
+  if (!is_running_ && !is_served_here_) return;
+  is_running_ = is_served_here_ = false;
   is_lost_.StoreRelease(1);
   due_.StoreRelease(0);
   served_.StoreRelease(requested_.LoadAcquire());

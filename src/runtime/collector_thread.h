@@ -5,15 +5,18 @@
 // Idea.    Requests are numbers. The thread takes the highest number there is, runs a cycle,
 //          sweeps (a moment later, where that is left to who needs slots), and says that all
 //          requests up to that number are served. It is started by the first request; a forked
-//          child starts its own.
-// Threads. Request and Await: any thread, outside of sections, no signal handler. Await: parked.
-// Fails.   Without a thread nothing is collected; the next request tries again.
+//          child starts its own. Where no thread can be had, who asks runs the cycle, parked as
+//          whoever waits for one, and the next request tries again to start the thread.
+// Threads. Request and Collect: any thread, outside of sections, no signal handler. Either the
+//          thread runs cycles or one of those who ask: start_mutex_ guards which.
+// Fails.   Without a thread one line says so.
 // Go.      mgc.go gcStart's trigger, bgsweep.
 // Tests.   tests/runtime/collected_heap_test.cc.
 #pragma once
 
 #include "base/annotations.h"
 #include "base/atomic.h"
+#include "base/platform.h"
 #include "collect/collector.h"
 #include "runtime/service_thread.h"
 #include "sync/mutex.h"
@@ -24,14 +27,12 @@ class CollectorThread {
  public:
   constexpr explicit CollectorThread(collected::Collector& collector) : collector_(collector) {}
 
-  // Asks for a cycle that begins after this call; returns its number, 0: there is no thread.
-  uint32_t Request(bool forced);
-  // Returns when the request is served and all is swept. The caller is parked.
-  void Await(uint32_t request);
+  // A whole cycle that begins after this call, and all is swept.
+  void Collect();
   // A cycle is due and nobody has asked for it yet.
   void RequestDue() {
     if (due_.LoadAcquire() != 0 || due_.Exchange(1) != 0) return;
-    if (Request(false) == 0) due_.StoreRelease(0);  // no thread: the next one tries again
+    if (Request(false) == 0) ServeDueHere();
   }
 
   // Somebody has.
@@ -46,8 +47,19 @@ class CollectorThread {
   static void Main(void* self);
   bool EnsureRunningLocked() REQUIRES(start_mutex_);
   uint32_t NextRequest(bool forced) EXCLUDES(start_mutex_);
+  // Asks for a cycle that begins after this call; returns its number, 0: there is no thread.
+  uint32_t Request(bool forced);
+  // Returns when the request is served and all is swept. The caller is parked.
+  void Await(uint32_t request);
   void Serve();
+  void Mark(bool forced);
+  void Sweep(bool forced);
   void AwaitSwept();
+  // On a thread of the program; false: somebody else is at it.
+  SPANHEAP_COLD bool ServeHere(bool forced) EXCLUDES(start_mutex_);
+  SPANHEAP_COLD void ServeDueHere();
+  bool TakeTurn() EXCLUDES(start_mutex_);
+  void EndTurn() EXCLUDES(start_mutex_);
   void RequestPeriodic();
   void DropOldMarks(uint64_t age_ns);
   bool is_idle() const { return requested_.LoadAcquire() == served_.LoadAcquire(); }
@@ -56,11 +68,14 @@ class CollectorThread {
   ServiceThread thread_{"spanheap-gc", Main};
   Mutex start_mutex_{LockRank::kStartUp};
   bool is_running_ GUARDED_BY(start_mutex_) = false;
+  bool is_served_here_ GUARDED_BY(start_mutex_) = false;  // by a thread of the program, just now
   Atomic<uint32_t> requested_;  // futex words; this and forced_ are written under start_mutex_
   Atomic<uint32_t> served_;
   Atomic<uint32_t> forced_;  // the highest request that was made by hand
+  Atomic<uint32_t> turns_;   // a futex word: how often a thread of the program was done
   Atomic<uint32_t> is_lost_;
-  Atomic<uint32_t> due_;  // 1: a cycle was asked for because the heap has grown
+  Atomic<bool> has_said_;  // that there is no thread
+  Atomic<uint32_t> due_;   // 1: a cycle was asked for because the heap has grown
 };
 
 }  // namespace spanheap
