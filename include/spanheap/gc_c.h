@@ -12,7 +12,10 @@
  * Threads. Every function may be called by any thread outside of signal handlers, sh_visitor
  *          callbacks and destructors that run at sweep, unless it says otherwise. A thread is known
  *          from its first call here (sh_gc_attach says it early); a thread that is not known must
- *          hold no pointer into the heap. The collector stops threads by a signal.
+ *          hold no pointer into the heap. The collector stops threads by a signal: SIGURG, or, if
+ *          the program has a handler for that before the first call here, the highest real-time
+ *          signal for which it has none. From then on that signal is neither given another action,
+ *          nor blocked for long, nor waited for by sigwait outside of a blocking region.
  * Fails.   What needs memory says what it returns without it. Arguments that a call refuses, as it
  *          says, leave EINVAL in errno and change nothing. Any other misuse that is noticed ends
  *          the process with one line on stderr.
@@ -81,9 +84,10 @@ void sh_gc_visit_words(sh_visitor* visitor, const void* first, size_t words) SH_
 /* ---- Objects -------------------------------------------------------------------------------- */
 
 /* A new object of `count` elements of this layout, all bytes zero, at a multiple of 16 if its bytes
- * are one, else of 8 (of 4, 2, 1 below 8 bytes and without pointers). Null: no memory, or too many
- * elements. `count` may be 0. Cost: some 20 instructions for a small object; a thread that
- * allocates while the collector marks does a share of the marking here. */
+ * are one, else of 8 (of 4, 2, 1 below 8 bytes and without pointers). Null, and errno ENOMEM: no
+ * memory, too many elements, or a heap that cannot start, which a line says. `count` may be 0.
+ * Cost: some 20 instructions for a small object; a thread that allocates while the collector marks
+ * does a share of the marking here. */
 void* sh_gc_new(sh_layout* layout, size_t count) SH_NOTHROW;
 
 /* Hint: nobody uses the object any more. A destructor that was set runs now, on this thread; weak

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/fatal.h"
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
 #include "mutators/handshake.h"
@@ -21,6 +22,15 @@
 namespace spanheap {
 namespace {
 
+constinit Atomic<bool> has_said_no_signal{false};
+
+SPANHEAP_COLD void SayNoSignal() {
+  if (has_said_no_signal.Exchange(true)) return;
+  WarnLine(
+      "no collected heap: the program has handlers for SIGURG and all real-time signals, and it "
+      "needs one of them");
+}
+
 auto EachFrom(Mutator* first) {
   return [first](const auto& function) {
     for (Mutator* m = first; m != nullptr; m = m->next) function(*m);
@@ -33,6 +43,7 @@ bool MutatorRegistry::Start(const MutatorHooks& hooks, int signal) {
   hooks_ = hooks;
   signal_ = signal != 0 ? signal : os::ChooseStopSignal();
   StopDelay::SetHook(&StopAtEndOfDelay);
+  if (signal_ == 0) SayNoSignal();
   if (signal_ == 0 || !os::InstallHandler(signal_, &HandleStopSignal, previous_action_))
     return false;
   signal_return_code_ = os::ReturnCode(signal_);

@@ -2,6 +2,7 @@
 #include "runtime/collected_heap.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <new>
 
 #include "base/fatal.h"
@@ -235,6 +236,12 @@ void CollectedHeap::ReleaseLost() {
 // ---- objects
 
 void* CollectedHeap::NewSlow(sh_layout& layout, size_t count) {
+  void* const at = TryNewSlow(layout, count);
+  if (at == nullptr) errno = ENOMEM;
+  return at;
+}
+
+void* CollectedHeap::TryNewSlow(sh_layout& layout, size_t count) {
   HeapThread* const thread = Thread();
   Request request;
   CheckLayout(layout);

@@ -48,7 +48,7 @@ class CollectedHeap {
   static void Forbid() { is_forbidden_.StoreRelease(true); }
 
   // --- Objects ---
-  // Zeroed; null: no memory.
+  // Zeroed; null, with errno ENOMEM: no memory.
   void* New(sh_layout& layout, size_t count) {
     Mutator* const thread = this_mutator;
     if (thread != nullptr) [[likely]] {
@@ -169,6 +169,7 @@ class CollectedHeap {
   void WaitForCollector(collected::HeapThread& thread, bool is_late);
   void NoteLongAssist(const collected::HeapThread& thread, uint64_t begin_ns, uint64_t bytes);
   SPANHEAP_NOINLINE void* NewSlow(sh_layout& layout, size_t count);
+  void* TryNewSlow(sh_layout& layout, size_t count);
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);
   static void CheckLayout(const sh_layout& layout);
   void* NewTiny(collected::HeapThread& thread, const collected::Request& request);

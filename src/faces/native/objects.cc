@@ -3,6 +3,7 @@
 // Objects and exact roots of spanheap/gc_c.h.
 #include <cerrno>
 
+#include "base/platform.h"
 #include "faces/native/export.h"
 #include "runtime/bad_pointer.h"
 #include "runtime/collected_heap.h"
@@ -11,9 +12,19 @@
 
 using spanheap::CollectedHeap;
 
+namespace {
+
+// The heap does not start.
+SPANHEAP_COLD void* NoMemory() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+}  // namespace
+
 SPANHEAP_EXPORT void* sh_gc_new(sh_layout* layout, size_t count) noexcept {
   CollectedHeap* const heap = CollectedHeap::Get();
-  return heap == nullptr ? nullptr : heap->New(*layout, count);
+  return heap == nullptr ? NoMemory() : heap->New(*layout, count);
 }
 
 SPANHEAP_EXPORT void* sh_gc_base(const void* address) noexcept {
