@@ -19,8 +19,12 @@ function(spanheap_install_library target exported)
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endfunction()
 
-# spanheap_install_pkgconfig(<library> <description>): <library>.pc for lib<library>.so
+# spanheap_install_pkgconfig(<library> <description> LIBS <words>... STATIC <words>...)
+# <library>.pc for lib<library>.so, and with --static for lib<library>.a
 function(spanheap_install_pkgconfig library description)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LIBS;STATIC")
+  list(JOIN arg_LIBS " " pc_libs)
+  list(JOIN arg_STATIC " " pc_static_libs)
   set(pc_name ${library})
   set(pc_description "${description}")
   cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY
@@ -36,8 +40,16 @@ spanheap_install_library(spanheap_embed_shared embed)
 spanheap_install_library(spanheap_embed_static embed_static)
 set_target_properties(spanheap_gc PROPERTIES EXPORT_NAME gc)
 install(TARGETS spanheap_gc EXPORT spanheap)
-spanheap_install_pkgconfig(spanheap "A heap that replaces malloc")
-spanheap_install_pkgconfig(spanheap-embed "A heap beside malloc: sh_* calls only")
+# What the CMake targets say (src/faces/malloc), but for what is of C++ programs alone: in one of C
+# nobody has the names, and our weak references to them would become strong. --no-as-needed and what
+# it is for are one word, so that no tool takes them apart.
+set(table -Wl,--export-dynamic-symbol=sh_core_v1)
+spanheap_install_pkgconfig(
+  spanheap "A heap that replaces malloc"
+  LIBS -Wl,--push-state,--no-as-needed,-lspanheap,--pop-state
+  STATIC -Wl,-u,malloc ${table})
+spanheap_install_pkgconfig(
+  spanheap-embed "A heap beside malloc: sh_* calls only" LIBS -lspanheap-embed STATIC ${table})
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -27,6 +27,16 @@ expect spanheap "$work/build/malloc_static"
 expect libc "$work/build/embed"
 expect libc "$work/build/embed_static"
 
+# A program that calls nothing of the library has it all the same.
+has_it() {
+  "$1" >/dev/null || { echo "FAILED: $1"; exit 1; }
+  # grep reads all there is: who writes into a pipe that is closed fails.
+  readelf -d "$1" | grep 'NEEDED.*libspanheap\.so\.1' >/dev/null ||
+    nm "$1" | grep ' sh_malloc$' >/dev/null || { echo "FAILED: $1 is without the library"; exit 1; }
+}
+has_it "$work/build/bystander_malloc"
+has_it "$work/build/bystander_malloc_static"
+
 pkgconfig=$(dirname "$(find "$work/prefix" -name spanheap.pc)")
 export PKG_CONFIG_PATH=$pkgconfig LD_LIBRARY_PATH=${pkgconfig%/pkgconfig}
 for library in spanheap spanheap-embed; do
@@ -36,6 +46,18 @@ for library in spanheap spanheap-embed; do
   c++ -std=c++20 "$examples/first_program.cc" $(pkg-config --cflags --libs "$library") -o "$work/first_program"
   "$work/first_program" || { echo "FAILED: first_program with $library"; exit 1; }
 done
+# shellcheck disable=SC2046
+{
+  cc -Wl,--as-needed "$here/package/bystander.c" $(pkg-config --cflags --libs spanheap) -o "$work/bystander"
+  cc -static "$here/package/bystander.c" $(pkg-config --static --libs spanheap) -o "$work/bystander_static"
+  cc -static "$here/package/consumer.c" $(pkg-config --static --cflags --libs spanheap) -o "$work/static"
+  c++ -std=c++20 -static "$examples/first_program.cc" $(pkg-config --static --cflags --libs spanheap) \
+    -o "$work/first_program"
+}
+has_it "$work/bystander"
+has_it "$work/bystander_static"
+expect spanheap "$work/static"
+"$work/first_program" || { echo "FAILED: first_program, static"; exit 1; }
 expect spanheap "$work/spanheap"
 expect libc "$work/spanheap-embed"
 
