@@ -33,6 +33,21 @@ namespace spanheap::detail {
 
 inline constexpr bool kPointerChecks = SPANHEAP_POINTER_CHECKS != 0;
 
+// Under AddressSanitizer locals may lie on its fake stacks, which nobody searches.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kIsAddressSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+inline constexpr bool kIsAddressSanitized = true;
+#else
+inline constexpr bool kIsAddressSanitized = false;
+#endif
+#else
+inline constexpr bool kIsAddressSanitized = false;
+#endif
+inline constexpr const char* kFakeStackHint =
+    kIsAddressSanitized ? "; of a local: set ASAN_OPTIONS=detect_stack_use_after_return=0" : "";
+
 // Where an object is being constructed by this thread, innermost one.
 struct Construction {
   uintptr_t begin = 0;
@@ -70,8 +85,8 @@ class ConstructionScope {
   std::fprintf(stderr,
                "spanheap: a Ptr at %p, where the collector does not look: neither a stack, nor a "
                "field of a collected object, nor a root. Use Root, a collected container, or "
-               "RootAllocator\n",
-               at);
+               "RootAllocator%s\n",
+               at, kFakeStackHint);
   std::abort();
 }
 
