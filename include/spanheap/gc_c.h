@@ -84,10 +84,11 @@ void sh_gc_visit_words(sh_visitor* visitor, const void* first, size_t words) SH_
 /* ---- Objects -------------------------------------------------------------------------------- */
 
 /* A new object of `count` elements of this layout, all bytes zero, at a multiple of 16 if its bytes
- * are one, else of 8 (of 4, 2, 1 below 8 bytes and without pointers). Null, and errno ENOMEM: no
- * memory, too many elements, or a heap that cannot start, which a line says. `count` may be 0.
- * Cost: some 20 instructions for a small object; a thread that allocates while the collector marks
- * does a share of the marking here. */
+ * are one, else of 8 (of 4, 2, 1 below 8 bytes and without pointers). Null, and errno ENOMEM: too
+ * many elements, a heap that cannot start, which a line says, or no memory, after a whole cycle and
+ * a call of sh_set_limit_callback's function. `count` may be 0. Cost: some 20 instructions for a
+ * small object; a thread that allocates while the collector marks does a share of the marking
+ * here. */
 void* sh_gc_new(sh_layout* layout, size_t count) SH_NOTHROW;
 
 /* Hint: nobody uses the object any more. A destructor that was set runs now, on this thread; weak
@@ -258,7 +259,8 @@ void sh_gc_stack_switch(sh_gc_stack* to) SH_NOTHROW;
 void sh_gc_collect(void) SH_NOTHROW;
 
 /* The heap may grow by `percent` of what lived after the last cycle before the next one ends (85
- * at first). Negative: no collection but for the limit and by hand. A mark phase that is under way
+ * at first). Negative: no collection but for limits, before an allocation fails, and by hand. A
+ * mark phase that is under way
  * goes on as it began. Returns what was set before. The same as the option gogc. */
 int sh_gc_set_percent(int percent) SH_NOTHROW;
 

@@ -111,8 +111,9 @@ void Collector::ResetInChild() {
 // pages; and where each byte of room is dear, nothing dead may stay.
 bool Collector::MayKeepMarks() {
   const bool is_told_all = !layouts.has_searched() && !layouts.has_traced();
+  const MemoryGauge& gauge = store.pages().gauge();
   return allows_young_ && is_told_all && store.pages().is_linear() &&
-         store.pages().gauge().limit() == MemoryGauge::kNone;
+         gauge.limit() == MemoryGauge::kNone && !gauge.has_ceiling();
 }
 
 // Where somebody waits for what is dead, or each byte of room is dear, it is swept at once.

@@ -26,7 +26,7 @@ uint64_t HeapPace::ObjectBytes() const {
 void HeapPace::ReadLimit() {
   const MemoryGauge& gauge = store_.pages().gauge();
   const uint64_t limit = gauge.limit();
-  if (limit == MemoryGauge::kNone) {
+  if (limit == MemoryGauge::kNone && !gauge.has_ceiling()) {
     pacer_.SetLimitGoal(policy::Pacer::kNever);
     return;
   }
@@ -40,7 +40,8 @@ void HeapPace::ReadLimit() {
   fewest_ = std::min(fewest_, spans);
   heap.grown = spans - fewest_;
   heap.fillable = policy::FillableBytes(spans, heap.heap_alloc, wasted_);
-  pacer_.SetLimitGoal(policy::LimitGoal(heap, limit));
+  pacer_.SetLimitGoal(
+      std::min(policy::LimitGoal(heap, limit), policy::HardLimitGoal(heap, gauge.ceiling())));
 }
 
 void HeapPace::Publish() {

@@ -2,7 +2,7 @@
 //
 // HeapPace: when the next cycle is due, what allocating threads owe while it marks and, where the
 // sweep is not left to who needs slots, what they sweep after it, under a percentage and under a
-// memory limit.
+// memory limit, be it one that refuses.
 //
 // Idea.       The rules (policy/pacer.h) lie behind a lock; what threads look at often is in
 //             atomics: trigger, goal and sweep plan, the ratios of assists, the credit that workers

@@ -39,10 +39,13 @@ class MemoryGauge {
   uint64_t background() const { return background_.LoadRelaxed(); }
   // The soft limit itself; the target lies somewhat below it.
   uint64_t limit() const { return limit_.LoadRelaxed(); }
+  // Above it a cycle of the collected heap may be due though that has not grown.
+  bool is_tight() const { return counted() > tight_.LoadRelaxed(); }
   void SetLimit(uint64_t bytes) { limit_.StoreRelaxed(bytes); }
   void SetCeiling(uint64_t bytes) { ceiling_.StoreRelaxed(bytes); }
   void SetTarget(uint64_t bytes) { target_.StoreRelaxed(bytes); }
   void SetBackground(uint64_t bytes) { background_.StoreRelaxed(bytes); }
+  void SetTight(uint64_t bytes) { tight_.StoreRelaxed(bytes); }
 
   bool has_ceiling() const { return ceiling() != kNone; }
   bool is_above_target() const { return counted() > target(); }
@@ -80,6 +83,7 @@ class MemoryGauge {
   Atomic<uint64_t> target_{kNone};
   Atomic<uint64_t> background_{kNone};
   Atomic<uint64_t> limit_{kNone};
+  Atomic<uint64_t> tight_{kNone};
 };
 
 }  // namespace spanheap

@@ -2,6 +2,9 @@
 #include "policy/sweep_pacing.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "policy/memory_limit.h"
 
 namespace spanheap::policy {
 namespace {
@@ -61,6 +64,11 @@ uint64_t LimitGoal(const LimitedHeap& heap, uint64_t limit) {
   const uint64_t headroom = std::max(room / 100 * kHeadroomPercent, kLeastHeadroom);
   const uint64_t goal = room < 2 * headroom ? headroom : room - headroom;
   return std::max(goal, heap.marked);
+}
+
+uint64_t HardLimitGoal(LimitedHeap heap, uint64_t limit) {
+  heap.mapped -= std::exchange(heap.heap_free, 0);
+  return LimitGoal(heap, SoftLimitFor(limit).target);
 }
 
 }  // namespace spanheap::policy

@@ -54,4 +54,7 @@ uint64_t FillableBytes(uint64_t span_bytes, uint64_t object_bytes, uint64_t wast
 // once the limit is passed and pages are taken all the same.
 uint64_t LimitGoal(const LimitedHeap& heap, uint64_t limit);
 
+// The same under a limit that refuses: cycles are to end before it does, free pages may stay.
+uint64_t HardLimitGoal(LimitedHeap heap, uint64_t limit);
+
 }  // namespace spanheap::policy

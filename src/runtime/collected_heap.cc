@@ -250,16 +250,18 @@ void* CollectedHeap::TryNewSlow(sh_layout& layout, size_t count) {
       __atomic_load_n(&layout.id, __ATOMIC_ACQUIRE) == 0 && !NumberLayout(layout)) [[unlikely]] {
     return nullptr;
   }
-  if (collected::IsLargeKind(request.kind)) return NewLarge(request);
+  if (collected::IsLargeKind(request.kind)) return NewLarge(*thread, request);
   // What has a destructor has a slot of its own: facts of objects are facts of slots.
   if (request.bytes < 16 && layout.kind == SH_SCAN_NONE && layout.destroy == nullptr)
     return NewTiny(*thread, request);
   collector.layouts.Note(layout);
   Allocator::TellPlace(request);
+  LastResort::Attempts attempts;
   for (;;) {
     if (void* at = collector.allocator.TryNewSmall(thread->cache, request)) [[likely]]
       return at;
-    if (!Refill(*thread, request)) return nullptr;
+    if (Refill(*thread, request)) continue;
+    if (!last_resort_.AfterFailure(*thread, request.bytes, attempts)) return nullptr;
   }
 }
 
@@ -287,12 +289,14 @@ void* CollectedHeap::NewTiny(HeapThread& thread, const Request& request) {
   if (void* at = Allocator::TryNewTiny(thread.cache, request.bytes)) return at;
   Request block = request;
   block.kind = collected::KindFor(2, collected::Domain::kNoScan);
+  LastResort::Attempts attempts;
   for (;;) {
     if (void* at = collector.allocator.TryNewSmall(thread.cache, block)) {
       Allocator::BeginTiny(thread.cache, static_cast<char*>(at), request.bytes);
       return at;
     }
-    if (!Refill(thread, block)) return nullptr;
+    if (Refill(thread, block)) continue;
+    if (!last_resort_.AfterFailure(thread, block.bytes, attempts)) return nullptr;
   }
 }
 
@@ -320,20 +324,23 @@ void CollectedHeap::ReclaimFor(size_t bytes) {
   }
 }
 
-void* CollectedHeap::NewLarge(const Request& request) {
+// Null: no memory.
+char* CollectedHeap::BeginLarge(const Request& request, bool& zeroed) {
   ReclaimFor(request.bytes);
-  char* at = nullptr;
+  const HeapSection section;
+  if (!section.is_open()) return nullptr;
+  collector.pace.SweepFor(request.bytes);
+  return collector.allocator.BeginLarge(request, zeroed);
+}
+
+void* CollectedHeap::NewLarge(HeapThread& thread, const Request& request) {
   bool zeroed = false;
-  {
-    const HeapSection section;
-    if (section.is_open()) {
-      collector.pace.SweepFor(request.bytes);
-      at = collector.allocator.BeginLarge(request, zeroed);
-    }
+  char* at = BeginLarge(request, zeroed);
+  for (LastResort::Attempts attempts; at == nullptr; at = BeginLarge(request, zeroed)) {
+    if (!last_resort_.AfterFailure(thread, request.bytes, attempts)) return nullptr;
   }
-  if (at == nullptr) return nullptr;
   collector.allocator.FinishLarge(at, request, zeroed);
-  NoteAllocated(*Thread(), request.bytes);
+  NoteAllocated(thread, request.bytes);
   asm volatile("" : "+r"(at) : : "memory");  // nothing else holds the object during the last call
   return at;
 }
@@ -354,7 +361,7 @@ void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
   }
   // Relaxed: a cycle that begins a little later does no harm.
   const bool is_full = state.live.LoadRelaxed() >= state.trigger.LoadRelaxed();
-  if (!is_full && !runtime.pages.gauge().is_above_target()) return;
+  if (!is_full && !runtime.pages.gauge().is_tight()) return;
   if (!thread_.is_requested()) RequestDue();
   WaitForCollector(thread, thread_.is_requested());
 }
@@ -440,6 +447,7 @@ uint64_t CollectedHeap::Verify() {
 void CollectedHeap::AfterForkInChild() {
   collector.ResetInChild();
   thread_.ResetInChild();
+  last_resort_.ResetInChild();
   mark_threads_.ResetInChild();
   finalizers_.ResetInChild();
   touches_.ResetInChild();

@@ -24,6 +24,7 @@
 #include "os/thread.h"
 #include "runtime/collector_thread.h"
 #include "runtime/finalizer_thread.h"
+#include "runtime/last_resort.h"
 #include "runtime/mark_threads.h"
 #include "runtime/program_world.h"
 #include "runtime/touch_thread.h"
@@ -48,7 +49,8 @@ class CollectedHeap {
   static void Forbid() { is_forbidden_.StoreRelease(true); }
 
   // --- Objects ---
-  // Zeroed; null, with errno ENOMEM: no memory.
+  // Zeroed; null, with errno ENOMEM: no memory, not even after a whole cycle
+  // (runtime/last_resort.h).
   void* New(sh_layout& layout, size_t count) {
     Mutator* const thread = this_mutator;
     if (thread != nullptr) [[likely]] {
@@ -173,7 +175,8 @@ class CollectedHeap {
   SPANHEAP_COLD bool NumberLayout(sh_layout& layout);
   static void CheckLayout(const sh_layout& layout);
   void* NewTiny(collected::HeapThread& thread, const collected::Request& request);
-  void* NewLarge(const collected::Request& request);
+  void* NewLarge(collected::HeapThread& thread, const collected::Request& request);
+  char* BeginLarge(const collected::Request& request, bool& zeroed);
   void ReclaimFor(size_t bytes);
   // The kind's next slots, and what goes with them: help with marking, the next cycle.
   bool Refill(collected::HeapThread& thread, const collected::Request& request);
@@ -186,6 +189,7 @@ class CollectedHeap {
   MarkThreads mark_threads_{collector};
   ProgramWorld world_{mutators, roots, records_, mark_threads_, collector.layouts};
   CollectorThread thread_{collector};
+  LastResort last_resort_{collector, thread_};
   FinalizerThread finalizers_{collector.specials};
   TouchThread touches_;
   const bool is_ahead_ = os::ProcessorCount() > 1;  // alone, the thread would keep others waiting

@@ -144,6 +144,7 @@ void CollectorThread::RequestPeriodic() {
 
 void CollectorThread::Serve() {
   const uint32_t request = requested_.LoadAcquire();
+  taken_.StoreRelease(request);
   const bool forced = static_cast<int32_t>(forced_.LoadAcquire() - served_.LoadAcquire()) > 0;
   Mark(forced);
   due_.StoreRelease(0);
@@ -195,6 +196,7 @@ void CollectorThread::ResetInChild() {
   is_running_ = is_served_here_ = false;
   is_lost_.StoreRelease(1);
   due_.StoreRelease(0);
+  taken_.StoreRelease(requested_.LoadAcquire());
   served_.StoreRelease(requested_.LoadAcquire());
 }
 

@@ -29,6 +29,14 @@ class CollectorThread {
 
   // A whole cycle that begins after this call, and all is swept.
   void Collect();
+  // Asks for a cycle that begins after this call; returns its number, 0: there is no thread.
+  uint32_t Request(bool forced);
+  // No cycle for it has begun yet.
+  bool IsAhead(uint32_t request) const {
+    return static_cast<int32_t>(request - taken_.LoadAcquire()) > 0;
+  }
+  // Returns when the request is served and all is swept. The caller is parked.
+  void Await(uint32_t request);
   // A cycle is due and nobody has asked for it yet.
   void RequestDue() {
     if (due_.LoadAcquire() != 0 || due_.Exchange(1) != 0) return;
@@ -47,10 +55,6 @@ class CollectorThread {
   static void Main(void* self);
   bool EnsureRunningLocked() REQUIRES(start_mutex_);
   uint32_t NextRequest(bool forced) EXCLUDES(start_mutex_);
-  // Asks for a cycle that begins after this call; returns its number, 0: there is no thread.
-  uint32_t Request(bool forced);
-  // Returns when the request is served and all is swept. The caller is parked.
-  void Await(uint32_t request);
   void Serve();
   void Mark(bool forced);
   void Sweep(bool forced);
@@ -70,6 +74,7 @@ class CollectorThread {
   bool is_running_ GUARDED_BY(start_mutex_) = false;
   bool is_served_here_ GUARDED_BY(start_mutex_) = false;  // by a thread of the program, just now
   Atomic<uint32_t> requested_;  // futex words; this and forced_ are written under start_mutex_
+  Atomic<uint32_t> taken_;      // up to here a cycle has begun
   Atomic<uint32_t> served_;
   Atomic<uint32_t> forced_;  // the highest request that was made by hand
   Atomic<uint32_t> turns_;   // a futex word: how often a thread of the program was done

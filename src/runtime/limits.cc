@@ -59,7 +59,9 @@ SPANHEAP_AT_START void Limits::SetMarks(uint64_t whole) {
   gauge_.SetLimit(limit);
   gauge_.SetTarget(marks.target);
   gauge_.SetBackground(marks.background);
-  gauge_.SetCeiling(policy::Resolve(hard_, whole));
+  const uint64_t ceiling = policy::Resolve(hard_, whole);
+  gauge_.SetCeiling(ceiling);
+  gauge_.SetTight(std::min(marks.target, policy::SoftLimitFor(ceiling).target));
 }
 
 void Limits::Refresh() {

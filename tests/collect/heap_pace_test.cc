@@ -41,6 +41,23 @@ TEST(HeapPaceTest, ALimitIsTheGoalAndGoesWithTheGauge) {
   gauge.Uncharge(8_MiB);
 }
 
+TEST(HeapPaceTest, SoIsALimitThatRefuses) {
+  ModelWorld world;
+  sh_layout block = PlainLayout(4096);
+  Fill(world, block, 32 * kMiB, 1);
+  world.Collect();
+  MemoryGauge& gauge = world.heap.store.pages().gauge();
+  const uint64_t ceiling = gauge.counted() + 20 * kMiB;
+  gauge.SetCeiling(ceiling);
+  world.heap.pace.Repace();
+  const uint64_t goal = world.heap.state.goal.LoadAcquire();
+  EXPECT_GT(goal, 40 * kMiB);
+  EXPECT_LT(goal, ceiling - ceiling / 32);
+  gauge.SetLimit(gauge.counted() + 4 * kMiB);  // the lower one counts
+  world.heap.pace.Repace();
+  EXPECT_LT(world.heap.state.goal.LoadAcquire(), goal);
+}
+
 // Objects that died lie scattered, so that no page becomes free: there is room all the same.
 TEST(HeapPaceTest, UnderALimitDeadSlotsAreRoom) {
   ModelWorld world;

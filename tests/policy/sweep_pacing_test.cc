@@ -85,6 +85,14 @@ TEST(LimitGoal, AboveTheLimitOnlyFreeSlotsAreRoom) {
   EXPECT_GT(LimitGoal(heap, 100 * kMiB), 100 * kMiB);
 }
 
+// A sixteenth of free pages that objects may take lies above the mark: they need not go back.
+TEST(LimitGoal, UnderAHardLimitFreePagesAreRoom) {
+  const LimitedHeap heap{640 * kMiB, 40 * kMiB, 400 * kMiB, 200 * kMiB};
+  const uint64_t room = (400 + 620 - 600) * kMiB;  // 640 less a 32nd, of which 600 are used
+  EXPECT_EQ(HardLimitGoal(heap, 640 * kMiB), room - room / 100 * 2);
+  EXPECT_EQ(HardLimitGoal(heap, ~uint64_t{0}), ~uint64_t{0});
+}
+
 TEST(LimitGoal, IsNeverBelowWhatLives) {
   EXPECT_EQ(LimitGoal({500 * kMiB, 0, 395 * kMiB, 390 * kMiB}, 100 * kMiB), 390 * kMiB);
   EXPECT_EQ(LimitGoal({500 * kMiB, 0, 395 * kMiB, 390 * kMiB}, 300 * kMiB), 390 * kMiB);

@@ -3,6 +3,7 @@
 // Parts of the C++ face that only the heap itself can answer for, while cycles run.
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "faces/native_heap/cycles.h"
 #include "spanheap/gc.h"
+#include "spanheap/spanheap.h"
 
 namespace spanheap {
 namespace {
@@ -253,6 +255,20 @@ TEST(NativeFaceTest, WhatIsHeldElsewhereBringsCycles) {
     ASSERT_LT(std::chrono::steady_clock::now(), end) << i;
   }
   EXPECT_EQ(now.forced_cycles, before.forced_cycles);
+}
+
+TEST(NativeFaceTest, WhatCannotBeHadIsNullAndErrnoSaysSo) {
+  static sh_layout layout = {1 << 20, SH_SCAN_NONE, 0, nullptr, nullptr, nullptr, "large", 0, 0};
+  errno = 0;
+  EXPECT_EQ(sh_gc_new(&layout, SIZE_MAX / 2), nullptr);
+  EXPECT_EQ(errno, ENOMEM);
+  ASSERT_EQ(sh_set("hardlimit", "1M"), 0);
+  errno = 0;
+  EXPECT_EQ(sh_gc_new(&layout, 1), nullptr);
+  EXPECT_EQ(errno, ENOMEM);
+  EXPECT_THROW(NewArray<char>(1 << 20), std::bad_alloc);
+  ASSERT_EQ(sh_set("hardlimit", "off"), 0);
+  EXPECT_NE(sh_gc_new(&layout, 1), nullptr);
 }
 
 TEST(NativeFaceTest, FreeMemoryGoesBackToTheKernel) {
