@@ -39,12 +39,12 @@ SPANHEAP_EXPORT void* aligned_alloc(size_t alignment, size_t n) noexcept {
 }
 
 SPANHEAP_EXPORT void free_sized(void* p, size_t n) noexcept {
-  if (const face::OtherMalloc* other = face::FindOtherMalloc()) return other->release(p);
+  if (const face::OtherMalloc other = face::FindOtherMalloc()) return other.release(p);
   face::FreeSized(p, n, 0, "free_sized");
 }
 
 SPANHEAP_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t n) noexcept {
-  if (const face::OtherMalloc* other = face::FindOtherMalloc()) return other->release(p);
+  if (const face::OtherMalloc other = face::FindOtherMalloc()) return other.release(p);
   face::FreeSized(p, n, alignment, "free_aligned_sized");
 }
 
@@ -74,16 +74,16 @@ SPANHEAP_EXPORT void* pvalloc(size_t n) noexcept {
 }
 
 SPANHEAP_EXPORT void cfree(void* p) noexcept {
-  if (const face::OtherMalloc* other = face::FindOtherMalloc()) return other->release(p);
+  if (const face::OtherMalloc other = face::FindOtherMalloc()) return other.release(p);
   face::Free(p, "cfree");
 }
 
 // GNU and BSD ------------------------------------------------------------------------------------
 
 SPANHEAP_EXPORT void* reallocarray(void* p, size_t count, size_t size) noexcept {
-  const face::OtherMalloc* const other = face::FindOtherMalloc();
+  const face::OtherMalloc other = face::FindOtherMalloc();
   size_t n = 0;
-  if (other != nullptr && !__builtin_mul_overflow(count, size, &n)) return other->reallocate(p, n);
+  if (other && !__builtin_mul_overflow(count, size, &n)) return other.reallocate(p, n);
   return face::ReallocateArray(p, count, size, "reallocarray");
 }
 

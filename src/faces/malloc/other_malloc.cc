@@ -11,11 +11,11 @@ extern "C" void free(void* block) noexcept;
 namespace spanheap::face {
 namespace {
 
-enum class Known : uint8_t { kNothing, kOurs, kOther };
-
-constinit OtherMalloc other{};
-// Release, acquire: `other` is written before it. Several threads may write the same.
-constinit Atomic<Known> known{Known::kNothing};
+// What was found. Several threads may look, and write the same. Relaxed: is_known is written after
+// it, by release, and read before it, by acquire.
+constinit Atomic<void* (*)(void*, size_t)> known_reallocate{nullptr};
+constinit Atomic<void (*)(void*)> known_release{nullptr};
+constinit Atomic<bool> is_known{false};
 
 struct Search {
   const void* const ours;
@@ -42,24 +42,22 @@ Function* FindBeforeOurs(const char* name, Function* ours) {
   return reinterpret_cast<Function*>(search.first);
 }
 
-Known Find() {
+void Find() {
   const os::KeepErrno keep;
   auto* const reallocate = FindBeforeOurs<void*(void*, size_t)>("realloc", &realloc);
   auto* const release = FindBeforeOurs<void(void*)>("free", &free);
-  if (reallocate == nullptr || release == nullptr) return Known::kOurs;
-  other = {reallocate, release};
-  return Known::kOther;
+  if (reallocate != nullptr && release != nullptr) {
+    known_reallocate.StoreRelaxed(reallocate);
+    known_release.StoreRelaxed(release);
+  }
+  is_known.StoreRelease(true);
 }
 
 }  // namespace
 
-const OtherMalloc* FindOtherMalloc() {
-  Known now = known.LoadAcquire();
-  if (now == Known::kNothing) {
-    now = Find();
-    known.StoreRelease(now);
-  }
-  return now == Known::kOther ? &other : nullptr;
+OtherMalloc FindOtherMalloc() {
+  if (!is_known.LoadAcquire()) Find();
+  return {known_reallocate.LoadRelaxed(), known_release.LoadRelaxed()};  // relaxed: as above
 }
 
 }  // namespace spanheap::face

@@ -16,12 +16,14 @@
 
 namespace spanheap::face {
 
+// Both null: the program's malloc is ours.
 struct OtherMalloc {
-  void* (*reallocate)(void* block, size_t size);
-  void (*release)(void* block);
+  void* (*reallocate)(void* block, size_t size) = nullptr;
+  void (*release)(void* block) = nullptr;
+
+  explicit operator bool() const { return release != nullptr; }
 };
 
-// Null: the program's malloc is ours.
-const OtherMalloc* FindOtherMalloc();
+OtherMalloc FindOtherMalloc();
 
 }  // namespace spanheap::face
