@@ -49,4 +49,12 @@ inline constexpr bool kStepsInPlace = true;
 inline constexpr bool kStepsInPlace = false;
 #endif
 
+// ThreadSanitizer calls a handler when it suits it, with a copy of a context that is history: the
+// stack has gone on since.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kHandlersComeLate = true;
+#else
+inline constexpr bool kHandlersComeLate = false;
+#endif
+
 }  // namespace spanheap

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mutators/stop_signal.h"
 
+#include "base/platform.h"
 #include "mutators/handshake.h"
 #include "mutators/mutator_registry.h"
 #include "mutators/store_ranges.h"
@@ -15,6 +16,14 @@ void StopWithRegisters(void* argument, uintptr_t stack_pointer) {
   StopHere(*static_cast<Mutator*>(argument), nullptr, stack_pointer);
 }
 
+void StopInHandler(Mutator& self, void* context) {
+  if constexpr (kHandlersComeLate) {
+    os::CallWithRegistersOnStack(&StopWithRegisters, &self);
+  } else {
+    StopHere(self, context, 0);
+  }
+}
+
 }  // namespace
 
 void HandleStopSignal(int signal, siginfo_t* info, void* context) {
@@ -25,7 +34,7 @@ void HandleStopSignal(int signal, siginfo_t* info, void* context) {
   if (StopDelay::is_open()) {
     this_stop.pending.StoreRelaxed(1);  // relaxed: read by this thread
   } else {
-    StopHere(*self, context, 0);
+    StopInHandler(*self, context);
   }
   const MutatorRegistry& registry = *self->registry;
   if (!registry.HasOurMark(*info)) {

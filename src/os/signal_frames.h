@@ -18,12 +18,13 @@
 
 #include <cstdint>
 
+#include "base/platform.h"
+
 namespace spanheap::os {
 
 // Elsewhere the address lies in code of the kernel's own, which libc does not tell.
-// ThreadSanitizer calls handlers itself, later.
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-inline constexpr bool kFindsSignalFrames = true;
+#if defined(__x86_64__)
+inline constexpr bool kFindsSignalFrames = !kHandlersComeLate;
 #else
 inline constexpr bool kFindsSignalFrames = false;
 #endif
