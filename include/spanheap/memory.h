@@ -16,6 +16,7 @@
 #include <memory_resource>
 #include <new>
 
+#include "spanheap/detail/throw.h"
 #include "spanheap/spanheap.h"
 
 namespace spanheap {
@@ -24,7 +25,7 @@ namespace spanheap {
 inline void* AllocateOrThrow(std::size_t bytes, std::size_t alignment) {
   constexpr std::size_t kEveryBlock = 16;
   void* block = alignment <= kEveryBlock ? sh_malloc(bytes) : sh_aligned_alloc(alignment, bytes);
-  if (block == nullptr) throw std::bad_alloc();
+  if (block == nullptr) detail::Throw(std::bad_alloc());
   return block;
 }
 
@@ -38,7 +39,11 @@ class MemoryResource final : public std::pmr::memory_resource {
     sh_free_aligned_sized(block, alignment, bytes);
   }
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+#if defined(__cpp_rtti)
     return this == &other || dynamic_cast<const MemoryResource*>(&other) != nullptr;
+#else
+    return this == &other;
+#endif
   }
 };
 
@@ -59,7 +64,7 @@ class Allocator {
   constexpr Allocator(const Allocator<Other>&) noexcept {}
 
   T* allocate(std::size_t count) {
-    if (count > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length();
+    if (count > SIZE_MAX / sizeof(T)) detail::Throw(std::bad_array_new_length());
     return static_cast<T*>(AllocateOrThrow(count * sizeof(T), alignof(T)));
   }
   void deallocate(T* block, std::size_t count) noexcept {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <new>
 
+#include "spanheap/detail/throw.h"
 #include "spanheap/gc_c.h"
 
 namespace spanheap {
@@ -56,7 +57,7 @@ inline GcStats ReadGcStats() {
 class AttachedThread {
  public:
   AttachedThread() {
-    if (sh_gc_attach() != 0) throw std::bad_alloc();
+    if (sh_gc_attach() != 0) detail::Throw(std::bad_alloc());
   }
   ~AttachedThread() { sh_gc_detach(); }
   AttachedThread(const AttachedThread&) = delete;
@@ -79,7 +80,7 @@ class FiberStack {
  public:
   FiberStack(void* low, std::size_t bytes)
       : stack_(sh_gc_stack_register(low, static_cast<char*>(low) + bytes)) {
-    if (stack_ == nullptr) throw std::bad_alloc();
+    if (stack_ == nullptr) detail::Throw(std::bad_alloc());
   }
   ~FiberStack() { sh_gc_stack_unregister(stack_); }
   FiberStack(const FiberStack&) = delete;

@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <new>
 
+#include "spanheap/detail/throw.h"
 #include "spanheap/gc_c.h"
 
 namespace spanheap {
@@ -37,7 +38,7 @@ class CollectedFrame {
  public:
   static void* operator new(std::size_t bytes) {
     void* const frame = operator new(bytes, std::nothrow);
-    if (frame == nullptr) throw std::bad_alloc();
+    if (frame == nullptr) detail::Throw(std::bad_alloc());
     return frame;
   }
   static void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {

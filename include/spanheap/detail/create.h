@@ -23,6 +23,7 @@
 #include "spanheap/detail/layout.h"
 #include "spanheap/detail/pointer.h"
 #include "spanheap/detail/take_slot.h"
+#include "spanheap/detail/throw.h"
 
 namespace spanheap {
 namespace detail {
@@ -106,18 +107,24 @@ bool ArmDestructor([[maybe_unused]] T* object, [[maybe_unused]] std::size_t coun
   return true;
 }
 
-// Elements with a constructor, one after the other; an exception destroys those there are.
+// Destroys the elements that there are when the constructor of the next leaves by an exception.
+template <class T>
+struct PartOfArray {
+  T* const first;
+  const std::size_t count;
+  std::size_t done = 0;
+  ~PartOfArray() {
+    if (done < count) std::destroy_n(first, done);
+  }
+};
+
+// Elements with a constructor, one after the other.
 template <class T>
 T* ConstructArray(void* memory, std::size_t count) {
   T* const first = static_cast<T*>(memory);
   if constexpr (!kZeroIsConstructed<T>) {
-    std::size_t done = 0;
-    try {
-      for (; done < count; ++done) ConstructAt<T>(first + done);
-    } catch (...) {
-      std::destroy_n(first, done);
-      throw;
-    }
+    PartOfArray<T> part{first, count};
+    for (; part.done < count; ++part.done) ConstructAt<T>(Untyped(first + part.done));
   }
   return first;
 }
@@ -137,7 +144,7 @@ T* TryNew(Args&&... args) {
 template <class T, class... Args>
 T* New(Args&&... args) {
   T* const object = TryNew<T>(std::forward<Args>(args)...);
-  if (object == nullptr) throw std::bad_alloc();
+  if (object == nullptr) detail::Throw(std::bad_alloc());
   return object;
 }
 
@@ -153,7 +160,7 @@ T* TryNewArray(std::size_t count) {
 template <class T>
 T* NewArray(std::size_t count) {
   T* const first = TryNewArray<T>(count);
-  if (first == nullptr) throw std::bad_alloc();
+  if (first == nullptr) detail::Throw(std::bad_alloc());
   return first;
 }
 
@@ -168,7 +175,7 @@ void Delete(const Holder& holder) {
 template <class Holder>
 void AdjustExternal(const Holder& holder, int64_t bytes) {
   if (sh_gc_adjust_external(detail::Untyped(detail::AddressIn(holder)), bytes) != 0) {
-    throw std::bad_alloc();
+    detail::Throw(std::bad_alloc());
   }
 }
 

@@ -26,6 +26,7 @@
 
 #include "spanheap/detail/create.h"
 #include "spanheap/detail/root.h"
+#include "spanheap/detail/throw.h"
 
 namespace spanheap {
 
@@ -99,9 +100,9 @@ void* NewCall(Function function, Args... args) {
   using Made = Call<Function, Args...>;
   using Cell = Conservative<ClosureCell<Made>>;
   void* const memory = Written(AllocateOne<Cell>());
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) Throw(std::bad_alloc());
   ::new (memory) Closure<Made>(Made{std::move(function), {std::move(args)...}});
-  if (!ArmDestructor(static_cast<Cell*>(memory), 1)) throw std::bad_alloc();
+  if (!ArmDestructor(static_cast<Cell*>(memory), 1)) Throw(std::bad_alloc());
   return memory;
 }
 
@@ -134,14 +135,14 @@ void RefuseToKeep(const void* object, const Args&... args) {
     return kept != nullptr && base != nullptr && sh_gc_base(kept) == base;
   };
   if ((is_in(KeptBy(args)) || ...)) {
-    throw std::invalid_argument("an argument keeps the object alive whose death it is for");
+    Throw(std::invalid_argument("an argument keeps the object alive whose death it is for"));
   }
 }
 
 // After a call that has failed.
 [[noreturn]] inline void ThrowWhy(const char* if_invalid) {
-  if (errno == EINVAL) throw std::invalid_argument(if_invalid);
-  throw std::bad_alloc();
+  if (errno == EINVAL) Throw(std::invalid_argument(if_invalid));
+  Throw(std::bad_alloc());
 }
 
 }  // namespace detail

@@ -19,8 +19,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <set>
 #include <span>
+#include <stack>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -82,6 +84,14 @@ template <class T, class Hash, class Equal, class A>
 struct StandardParts<std::unordered_set<T, Hash, Equal, A>> : Elsewhere<T> {};
 template <class K, class V, class Hash, class Equal, class A>
 struct StandardParts<std::unordered_map<K, V, Hash, Equal, A>> : Elsewhere<K, V> {};
+
+// What adapts a container has that, and perhaps an order.
+template <class T, class C>
+struct StandardParts<std::queue<T, C>> : Inside<C> {};
+template <class T, class C>
+struct StandardParts<std::stack<T, C>> : Inside<C> {};
+template <class T, class C, class Less>
+struct StandardParts<std::priority_queue<T, C, Less>> : Inside<C, Less> {};
 
 template <class T>
 struct StandardParts<std::shared_ptr<T>> : Elsewhere<T> {};

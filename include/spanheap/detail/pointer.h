@@ -21,6 +21,10 @@
 #include "spanheap/detail/slot.h"
 
 namespace spanheap {
+namespace detail {
+template <class T>
+class RootBase;  // root.h
+}  // namespace detail
 
 template <class T>
 class Ptr {
@@ -36,6 +40,9 @@ class Ptr {
   template <class Other>
     requires std::convertible_to<Other*, T*>
   Ptr(const Ptr<Other>& other) noexcept : Ptr(static_cast<T*>(other.get())) {}
+  template <class Other>
+    requires std::convertible_to<Other*, T*>
+  Ptr(const detail::RootBase<Other>& root) noexcept : Ptr(static_cast<T*>(root.get())) {}
   ~Ptr() = default;
 
   Ptr& operator=(T* object) noexcept {
@@ -48,6 +55,11 @@ class Ptr {
     requires std::convertible_to<Other*, T*>
   Ptr& operator=(const Ptr<Other>& other) noexcept {
     return *this = static_cast<T*>(other.get());
+  }
+  template <class Other>
+    requires std::convertible_to<Other*, T*>
+  Ptr& operator=(const detail::RootBase<Other>& root) noexcept {
+    return *this = static_cast<T*>(root.get());
   }
 
   T* get() const noexcept { return static_cast<T*>(slot_.Load()); }

@@ -94,12 +94,18 @@ inline constexpr bool kIsConservative = false;
 template <class T>
 inline constexpr bool kIsConservative<Conservative<T>> = true;
 
+// 0: no array, or one that has nothing in it.
 template <class T>
 inline constexpr std::size_t kArrayLength = 0;
 template <class T, std::size_t kCount>
 inline constexpr std::size_t kArrayLength<T[kCount]> = kCount;
 template <class T, std::size_t kCount>
 inline constexpr std::size_t kArrayLength<std::array<T, kCount>> = kCount;
+
+template <class T>
+inline constexpr bool kIsEmptyArray = false;
+template <class T>
+inline constexpr bool kIsEmptyArray<std::array<T, 0>> = true;
 
 template <class T>
 struct ElementOf {};
@@ -225,7 +231,8 @@ template <class T>
 consteval Shape ShapeOf() {
   if constexpr (PointerWord<T>) {
     return Shape::kPointer;
-  } else if constexpr (kHoldsNoPointers<T> || std::is_scalar_v<T> || std::is_empty_v<T>) {
+  } else if constexpr (kHoldsNoPointers<T> || std::is_scalar_v<T> || std::is_empty_v<T> ||
+                       kIsEmptyArray<T>) {
     return Shape::kNone;
   } else if constexpr (Described<T>) {
     using Owner = typename DescriptionOf<T>::owner;

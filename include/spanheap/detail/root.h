@@ -18,6 +18,7 @@
 
 #include "spanheap/detail/barrier.h"
 #include "spanheap/detail/pointer.h"
+#include "spanheap/detail/throw.h"
 #include "spanheap/gc_c.h"
 
 namespace spanheap {
@@ -45,7 +46,7 @@ class RootCell {
       StorePointer(&cell_->value, value);
     } else if (value != nullptr) {
       cell_ = sh_gc_root_new(value);
-      if (cell_ == nullptr) throw std::bad_alloc();
+      if (cell_ == nullptr) Throw(std::bad_alloc());
     }
   }
 
@@ -89,7 +90,7 @@ class Root : public detail::RootBase<T> {
   constexpr Root(Root&& other) noexcept = default;
   template <class Other>
     requires std::convertible_to<Other*, T*>
-  Root(const Root<Other>& other) : Root(static_cast<T*>(other.get())) {}
+  Root(const detail::RootBase<Other>& other) : Root(static_cast<T*>(other.get())) {}
 
   Root& operator=(T* object) {
     this->Set(object);
@@ -105,7 +106,7 @@ class Root : public detail::RootBase<T> {
   Root& operator=(const Root& other) { return *this = other.get(); }
   template <class Other>
     requires std::convertible_to<Other*, T*>
-  Root& operator=(const Root<Other>& other) {
+  Root& operator=(const detail::RootBase<Other>& other) {
     return *this = static_cast<T*>(other.get());
   }
   Root& operator=(Root&& other) noexcept = default;
@@ -124,6 +125,11 @@ class ThreadRoot : public detail::RootBase<T> {
     return *this;
   }
   ThreadRoot& operator=(const Ptr<T>& object) { return *this = object.get(); }
+  template <class Other>
+    requires std::convertible_to<Other*, T*>
+  ThreadRoot& operator=(const detail::RootBase<Other>& other) {
+    return *this = static_cast<T*>(other.get());
+  }
 };
 
 template <class T>

@@ -20,6 +20,7 @@
 #include <new>
 
 #include "spanheap/detail/layout.h"
+#include "spanheap/detail/throw.h"
 #include "spanheap/gc_c.h"
 
 namespace spanheap {
@@ -35,9 +36,9 @@ struct alignas(16) RootedStorage {
   static void* Allocate(std::size_t bytes) {
     const std::size_t pieces = 1 + (bytes + sizeof(RootedStorage) - 1) / sizeof(RootedStorage);
     auto* const storage = static_cast<RootedStorage*>(sh_gc_new(&layout, pieces));
-    if (storage == nullptr) throw std::bad_alloc();
+    if (storage == nullptr) Throw(std::bad_alloc());
     storage->root = sh_gc_root_new(storage);
-    if (storage->root == nullptr) throw std::bad_alloc();
+    if (storage->root == nullptr) Throw(std::bad_alloc());
     return storage + 1;
   }
   static void Free(void* memory) noexcept {
@@ -62,7 +63,7 @@ class RootAllocator {
   constexpr RootAllocator(const RootAllocator<Other>&) noexcept {}
 
   T* allocate(std::size_t count) {
-    if (count > (SIZE_MAX >> 2) / sizeof(T)) throw std::bad_array_new_length();
+    if (count > (SIZE_MAX >> 2) / sizeof(T)) detail::Throw(std::bad_array_new_length());
     return static_cast<T*>(detail::RootedStorage::Allocate(count * sizeof(T)));
   }
   void deallocate(T* memory, std::size_t) noexcept { detail::RootedStorage::Free(memory); }

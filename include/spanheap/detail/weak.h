@@ -17,6 +17,7 @@
 
 #include "spanheap/detail/pointer.h"
 #include "spanheap/detail/root.h"
+#include "spanheap/detail/throw.h"
 
 namespace spanheap {
 namespace detail {
@@ -27,7 +28,7 @@ template <class T>
 WeakCell* CellOf(T* object) {
   if (object == nullptr) return nullptr;
   void* const cell = sh_gc_weak_handle(Untyped(object));
-  if (cell == nullptr) throw std::bad_alloc();
+  if (cell == nullptr) Throw(std::bad_alloc());
   return static_cast<WeakCell*>(cell);
 }
 

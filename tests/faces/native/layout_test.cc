@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <queue>
+#include <stack>
 
 #include "spanheap/gc.h"
 
@@ -211,7 +213,15 @@ struct Tree {
   std::unique_ptr<Leaf> leaf;
   std::list<std::unique_ptr<Tree>> more;
 };
+struct Adapted {
+  std::queue<int> queue;
+  std::stack<std::string> stack;
+  std::priority_queue<long> ordered;
+  std::array<Ptr<Leaf>, 0> none;
+  Ptr<Leaf> leaf;
+};
 TEST(Layout, MemoryOfTheLibraryIsAsItsElementsAre) {
+  static_assert(Bits<Adapted>() == uint64_t{1} << (offsetof(Adapted, leaf) / 8));
   static_assert(KindOf<Tree>() == SH_SCAN_NONE);
   EXPECT_NE(LayoutOf<Tree>()->destroy, nullptr);
 }

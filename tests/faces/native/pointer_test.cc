@@ -45,6 +45,39 @@ TEST_F(Pointers, CompareHashAndSwapAsAddresses) {
   EXPECT_EQ(set.size(), 2u);
 }
 
+Node* LeftOf(Ptr<Node> node) { return node->left; }
+
+TEST_F(Pointers, ComeFromRoots) {
+  const Root<Node> root = New<Node>(New<Node>(), nullptr, 2);
+  ThreadRoot<Node> of_thread;
+  of_thread = root;
+  Ptr<Node> a = root;
+  Ptr<const Node> b = of_thread;
+  EXPECT_EQ(a, root);
+  EXPECT_EQ(b, root);
+  a = nullptr;
+  a = of_thread;
+  EXPECT_EQ(LeftOf(root), a->left);
+  Root<const Node> c = of_thread;
+  c = of_thread;
+  EXPECT_EQ(c, root);
+}
+
+struct Counted {
+  Counted() : number(++made) {}
+  ~Counted() {}
+  int number;
+  static inline int made = 0;
+  SH_LAYOUT(Counted);
+};
+
+TEST_F(Pointers, ObjectsMayBeConstant) {
+  const Node* const node = New<const Node>(nullptr, nullptr, 3);
+  EXPECT_EQ(node->value, 3);
+  EXPECT_EQ(NewArray<const int>(2)[1], 0);
+  EXPECT_EQ(NewArray<const Counted>(3)[2].number, Counted::made);
+}
+
 struct Base {
   int base = 1;
 };

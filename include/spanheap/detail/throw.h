@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// throw.h: throws; in a program compiled without exceptions says why on stderr and aborts.
+//
+// Idea. Like what the C++ library throws of itself. The two have different names, so that parts of
+//       a program may be compiled either way.
+#ifndef SPANHEAP_DETAIL_THROW_H
+#define SPANHEAP_DETAIL_THROW_H
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace spanheap::detail {
+
+#if defined(__cpp_exceptions)
+inline namespace with_exceptions {
+template <class Exception>
+[[noreturn, gnu::cold]] void Throw(const Exception& exception) {
+  throw exception;
+}
+}  // namespace with_exceptions
+#else
+inline namespace without_exceptions {
+template <class Exception>
+[[noreturn, gnu::cold]] void Throw(const Exception& exception) {
+  std::fprintf(stderr, "spanheap: %s, and this program has no exceptions\n", exception.what());
+  std::abort();
+}
+}  // namespace without_exceptions
+#endif
+
+}  // namespace spanheap::detail
+
+#endif
