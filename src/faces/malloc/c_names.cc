@@ -51,7 +51,7 @@ SPANHEAP_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t n) noe
 // POSIX and old Unix -----------------------------------------------------------------------------
 
 SPANHEAP_EXPORT int posix_memalign(void** out, size_t alignment, size_t n) noexcept {
-  return face::AllocateAlignedInto(out, alignment, n);
+  return face::AllocateAlignedInto(__builtin_return_address(0), out, alignment, n);
 }
 
 // Unlike aligned_alloc it takes any alignment and rounds it up to a power of two.

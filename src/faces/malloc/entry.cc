@@ -21,6 +21,11 @@ void* OrOutOfMemory(void* p) {
   return p;
 }
 
+void* AllocateFor(const void* caller, size_t n) {
+  if (void* block = heap::TryAllocateFast(n)) return block;
+  return AllocateSlow(n, caller);
+}
+
 SPANHEAP_COLD void* ReallocateToZero(void* p, const char* call) {
   if (options.zero_realloc == ZeroRealloc::kAbort) FatalZeroRealloc(call, AddressOf(p));
   Free(p, call);
@@ -44,32 +49,37 @@ void* AllocateZeroedSlow(size_t count, size_t size, const void* caller) {
   return OrOutOfMemory(block);
 }
 
-void* Reallocate(void* p, size_t n, const char* call) {
-  if (p == nullptr) return Allocate(n);
+void* ReallocateFor(const void* caller, void* p, size_t n, const char* call) {
+  if (p == nullptr) return AllocateFor(caller, n);
   if (n == 0) [[unlikely]]
     return ReallocateToZero(p, call);
-  return OrOutOfMemory(heap::Reallocate(p, n, call));
+  void* const moved = heap::Reallocate(p, n, call);
+  if (moved != p) heap::AfterAllocation(caller);
+  return OrOutOfMemory(moved);
 }
 
-void* ReallocateArray(void* p, size_t count, size_t size, const char* call) {
+void* ReallocateArrayFor(const void* caller, void* p, size_t count, size_t size, const char* call) {
   size_t n = 0;
   if (__builtin_mul_overflow(count, size, &n)) return OutOfMemory();
-  return Reallocate(p, n, call);
+  return ReallocateFor(caller, p, n, call);
 }
 
-void* AllocateAligned(size_t alignment, size_t n) {
+void* AllocateAlignedFor(const void* caller, size_t alignment, size_t n) {
   if (!IsPowerOfTwo(alignment)) {
     errno = EINVAL;
     return nullptr;
   }
-  if (alignment <= heap::kMinAlignment) return Allocate(n);
-  return OrOutOfMemory(heap::AllocateAligned(alignment, n));
+  if (alignment <= heap::kMinAlignment) return AllocateFor(caller, n);
+  void* const block = heap::AllocateAligned(alignment, n);
+  heap::AfterAllocation(caller);
+  return OrOutOfMemory(block);
 }
 
-int AllocateAlignedInto(void** out, size_t alignment, size_t n) {
+int AllocateAlignedInto(const void* caller, void** out, size_t alignment, size_t n) {
   if (!IsPowerOfTwo(alignment) || alignment < sizeof(void*)) return EINVAL;
   void* p =
       alignment <= heap::kMinAlignment ? heap::Allocate(n) : heap::AllocateAligned(alignment, n);
+  heap::AfterAllocation(caller);
   if (p == nullptr) return ENOMEM;
   *out = p;
   return 0;

@@ -23,7 +23,7 @@
 namespace spanheap::face {
 
 // A block of n bytes, or null with ENOMEM.
-// `caller`, here and below: the code that called malloc, calloc.
+// `caller`, here and below: the code that called malloc, calloc, realloc and so on.
 SPANHEAP_NOINLINE void* AllocateSlow(size_t n, const void* caller);
 SPANHEAP_ALWAYS_INLINE void* Allocate(size_t n) {
   if (void* block = heap::TryAllocateFast(n)) [[likely]]
@@ -56,7 +56,7 @@ SPANHEAP_ALWAYS_INLINE void* New(size_t n) {
 SPANHEAP_ALWAYS_INLINE void* NewOrNull(size_t n) {
   if (void* block = heap::TryAllocateFast(n)) [[likely]]
     return block;
-  return NewOrNullSlow(n);
+  return NewOrNullSlow(n, __builtin_return_address(0));
 }
 
 SPANHEAP_ALWAYS_INLINE void Free(void* p, const char* call) {
@@ -80,11 +80,20 @@ SPANHEAP_ALWAYS_INLINE void* AllocateZeroed(size_t count, size_t size) {
   return AllocateZeroedSlow(count, size, __builtin_return_address(0));
 }
 // As realloc: a null p allocates, n = 0 frees and returns null.
-void* Reallocate(void* p, size_t n, const char* call);
-void* ReallocateArray(void* p, size_t count, size_t size, const char* call);
+void* ReallocateFor(const void* caller, void* p, size_t n, const char* call);
+SPANHEAP_ALWAYS_INLINE void* Reallocate(void* p, size_t n, const char* call) {
+  return ReallocateFor(__builtin_return_address(0), p, n, call);
+}
+void* ReallocateArrayFor(const void* caller, void* p, size_t count, size_t size, const char* call);
+SPANHEAP_ALWAYS_INLINE void* ReallocateArray(void* p, size_t count, size_t size, const char* call) {
+  return ReallocateArrayFor(__builtin_return_address(0), p, count, size, call);
+}
 // A block of n bytes at a multiple of `alignment`; EINVAL unless that is a power of two.
-void* AllocateAligned(size_t alignment, size_t n);
+void* AllocateAlignedFor(const void* caller, size_t alignment, size_t n);
+SPANHEAP_ALWAYS_INLINE void* AllocateAligned(size_t alignment, size_t n) {
+  return AllocateAlignedFor(__builtin_return_address(0), alignment, n);
+}
 // As posix_memalign: returns zero or an error number; errno never changes, *out only on success.
-int AllocateAlignedInto(void** out, size_t alignment, size_t n);
+int AllocateAlignedInto(const void* caller, void** out, size_t alignment, size_t n);
 
 }  // namespace spanheap::face

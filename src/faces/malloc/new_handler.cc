@@ -49,12 +49,13 @@ void* AllocateWithHandler(Attempt attempt) {
 }
 
 template <class Attempt>
-void* AllocateOrNull(Attempt attempt) noexcept {
+void* AllocateOrNull(Attempt attempt, const void* caller) noexcept {
+  void* p = nullptr;
   try {
-    return AllocateWithHandler(attempt);
-  } catch (...) {
-    return nullptr;
-  }
+    p = AllocateWithHandler(attempt);
+  } catch (...) {}
+  heap::AfterAllocation(caller);
+  return p;
 }
 
 }  // namespace
@@ -67,18 +68,19 @@ void* NewSlow(size_t n, const void* caller) {
   return p;
 }
 
-void* NewAlignedSlow(size_t n, size_t alignment) {
+void* NewAlignedSlow(size_t n, size_t alignment, const void* caller) {
   void* p = AllocateWithHandler([n, alignment] { return heap::AllocateAligned(alignment, n); });
+  heap::AfterAllocation(caller);
   if (p == nullptr) ThrowBadAlloc(n);
   return p;
 }
 
-void* NewOrNullSlow(size_t n) noexcept {
-  return AllocateOrNull([n] { return heap::Allocate(n); });
+void* NewOrNullSlow(size_t n, const void* caller) noexcept {
+  return AllocateOrNull([n] { return heap::Allocate(n); }, caller);
 }
 
-void* NewAlignedOrNullSlow(size_t n, size_t alignment) noexcept {
-  return AllocateOrNull([n, alignment] { return heap::AllocateAligned(alignment, n); });
+void* NewAlignedOrNullSlow(size_t n, size_t alignment, const void* caller) noexcept {
+  return AllocateOrNull([n, alignment] { return heap::AllocateAligned(alignment, n); }, caller);
 }
 
 }  // namespace spanheap::face

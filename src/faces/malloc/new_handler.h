@@ -19,9 +19,10 @@ namespace spanheap::face {
 
 // Never null. `caller` is the code that called operator new.
 SPANHEAP_NOINLINE void* NewSlow(size_t n, const void* caller);
-SPANHEAP_NOINLINE void* NewAlignedSlow(size_t n, size_t alignment);
+SPANHEAP_NOINLINE void* NewAlignedSlow(size_t n, size_t alignment, const void* caller);
 // Null when no memory is to be had, also when the handler threw.
-SPANHEAP_NOINLINE void* NewOrNullSlow(size_t n) noexcept;
-SPANHEAP_NOINLINE void* NewAlignedOrNullSlow(size_t n, size_t alignment) noexcept;
+SPANHEAP_NOINLINE void* NewOrNullSlow(size_t n, const void* caller) noexcept;
+SPANHEAP_NOINLINE void* NewAlignedOrNullSlow(size_t n, size_t alignment,
+                                             const void* caller) noexcept;
 
 }  // namespace spanheap::face

@@ -27,17 +27,17 @@ void* operator new(size_t n, const std::nothrow_t&) noexcept { return face::NewO
 void* operator new[](size_t n, const std::nothrow_t&) noexcept { return face::NewOrNull(n); }
 
 void* operator new(size_t n, std::align_val_t alignment) {
-  return face::NewAlignedSlow(n, ValueOf(alignment));
+  return face::NewAlignedSlow(n, ValueOf(alignment), __builtin_return_address(0));
 }
 void* operator new[](size_t n, std::align_val_t alignment) {
-  return face::NewAlignedSlow(n, ValueOf(alignment));
+  return face::NewAlignedSlow(n, ValueOf(alignment), __builtin_return_address(0));
 }
 
 void* operator new(size_t n, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  return face::NewAlignedOrNullSlow(n, ValueOf(alignment));
+  return face::NewAlignedOrNullSlow(n, ValueOf(alignment), __builtin_return_address(0));
 }
 void* operator new[](size_t n, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  return face::NewAlignedOrNullSlow(n, ValueOf(alignment));
+  return face::NewAlignedOrNullSlow(n, ValueOf(alignment), __builtin_return_address(0));
 }
 
 // delete -----------------------------------------------------------------------------------------

@@ -9,12 +9,15 @@
 //   giving_back sparse         fills 200 MB with blocks of 200 bytes, frees 399 of each 400, sleeps
 //                              5 s and on until nothing has changed for 3 s (a minute at most);
 //                              prints how many KiB are resident
+//   giving_back by CALL      has 256 MiB by this call alone, and frees them; waits until a quarter
+//                            is resident (20 s at most), prints how many MiB are
 #include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <vector>
 
 namespace {
@@ -88,12 +91,52 @@ int Sparse() {
   return 0;
 }
 
+struct Way {
+  const char* name;
+  void* (*allocate)(size_t);
+  void (*release)(void*);
+};
+
+constexpr std::align_val_t kAlignment{64};
+void* Grown(size_t n) { return realloc(realloc(nullptr, n / 64), n); }
+void* PosixAligned(size_t n) {
+  void* p = nullptr;
+  return posix_memalign(&p, 64, n) == 0 ? p : nullptr;
+}
+void Delete(void* p) { ::operator delete(p, kAlignment); }
+
+constexpr Way kWays[] = {
+    {"realloc", Grown, free},
+    {"posix_memalign", PosixAligned, free},
+    {"aligned_alloc", [](size_t n) { return aligned_alloc(64, n); }, free},
+    {"new", [](size_t n) { return ::operator new(n, kAlignment); }, Delete},
+    {"new_nothrow", [](size_t n) { return ::operator new(n, kAlignment, std::nothrow); }, Delete},
+};
+
+int By(const Way& way) {
+  constexpr size_t kCount = 256 * kMiB / kBlock;
+  static void* blocks[kCount];
+  for (void*& p : blocks) memset(p = way.allocate(kBlock), 1, kBlock);
+  for (void* p : blocks) way.release(p);
+  constexpr char kResident[] = "Rss: %ld";
+  long resident = SumInMappings(kResident);
+  for (int i = 0; i < 200 && resident > 64 * 1024; ++i) {
+    usleep(100'000);
+    resident = SumInMappings(kResident);
+  }
+  printf("%ld\n", resident / 1024);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const size_t most = argc > 2 ? strtoul(argv[2], nullptr, 10) * kMiB : 0;
   if (argc == 3 && strcmp(argv[1], "lazily") == 0) return Lazily(most);
   if (argc == 2 && strcmp(argv[1], "sparse") == 0) return Sparse();
-  fputs("usage: giving_back lazily MIB | giving_back sparse\n", stderr);
+  for (const Way& way : kWays) {
+    if (argc == 3 && strcmp(argv[1], "by") == 0 && strcmp(argv[2], way.name) == 0) return By(way);
+  }
+  fputs("usage: giving_back lazily MIB | giving_back sparse | giving_back by CALL\n", stderr);
   return 2;
 }

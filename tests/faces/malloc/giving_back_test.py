@@ -49,6 +49,13 @@ class GivingBack(unittest.TestCase):
             seen.append((trimmed, resident))
         self.fail(f"what malloc_trim returned, and how many MiB were left: {seen}")
 
+    def test_memory_had_by_any_call_goes_back(self):
+        for call in ("realloc", "posix_memalign", "aligned_alloc", "new", "new_nothrow"):
+            with self.subTest(call=call):
+                done = run("", "by", call)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertLessEqual(int(done.stdout), 64)
+
     def test_a_thinned_heap_is_as_small_whatever_is_said_of_huge_pages(self):
         ways = {"auto": ("hugepages=auto", None), "off": ("hugepages=off", None),
                 "none in the process": ("hugepages=auto", without_huge_pages)}
