@@ -6,17 +6,16 @@
 //
 // Idea.   A graph is made while nothing is collected, and then marked again and again by hand while
 //         the program waits. A mark's rate is the bytes of the objects that were scanned over the
-//         time between the two stops. The ceilings are for one thread: reading in order, and
-//         touching lines at random, each address known before the last line has come. SHAPE: only
-//         those whose names hold it.
+//         time between the two stops; all processors mark. Beside them: what memory allows
+//         (ceilings.h). SHAPE: only those whose names hold it.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <random>
+#include <thread>
 #include <vector>
 
-#include "os/clock.h"
+#include "ceilings.h"
 #include "runtime/collected_heap.h"
 #include "shapes.h"
 #include "spanheap/detail/barrier.h"
@@ -24,7 +23,6 @@
 namespace {
 
 using spanheap::CollectedHeap;
-namespace os = spanheap::os;
 
 bool as_json = false;
 
@@ -41,34 +39,18 @@ void Row(const char* name, const char* unit, std::vector<double>& samples) {
               name, unit, median, samples.front(), samples.back());
 }
 
-// ---- ceilings
-
-void MeasureMemory(size_t bytes, int rounds) {
-  struct Line {
-    uint64_t words[8];
-  };
-  std::vector<Line> lines(bytes / sizeof(Line));
-  std::vector<uint32_t> order(lines.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint32_t>(i);
-  std::shuffle(order.begin(), order.end(), std::minstd_rand(1));
-  std::vector<double> in_order, at_random;
-  uint64_t sum = 0;
-  const auto rate = [&](uint64_t start_ns) {
-    return static_cast<double>(bytes) / static_cast<double>(os::MonotonicNow_ns() - start_ns);
-  };
+void PrintCeilings(size_t bytes, int rounds) {
+  namespace bench = spanheap::bench;
+  std::vector<double> in_order, at_random, graph;
+  const bench::GraphPattern pattern(bytes);
   for (int i = 0; i < rounds; ++i) {
-    uint64_t start = os::MonotonicNow_ns();
-    for (const Line& line : lines) {
-      for (const uint64_t word : line.words) sum += word;
-    }
-    in_order.push_back(rate(start));
-    start = os::MonotonicNow_ns();
-    for (const uint32_t line : order) sum += lines[line].words[0];
-    at_random.push_back(rate(start));
+    in_order.push_back(pattern.ReadInOrder());
+    at_random.push_back(pattern.TouchAtRandom());
+    graph.push_back(pattern.Mark(std::max(std::thread::hardware_concurrency(), 1U)));
   }
-  asm volatile("" : : "r"(sum));
   Row("ceiling: memory read in order", "GB/s", in_order);
   Row("ceiling: lines of 64 B touched at random", "GB/s", at_random);
+  Row("ceiling: mark random graph, 64 B", "GB/s", graph);
 }
 
 // ---- marks
@@ -117,7 +99,7 @@ int main(int argc, char** argv) {
   CollectedHeap* const heap = CollectedHeap::Get();
   if (mib == 0 || cycles <= 0 || heap == nullptr) return 1;
   heap->SetPercent(-1);
-  MeasureMemory(mib << 20, 3);
+  PrintCeilings(mib << 20, 3);
   for (const spanheap::bench::Shape& shape : spanheap::bench::shapes) {
     if (std::strstr(shape.name, wanted) != nullptr) MeasureShape(shape, mib << 20, cycles);
   }

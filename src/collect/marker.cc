@@ -47,6 +47,7 @@ SPANHEAP_NO_SANITIZE SPANHEAP_ALWAYS_INLINE void Marker::Notice(uintptr_t word) 
   const ObjectRef object = finder_.Locate(word, page);
   if (!object) return;
   __builtin_prefetch(store_.tables().marks(object.page) + object.slot / 64);
+  __builtin_prefetch(&store_.tables().owner_of(object.page));
   if (!SideTables::IsBesideMarks(object.shape())) {
     __builtin_prefetch(store_.tables().allocated(object.page, object.shape()) + object.slot / 64);
   }
