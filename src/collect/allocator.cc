@@ -156,11 +156,12 @@ void Allocator::Prepare(ClaimedWord& word, uint64_t mask) {
 
 uint64_t Allocator::Blacken(const ClaimedWord& word, uint64_t mask) {
   const CollectedSpan& span = *word.span;
-  Atomic<uint64_t>* marks = store_.tables().marks(span.first.value);
-  if (kSpanKinds[span.kind].domain == Domain::kBits) {
-    marks[MarkBlock::kScanned + word.word].FetchOr(mask);
+  const SpanKind& shape = kSpanKinds[span.kind];
+  const SideTables& tables = store_.tables();
+  if (shape.domain == Domain::kBits) {
+    tables.scanned(span.first.value, shape)[word.word].FetchOr(mask);
   }
-  const uint64_t before = marks[word.word].FetchOr(mask);
+  const uint64_t before = tables.marks(span.first.value)[word.word].FetchOr(mask);
   return uint64_t{CountOnes(mask & ~before)} * word.slots.slot_bytes;
 }
 

@@ -150,7 +150,7 @@ void Marker::ScanAgain(uint32_t page) {
   }
   // Nobody scans the page before its owner byte was 0: nobody notes what is taken back here.
   for (unsigned w = 0; w < shape.words; ++w) {
-    tables.scanned(page)[w].FetchAnd(~tables.marks(page)[w].LoadAcquire());
+    tables.scanned(page, shape)[w].FetchAnd(~tables.marks(page)[w].LoadAcquire());
   }
   PushSpan(uintptr_t{page} << 16 | kNoSlot);
 }
@@ -302,7 +302,8 @@ void Marker::PrepareBits(uintptr_t entry) const {
   const auto page = static_cast<uint32_t>(entry >> 16);
   const SideTables& tables = store_.tables();
   __builtin_prefetch(tables.marks(page));
-  __builtin_prefetch(tables.scanned(page));
+  // Relaxed: a hint.
+  __builtin_prefetch(tables.scanned(page, kSpanKinds[tables.kind_of(page).LoadRelaxed()]));
   __builtin_prefetch(tables.pointers(page));
   __builtin_prefetch(tables.pointers(page) + kCacheLine / 8);
 }
@@ -315,7 +316,8 @@ void Marker::PrepareObjects(uintptr_t entry) const {
   const SpanKind& shape = kSpanKinds[tables.kind_of(page).LoadRelaxed()];
   const char* at = PointerTo<char>(store_.pages().AddressOf(PageIndex(page)));
   for (unsigned w = 0; w < shape.words; ++w, at += size_t{64} * shape.block_bytes) {
-    uint64_t todo = tables.marks(page)[w].LoadRelaxed() & ~tables.scanned(page)[w].LoadRelaxed();
+    uint64_t todo =
+        tables.marks(page)[w].LoadRelaxed() & ~tables.scanned(page, shape)[w].LoadRelaxed();
     for (; todo != 0; todo &= todo - 1) {
       __builtin_prefetch(at + static_cast<size_t>(std::countr_zero(todo)) * shape.block_bytes);
     }
@@ -332,7 +334,7 @@ void Marker::ScanSpan(uintptr_t entry) {
   if (owner == kOne && slot != kNoSlot) {
     ++counts_.single_spans;
     const uint64_t bit = uint64_t{1} << (slot % 64);
-    if (NoteTaken(tables.scanned(page)[slot / 64], bit) != 0) ScanOne(page, slot, shape);
+    if (NoteTaken(tables.scanned(page, shape)[slot / 64], bit) != 0) ScanOne(page, slot, shape);
     return;
   }
   ++counts_.dense_spans;
@@ -342,7 +344,7 @@ void Marker::ScanSpan(uintptr_t entry) {
 // Takes all marks that nobody has taken, and then the page's objects one by one or by a kernel.
 void Marker::ScanMarked(uint32_t page, const SpanKind& shape) {
   const Atomic<uint64_t>* marks = store_.tables().marks(page);
-  Atomic<uint64_t>* scanned = store_.tables().scanned(page);
+  Atomic<uint64_t>* scanned = store_.tables().scanned(page, shape);
   uint64_t objects[MarkBlock::kScanned + 1] = {};
   unsigned count = 0;
   for (unsigned w = 0; w < shape.words; ++w) {

@@ -9,7 +9,8 @@
 //             that: they read as zero. Entries that no span of a chunk needs are ready, but nobody
 //             touches them: they count as taken once one does.
 // Picture.    page n:  kind_of[n]  span_of[n]  owner[n]
-//             marks[n]      4 words marked, 4 words allocated, 8 words scanned: up to 256 slots
+//             marks[n]      2 words marked, 2 scanned, 4 allocated: up to 128 slots
+//                           4 words marked, 4 allocated, 8 scanned: up to 256
 //                           8 words marked, 8 words scanned: up to 512    (8-byte slots: 16 marked)
 //             allocated[n]  8 words, of spans of 257 to 512 slots
 //             pointers[n]   16 words, a bit per word of a page  (8-byte slots: 16 words allocated)
@@ -37,10 +38,12 @@ struct RootRecord;
 namespace spanheap::collected {
 
 // Two cache lines that are fetched together: marks first, scanned behind. Where half a line is
-// enough for the marks, allocated bits are the other half: who marks looks at both.
+// enough for the marks, allocated bits are the other half: who marks looks at both. Where a quarter
+// is, scanned bits are the next one, and the second line is not used.
 struct alignas(128) MarkBlock {
   static constexpr unsigned kAllocated = 4;  // the first allocated word, if they are here
-  static constexpr unsigned kScanned = 8;    // the first scanned word
+  static constexpr unsigned kScanned = 8;    // the first scanned word; of few slots:
+  static constexpr unsigned kScannedOfFew = 2;
   Atomic<uint64_t> words[16];
 };
 struct alignas(kCacheLine) AllocatedBlock {
@@ -89,8 +92,9 @@ class SideTables {
   uint32_t chunk_end() const { return chunk_end_.LoadAcquire(); }
   // A bit per slot; `page` is the span's first.
   Atomic<uint64_t>* marks(uint32_t page) const { return marks_[page].words; }
-  Atomic<uint64_t>* scanned(uint32_t page) const {
-    return marks_[page].words + MarkBlock::kScanned;
+  Atomic<uint64_t>* scanned(uint32_t page, const SpanKind& kind) const {
+    const bool is_few = kind.words <= MarkBlock::kScannedOfFew;
+    return marks_[page].words + (is_few ? MarkBlock::kScannedOfFew : MarkBlock::kScanned);
   }
   Atomic<uint64_t>* allocated(uint32_t page, const SpanKind& kind) const {
     if (IsBesideMarks(kind)) return marks_[page].words + MarkBlock::kAllocated;

@@ -253,8 +253,9 @@ bool SpanStore::ForgetMarks(uint32_t& next, uint32_t count) {
 
 void SpanStore::Unmark(const CollectedSpan& span, unsigned word, uint64_t mask) {
   tables_.marks(span.first.value)[word].FetchAnd(~mask);
-  if (kSpanKinds[span.kind].domain != Domain::kBits) return;
-  tables_.scanned(span.first.value)[word].FetchAnd(~mask);
+  const SpanKind& shape = kSpanKinds[span.kind];
+  if (shape.domain != Domain::kBits) return;
+  tables_.scanned(span.first.value, shape)[word].FetchAnd(~mask);
 }
 
 bool SpanStore::TryClaim(CollectedSpan* span) {
@@ -290,7 +291,7 @@ uint32_t SpanStore::SweepBits(CollectedSpan* span) {
     bits[w].StoreRelaxed(marked | padding);
     if (keeps) continue;
     marks[w].StoreRelaxed(0);
-    if (shape.domain == Domain::kBits) marks[MarkBlock::kScanned + w].StoreRelaxed(0);
+    if (shape.domain == Domain::kBits) tables_.scanned(span->first.value, shape)[w].StoreRelaxed(0);
   }
   if (freed != 0) {
     span->needs_zero = true;
@@ -454,7 +455,8 @@ void SpanStore::VerifySpan(const CollectedSpan& span) const {
   const bool has_scanned = shape.domain == Domain::kBits;
   for (unsigned w = 0; w < shape.words; ++w) {
     SPANHEAP_CHECK((marks[w].LoadAcquire() & ~bits[w].LoadAcquire()) == 0);
-    const uint64_t scanned = has_scanned ? marks[MarkBlock::kScanned + w].LoadAcquire() : 0;
+    const uint64_t scanned =
+        has_scanned ? tables_.scanned(span.first.value, shape)[w].LoadAcquire() : 0;
     SPANHEAP_CHECK((scanned & ~marks[w].LoadAcquire()) == 0);
   }
   for (uint32_t p = span.first.value; p < (span.first + span.pages).value; ++p) {
