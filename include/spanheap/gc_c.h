@@ -242,7 +242,8 @@ typedef struct sh_gc_stack sh_gc_stack;
  * between the two. */
 sh_gc_stack* sh_gc_stack_register(void* low, void* high) SH_NOTHROW;
 /* No thread runs on it, and none will; its memory is there until this returns. The handle is none
- * any more: to unregister it again, or to switch to it, ends the process. */
+ * any more: to unregister it again, or to switch to it, ends the process, as long as no stack was
+ * registered since, which may have got the same handle. */
 void sh_gc_stack_unregister(sh_gc_stack* stack) SH_NOTHROW;
 /* The stack that the calling thread runs on; its own one has a handle, too. */
 sh_gc_stack* sh_gc_stack_current(void) SH_NOTHROW;

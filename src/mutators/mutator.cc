@@ -7,7 +7,8 @@
 namespace spanheap {
 namespace {
 
-// On a stack nobody told us of: how far up we look for its end.
+// On a stack nobody told us of: how far up we look for its end, which may not be seen: the stack of
+// another may lie right above.
 constexpr uintptr_t kUnknownReach = 256 << 10;
 
 }  // namespace
@@ -59,7 +60,7 @@ WordRanges Mutator::Words() const {
     AddInterruptedStack(words, start, alternate.high.value);
   } else {
     const os::StackBounds unknown{Address(start), Address(start + kUnknownReach)};
-    words.Add(start, os::HighestMapped(unknown).value);
+    words.Add(start, os::HighestReadable(unknown).value);
     words.Add(os::LowestMapped(own_stack.bounds).value, own_stack.bounds.high.value);
   }
   return words;

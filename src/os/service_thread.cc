@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "os/keep_errno.h"
+#include "os/signals.h"
 #include "os/small_file.h"
 #include "os/system_text.h"
 #include "os/thread.h"
@@ -49,14 +50,8 @@ const void* ObjectOf(const void* pc) {
 
 bool Start(const ServiceThread& thread) {
   KeepErrno keep;
-  // The new thread inherits the mask. libc leaves its own signals open.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return false;
-  const bool created = Create(thread);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return created;
+  const SignalsBlocked inherited(Faults::kToo);
+  return Create(thread);
 }
 
 bool IsSystemCode(const void* pc) {

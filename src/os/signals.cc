@@ -99,6 +99,22 @@ void ForwardSignal(const SignalAction& previous, int signal, siginfo_t* info, vo
   if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) previous.sa_handler(signal);
 }
 
+SignalsBlocked::SignalsBlocked(Faults faults) {
+  KeepErrno keep;
+  sigset_t all;
+  sigfillset(&all);
+  if (faults == Faults::kNot) {
+    constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    for (const int fault : kFaults) sigdelset(&all, fault);
+  }
+  pthread_sigmask(SIG_SETMASK, &all, &before_);
+}
+
+SignalsBlocked::~SignalsBlocked() {
+  KeepErrno keep;
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
 void UnblockSignal(int signal) {
   sigset_t one;
   sigemptyset(&one);

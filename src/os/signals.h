@@ -33,6 +33,20 @@ bool HasMark(const siginfo_t& info, const void* mark);
 // Hands a signal on to whoever handled it before.
 void ForwardSignal(const SignalAction& previous, int signal, siginfo_t* info, void* context);
 
+// While it lives no signal comes to the calling thread, but those of libc's own; a new thread
+// inherits that. Faults: the signals of what the thread itself does wrong.
+enum class Faults : uint8_t { kToo, kNot };
+class SignalsBlocked {
+ public:
+  explicit SignalsBlocked(Faults faults);
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 // The calling thread lets the signal through from here on.
 void UnblockSignal(int signal);
 // True if the thread blocks the signal, by /proc.

@@ -4,13 +4,16 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "base/bits.h"
 #include "os/keep_errno.h"
 #include "os/memory.h"
+#include "os/service_thread.h"
 #include "os/small_file.h"
-#include "os/thread.h"
 
 namespace spanheap::os {
 namespace {
@@ -100,6 +103,14 @@ bool IsMapped(uintptr_t low, uintptr_t high) {
   return true;
 }
 
+// The kernel reads a signal mask there before it finds that nobody knows what to do with it.
+bool IsReadable(uintptr_t page) {
+  constexpr int kNothingToDo = -1;
+  constexpr size_t kMaskBytes = 8;
+  return syscall(SYS_rt_sigprocmask, kNothingToDo, page, nullptr, kMaskBytes) != 0 &&
+         errno != EFAULT;
+}
+
 StackBounds FromLibc() {
   pthread_attr_t attributes;
   if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {};
@@ -112,13 +123,18 @@ StackBounds FromLibc() {
 
 }  // namespace
 
+// The high end is right. Only the first thread's stack grows, and without a limit it could do so
+// down to the next mapping, of which there may be more later.
 StackBounds CallingThreadStack() {
   KeepErrno keep;
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  const StackBounds bounds = FromLibc();
+  StackBounds bounds = FromLibc();
   if (bounds.high == Address()) return FromMaps(here);
+  if (!IsFirstThread()) return bounds;
+  const Address longest(bounds.high.value - kLongestStack);
+  if (bounds.low.value < longest.value) bounds.low = longest;
   if (bounds.Holds(here)) return bounds;
-  const StackBounds grown = FromMaps(bounds.high.value - 1);
+  const StackBounds grown{FromMaps(bounds.high.value - 1).low, bounds.high};
   return grown.Holds(here) ? grown : bounds;
 }
 
@@ -136,11 +152,11 @@ Address LowestMapped(const StackBounds& stack) {
   return Address(mapped < stack.high.value ? mapped : stack.high.value);
 }
 
-Address HighestMapped(const StackBounds& stack) {
+Address HighestReadable(const StackBounds& stack) {
   KeepErrno keep;
   const uintptr_t page = PageSize().value;
   uintptr_t end = RoundDown(stack.low.value, page);
-  while (end < stack.high.value && IsMapped(end, end + page)) end += page;
+  while (end < stack.high.value && IsReadable(end)) end += page;
   return Address(end < stack.high.value ? end : stack.high.value);
 }
 

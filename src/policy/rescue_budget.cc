@@ -18,6 +18,7 @@ void RescueBudget::Earn(const Now& now) {
   const uint64_t earned = (now.ns - earned_ns_) / price_ns;
   earned_ns_ += earned * price_ns;
   cycles_ = std::min(kMostCycles, cycles_ + std::min(earned, kMostCycles));
+  if (cycles_ == kMostCycles) has_refused_ = false;
 }
 
 bool RescueBudget::TryTake(const Now& now) {

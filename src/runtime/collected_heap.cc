@@ -13,6 +13,7 @@
 #include "mutators/inline_data.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "runtime/fork_turn.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/occupied.h"
@@ -39,6 +40,10 @@ void SayRefused() {
   if (was_refused.Exchange(true)) return;
   WarnLine("no collected heap: another version of spanheap is loaded in this process");
 }
+
+// Attempts that failed. Each costs memory that is not given back, so there are not many.
+constexpr uint32_t kMostFailures = 3;
+constinit uint32_t failures GUARDED_BY(start_mutex) = 0;
 
 // How long a thread marks for an allocation.
 class AssistTurn {
@@ -76,10 +81,23 @@ CollectedHeap* CollectedHeap::StartSlow() {
     return nullptr;
   }
   if (!runtime.EnsureStarted()) return nullptr;
+  const ForkTurn::Held held;
+  if (!held) return nullptr;
   detail::RegisterStores();  // of this library
   MutexLock lock(start_mutex);
   CollectedHeap* heap = the_heap_.LoadAcquire();
-  if (heap != nullptr) return heap;
+  if (heap != nullptr || failures == kMostFailures) return heap;
+  heap = TryStart();
+  if (heap == nullptr) {
+    if (++failures == kMostFailures) WarnLine("no collected heap: it could not start three times");
+    return nullptr;
+  }
+  the_heap_.StoreRelease(heap);
+  return heap;
+}
+
+CollectedHeap* CollectedHeap::TryStart() {
+  CollectedHeap* heap = nullptr;
   {
     const HeapSection section;
     if (!section.is_open()) return nullptr;
@@ -88,12 +106,14 @@ CollectedHeap* CollectedHeap::StartSlow() {
     heap = new (memory) CollectedHeap;
     if (!heap->collector.Init(os::TheMemory(), runtime.metadata, heap->world_)) return nullptr;
   }
-  if (!heap->Init()) return nullptr;
-  the_heap_.StoreRelease(heap);
-  return heap;
+  return heap->Init() ? heap : nullptr;
 }
 
-void CollectedHeap::BeginNotStarting() NO_THREAD_SAFETY_ANALYSIS { start_mutex.Lock(); }
+// Parked: a fork that stops the world meanwhile would take this thread for one inside of libc.
+void CollectedHeap::BeginNotStarting() NO_THREAD_SAFETY_ANALYSIS {
+  const BlockingRegion waiting;
+  start_mutex.Lock();
+}
 void CollectedHeap::EndNotStarting() NO_THREAD_SAFETY_ANALYSIS { start_mutex.Unlock(); }
 
 bool CollectedHeap::Init() {
@@ -113,7 +133,12 @@ bool CollectedHeap::Init() {
   };
   collector.specials.SetWakeUp(
       [](void* self) { static_cast<CollectedHeap*>(self)->finalizers_.WakeUp(); }, this);
-  if (!mutators.Start(hooks) || !exit_hook_.Create(OnThreadExit)) return false;
+  // The key first: what is taken from the program last is its signal.
+  if (!exit_hook_.Create(OnThreadExit)) {
+    WarnLine("no collected heap: all keys for variables of threads are in use");
+    return false;
+  }
+  if (!mutators.Start(hooks)) return false;
   StartByFirstUse();
   if (options.sticky != Sticky::kOff) collector.AllowYoung(options.sticky == Sticky::kOn);
   collector.pace.SetPercent(options.gogc == Options::kGogcOff ? -1 : options.gogc);

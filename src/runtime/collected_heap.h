@@ -153,6 +153,7 @@ class CollectedHeap {
   CollectedHeap();
 
   SPANHEAP_COLD static CollectedHeap* StartSlow();
+  static CollectedHeap* TryStart();
   // The calling thread, attached; null: no memory.
   static Mutator* Adopt();
   bool Init();

@@ -9,6 +9,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/probe.h"
+#include "os/signals.h"
 #include "os/thread.h"
 #include "policy/pace_rules.h"
 #include "runtime/collected_heap.h"
@@ -93,9 +94,12 @@ void CollectorThread::EndTurn() {
   os::FutexWakeAll(turns_);
 }
 
-// Parked from before the turn on: who forks or stops the world meanwhile does not wait for it.
+// Parked from before the turn on: who forks or stops the world meanwhile does not wait for it. And
+// deaf, as the collector's own thread is: a handler would run while others are stopped, and might
+// wait for one of them, or fork.
 bool CollectorThread::ServeHere(bool forced) {
   const BlockingRegion parked;
+  const os::SignalsBlocked deaf(os::Faults::kNot);
   if (!TakeTurn()) return false;
   if (!has_said_.Exchange(true))
     WarnLine("no thread can be had for the collector: threads of the program run its cycles");

@@ -10,12 +10,12 @@
 #include "os/own_groups.h"
 #include "runtime/collected_heap.h"
 #include "runtime/epoch_report.h"
+#include "runtime/fork_turn.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/occupied.h"
 #include "runtime/options.h"
 #include "runtime/runtime.h"
-#include "sync/stop_delay.h"
 
 namespace spanheap::heap {
 namespace {
@@ -48,41 +48,6 @@ void ObeyOptions() {
   section.cache().Flush();
   runtime.spans.GiveUpSpares();
 }
-
-// A signal handler may fork that interrupted this thread inside the heap. It could wait for a lock
-// that its own thread holds, or for another fork, which waits for this thread to come out. So
-// nothing is locked then: the parent goes on as if there had been no fork, and the child, where
-// threads that are gone may hold any lock and have closed the gate, is in a slow path for good: the
-// bootstrap arena serves it until it ends or runs a program.
-class ForkTurn {
- public:
-  // False: this thread is interrupted, or in the middle of another fork.
-  bool Begin() {
-    if (IsOfThisThread()) {
-      ++nested_;
-      return false;
-    }
-    return !StopDelay::is_open();
-  }
-  bool IsOfThisThread() const { return forking_thread_.LoadAcquire() == &this_thread; }
-  void NoteLocked() { forking_thread_.StoreRelease(&this_thread); }
-  // True if Begin was.
-  bool End() {
-    if (!IsOfThisThread()) return false;
-    if (nested_ > 0) {
-      --nested_;
-      return false;
-    }
-    forking_thread_.StoreRelease(nullptr);
-    return true;
-  }
-
- private:
-  // Whose fork has locked the heap; in a child of another thread's fork: of one that is gone.
-  Atomic<const ThreadAnchor*> forking_thread_;
-  uint32_t nested_ = 0;  // forks of its handlers meanwhile
-};
-constinit ForkTurn fork_turn;
 
 }  // namespace
 
@@ -124,23 +89,24 @@ bool GetOption(const char* name, char* value, size_t capacity) {
 }
 
 void BeforeFork() {
-  if (!fork_turn.Begin()) return;
+  if (!ForkTurn::Begin()) return;
   CollectedHeap::BeginNotStarting();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->BeforeFork();
   BeginKeepingStoreRanges();
   runtime.BeforeFork();
-  fork_turn.NoteLocked();
+  ForkTurn::NoteLocked();
 }
 void AfterForkInParent() {
-  if (!fork_turn.End()) return;
+  if (!ForkTurn::Unlock()) return;
   runtime.AfterForkInParent();
   EndKeepingStoreRanges();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInParent();
   CollectedHeap::EndNotStarting();
+  ForkTurn::End();
 }
 void AfterForkInChild() {
-  if (!fork_turn.IsOfThisThread()) return Occupied::Begin();
-  if (!fork_turn.End()) return;
+  if (!ForkTurn::is_locked()) return Occupied::Begin();
+  if (!ForkTurn::Unlock()) return;
   runtime.pages.ResetInChild();
   runtime.metadata.ResetInChild();
   runtime.spans.ResetInChild();
@@ -154,6 +120,7 @@ void AfterForkInChild() {
   EndKeepingStoreRanges();
   if (CollectedHeap* heap = CollectedHeap::GetIfStarted()) heap->AfterForkInChild();
   CollectedHeap::EndNotStarting();
+  ForkTurn::End();
 }
 
 }  // namespace spanheap::heap

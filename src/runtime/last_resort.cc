@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/last_resort.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -21,7 +22,7 @@ bool LastResort::AfterFailure(HeapThread& thread, size_t n, Attempts& attempts) 
     attempts.has_given_back = false;
     return true;
   }
-  return Refuse(n, attempts);
+  return Refuse(thread, n, attempts);
 }
 
 // Pages that this thread keeps for collected objects, and all else that is free.
@@ -35,9 +36,31 @@ bool LastResort::GiveBack(HeapThread& thread, size_t n) {
   return runtime.limits.AfterFailure(n, kFirst);
 }
 
-bool LastResort::Refuse(size_t n, Attempts& attempts) {
+namespace {
+
+// The program's callback may detach the thread more often than it attaches it; the allocation that
+// it interrupts needs the record.
+class KeptAttached {
+ public:
+  explicit KeptAttached(HeapThread& thread) : thread_(thread) { thread_.attaches += kMore; }
+  ~KeptAttached() { thread_.attaches -= std::min(thread_.attaches, kMore); }
+  KeptAttached(const KeptAttached&) = delete;
+  KeptAttached& operator=(const KeptAttached&) = delete;
+
+ private:
+  static constexpr unsigned kMore = 1U << 16;
+  HeapThread& thread_;
+};
+
+}  // namespace
+
+bool LastResort::Refuse(HeapThread& thread, size_t n, Attempts& attempts) {
   constexpr unsigned kSecond = 2;
-  if (runtime.limits.AfterFailure(n, kSecond + attempts.refusals++)) {
+  const auto may_go_on = [&] {
+    const KeptAttached kept(thread);
+    return runtime.limits.AfterFailure(n, kSecond + attempts.refusals++);
+  };
+  if (may_go_on()) {
     Collect();
     attempts.has_given_back = false;
     return true;

@@ -47,7 +47,7 @@ class LastResort {
 
  private:
   bool GiveBack(collected::HeapThread& thread, size_t n);
-  bool Refuse(size_t n, Attempts& attempts);
+  bool Refuse(collected::HeapThread& thread, size_t n, Attempts& attempts);
   bool CollectWithin(size_t n);
   bool TryTake();
   void Collect();

@@ -65,6 +65,22 @@ TEST(RescueBudget, AFullHeapHasAFewCyclesAndThenAFifthOfTheTime) {
   EXPECT_GT(program.nulls(), 1000U);
 }
 
+// Time fills the budget; of that, too, a part waits for the next null.
+TEST(RescueBudget, KeepsAPartAlsoOfWhatTimeHasBrought) {
+  RescueBudget budget;
+  RescueBudget::Now now{kSecond, 0, kLive};
+  const auto taken = [&] {
+    uint64_t count = 0;
+    for (; budget.TryTake(now); ++count) budget.NoteCycle(kMillisecond, now);
+    return count;
+  };
+  EXPECT_EQ(taken(), kMost - kKept);
+  budget.NoteRefusal();
+  EXPECT_EQ(taken(), kKept);
+  now.ns += 1000 * kSecond;
+  EXPECT_EQ(taken(), kMost - kKept);
+}
+
 TEST(RescueBudget, SoHasOneWhoseCyclesFindLittle) {
   Program program(kLive / 1000);
   program.RunFor(10 * kSecond);

@@ -154,6 +154,21 @@ TEST_F(LastResortTest, TheCallbackNeedOnlyLetGo) {
   EXPECT_EQ(calls.first, 1);
 }
 
+int DetachOften(size_t, size_t, size_t, void*) {
+  for (int i = 0; i < 3; ++i) Heap().Leave();
+  return 0;
+}
+
+TEST_F(LastResortTest, TheCallbackMayNotTakeTheThreadAway) {
+  OnAnotherThread([this] {
+    while (Keep()) {}
+    ASSERT_TRUE(heap::SetLimitCallback(DetachOften, nullptr));
+    Mutator* const before = this_mutator;
+    EXPECT_EQ(New(block_layout), nullptr);
+    EXPECT_EQ(this_mutator, before);
+  });
+}
+
 int AlwaysAgain(size_t, size_t, size_t, void* context) {
   ++*static_cast<int*>(context);
   New(block_layout);  // refused, and does not come here again

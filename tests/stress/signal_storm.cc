@@ -14,6 +14,8 @@
 //          attach  as large, in threads that live for one call: most signals find the thread while
 //                  it meets the heap for the first time, or for the last
 //          fork    as attach, and some handlers fork; the child uses the heap and ends
+//          forks   the only thread forks, and its handlers do, which interrupt that, too (where
+//                  there are more threads, libc hangs by itself)
 //          quiet   handlers do not allocate: the mode under other heaps, whatever was asked for
 #include <dlfcn.h>
 #include <elf.h>
@@ -49,12 +51,13 @@ constexpr long kPeriodNs = 60'000;              // between two signals of a thre
 // signals, it would come no further.
 constexpr unsigned kSignalsPerCall = 300;
 
-enum class Mode { kQuiet, kLarge, kSmall, kAttach, kFork };
+enum class Mode { kQuiet, kLarge, kSmall, kAttach, kFork, kForks };
 Mode mode = Mode::kQuiet;
 
 std::atomic<uint64_t> signals_handled{0};
 std::atomic<uint64_t> handler_blocks{0};
 std::atomic<uint64_t> handler_forks{0};
+std::atomic<uint64_t> thread_forks{0};
 std::atomic<uint64_t> steps_done{0};
 
 // What the handlers of one thread keep between signals.
@@ -135,8 +138,8 @@ void UseHeapInHandler(HandlerState& state) {
   handler_blocks.fetch_add(1, std::memory_order_relaxed);
 }
 
-// The child is in the handler for all its life: the heap must serve it or refuse it, not hang.
-void ForkInHandler() {
+// The child of a handler is in it for all its life: the heap must serve it or refuse it, not hang.
+void ForkOnce(std::atomic<uint64_t>& forks) {
   const pid_t child = fork();
   if (child < 0) return;
   if (child == 0) {
@@ -150,12 +153,12 @@ void ForkInHandler() {
     if (SecondsNow() > deadline) {
       DumpStacks(child);
       kill(child, SIGKILL);
-      Fail("a child of a handler hangs");
+      Fail("a child hangs");
     }
     usleep(100);
   }
-  if (status != 0) Fail("a child of a handler ended with status %d", status);
-  handler_forks.fetch_add(1, std::memory_order_relaxed);
+  if (status != 0) Fail("a child ended with status %d", status);
+  forks.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Handle(int, siginfo_t*, void* context) {
@@ -169,7 +172,8 @@ void Handle(int, siginfo_t*, void* context) {
   const bool allowed = mode == Mode::kLarge || mode == Mode::kAttach || mode == Mode::kFork ||
                        (mode == Mode::kSmall && InterruptedSlowPath(context));
   if (state.armed && allowed) UseHeapInHandler(state);
-  if (state.armed && mode == Mode::kFork && state.random.OneIn(16)) ForkInHandler();
+  if (state.armed && mode == Mode::kFork && state.random.OneIn(16)) ForkOnce(handler_forks);
+  if (state.armed && mode == Mode::kForks) ForkOnce(handler_forks);
   errno = kept_errno;
 }
 
@@ -290,6 +294,18 @@ void StartBriefLives(uint64_t seed, double end) {
   }
 }
 
+// Now and then there is time for a fork to end.
+void ForkAlone(const Options& options) {
+  Random random(options.seed);
+  const double end = SecondsNow() + options.seconds;
+  for (; SecondsNow() < end; ++steps_done) {
+    handler_state.armed = true;
+    const Ticker ticker(static_cast<long>(100'000 + random.Below(400'000)), 40);
+    for (int i = 0; i < 10; ++i) ForkOnce(thread_forks);
+  }
+  handler_state.armed = false;
+}
+
 void RunThreads(const Options& options) {
   std::vector<std::thread> threads;
   const double end = SecondsNow() + options.seconds;
@@ -315,6 +331,7 @@ int Run(const Options& options) {
     if (strcmp(options.mode, "small") == 0) mode = Mode::kSmall;
     if (strcmp(options.mode, "attach") == 0) mode = Mode::kAttach;
     if (strcmp(options.mode, "fork") == 0) mode = Mode::kFork;
+    if (strcmp(options.mode, "forks") == 0) mode = Mode::kForks;
     LearnCode();
   }
   struct sigaction action{};
@@ -322,19 +339,21 @@ int Run(const Options& options) {
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigaction(SIGUSR1, &action, nullptr);
   const uint64_t live_before = VerifyHeap();
-  RunThreads(options);
+  mode == Mode::kForks ? ForkAlone(options) : RunThreads(options);
   free(malloc(kSlowSize));  // what handlers freed meanwhile is really free from here on
   const uint64_t live = VerifyHeap();
   if (live > live_before + kLibcBlocks) {
     Fail("%lu blocks lived before and %lu live after", live_before, live);
   }
   if (signals_handled == 0) Fail("no signal came");
-  if (mode != Mode::kQuiet && handler_blocks == 0) Fail("no handler took a block");
-  if (mode == Mode::kFork && handler_forks == 0) Fail("no handler forked");
+  const bool forks_only = mode == Mode::kForks;
+  if (mode != Mode::kQuiet && !forks_only && handler_blocks == 0) Fail("no handler took a block");
+  if ((mode == Mode::kFork || forks_only) && handler_forks == 0) Fail("no handler forked");
   return Succeed(
-      "%lu signals, %lu blocks taken and %lu forks in handlers, %lu steps, "
+      "%lu signals, %lu blocks taken and %lu forks in handlers, %lu forks of threads, %lu steps, "
       "%lu live blocks",
-      signals_handled.load(), handler_blocks.load(), handler_forks.load(), steps_done.load(), live);
+      signals_handled.load(), handler_blocks.load(), handler_forks.load(), thread_forks.load(),
+      steps_done.load(), live);
 }
 
 }  // namespace
@@ -344,6 +363,6 @@ int main(int argc, char** argv) {
   return spanheap::stress::Supervise(
       argc, argv, {.seconds = 3, .threads = 4, .mode = "large"},
       "Interrupts slow paths of the heap with signal handlers that use the heap.\n"
-      "modes: large, small, attach, fork, quiet (see the file)",
+      "modes: large, small, attach, fork, forks, quiet (see the file)",
       spanheap::stress::Run);
 }

@@ -96,6 +96,36 @@ void CallFirstOnACoroutine() {
 
 TEST(LibcThreadsTest, TheFirstThreadsFirstCallMayComeFromACoroutine) { CallFirstOnACoroutine(); }
 
+// What lies right above a coroutine's stack cannot be read.
+void CollectOnACoroutine() {
+  sh_gc_attach();
+  for (int i = 0; i < 50; ++i) {
+    NewCell(7);
+    Collect();
+  }
+  swapcontext(&coroutine_context, &native_context);
+}
+
+void CallFirstBelowAGuard() {
+  constexpr size_t kBytes = 1 << 16;
+  auto* const stack = static_cast<char*>(
+      mmap(nullptr, 2 * kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(stack, MAP_FAILED);
+  ASSERT_EQ(mprotect(stack + kBytes, kBytes, PROT_NONE), 0);
+  getcontext(&coroutine_context);
+  coroutine_context.uc_stack.ss_sp = stack;
+  coroutine_context.uc_stack.ss_size = kBytes;
+  makecontext(&coroutine_context, &CollectOnACoroutine, 0);
+  swapcontext(&native_context, &coroutine_context);
+  munmap(stack, 2 * kBytes);
+}
+
+TEST(LibcThreadsTest, TheFirstThreadsFirstCallMayComeFromBelowAGuard) { CallFirstBelowAGuard(); }
+
+TEST(LibcThreadsTest, AThreadsFirstCallMayComeFromBelowAGuard) {
+  std::thread(&CallFirstBelowAGuard).join();
+}
+
 TEST(LibcThreadsTest, AThreadsFirstCallMayComeFromACoroutine) {
   std::thread(&CallFirstOnACoroutine).join();
 }
