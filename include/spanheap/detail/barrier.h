@@ -87,13 +87,14 @@ extern const int32_t __stop_sh_gc_stores[] __attribute__((visibility("hidden"), 
 #undef SH_AT_LOAD
 #undef SH_AT_UNLOAD
 
-// The store before it ends a sequence that begins at label 1: both are recorded.
-#define SH_END_OF_STORE_RANGE                         \
-  "2:\n"                                              \
-  "   .pushsection sh_gc_stores, \"a?\", @progbits\n" \
-  "   .balign 4\n"                                    \
-  "   .long 1b - .\n"                                 \
-  "   .long 2b - .\n"                                 \
+// The store before it ends a sequence that begins at label 1: both are recorded. R: where linkers
+// collect sections, lld would drop the records, to which only their begin and end refer.
+#define SH_END_OF_STORE_RANGE                          \
+  "2:\n"                                               \
+  "   .pushsection sh_gc_stores, \"aR?\", @progbits\n" \
+  "   .balign 4\n"                                     \
+  "   .long 1b - .\n"                                  \
+  "   .long 2b - .\n"                                  \
   "   .popsection\n"
 
 inline __attribute__((always_inline)) void StorePointer(void** slot, void* value) {
