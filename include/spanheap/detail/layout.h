@@ -70,7 +70,7 @@ inline constexpr Finalize kFinalizeOf<T> = T::kFinalize;
 // What a Trace member is given: name each field that may hold collected pointers.
 //   void Trace(spanheap::Visitor& visit) const { visit(left); visit(right); }
 // It runs on other threads while the program goes on: only read, take no lock, and expect any field
-// to be zero or just changing.
+// to be zero or just changing. So it calls no virtual function and reads nothing of a virtual base.
 class Visitor {
  public:
   explicit Visitor(sh_visitor* to) : to_(to) {}
@@ -97,9 +97,11 @@ struct FieldVisitor {
   void Words(std::size_t offset, std::size_t bytes) {
     sh_gc_visit_words(visitor.to_, base + offset, bytes / detail::kWordBytes);
   }
-  template <class T>
+  // Not by the table of virtual functions: before and behind an object's life there may be none.
+  // The name is one that no class has: it is looked for in the class first.
+  template <class TracedObject>
   void Object(std::size_t offset) {
-    reinterpret_cast<const T*>(base + offset)->Trace(visitor);
+    reinterpret_cast<const TracedObject*>(base + offset)->TracedObject::Trace(visitor);
   }
 };
 

@@ -82,8 +82,12 @@ template <class K, class V, class Less, class A>
 struct StandardParts<std::multimap<K, V, Less, A>> : Elsewhere<K, V> {};
 template <class T, class Hash, class Equal, class A>
 struct StandardParts<std::unordered_set<T, Hash, Equal, A>> : Elsewhere<T> {};
+template <class T, class Hash, class Equal, class A>
+struct StandardParts<std::unordered_multiset<T, Hash, Equal, A>> : Elsewhere<T> {};
 template <class K, class V, class Hash, class Equal, class A>
 struct StandardParts<std::unordered_map<K, V, Hash, Equal, A>> : Elsewhere<K, V> {};
+template <class K, class V, class Hash, class Equal, class A>
+struct StandardParts<std::unordered_multimap<K, V, Hash, Equal, A>> : Elsewhere<K, V> {};
 
 // What adapts a container has that, and perhaps an order.
 template <class T, class C>

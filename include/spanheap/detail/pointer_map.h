@@ -142,7 +142,8 @@ consteval std::size_t FirstBaseOffset() {
   static_assert(std::is_base_of_v<Base, T>);
   static_assert(
       requires(Base* base) { static_cast<T*>(base); },
-      "spanheap: the base of SH_LAYOUT_DERIVED is virtual. Write a Trace member.");
+      "spanheap: the base of SH_LAYOUT_DERIVED is virtual: only a constructed object knows where "
+      "it lies. Make objects of spanheap::Conservative<Type>.");
   constexpr bool kBringsTable = std::is_polymorphic_v<T> && !std::is_polymorphic_v<Base>;
   return kBringsTable ? RoundUp(kWordBytes, alignof(Base)) : 0;
 }

@@ -8,7 +8,8 @@
 //          container has the storage. The links among a container's own nodes need no barrier,
 //          since each node has a root of its own.
 // Threads. As the container.
-// Fails.   Throws std::bad_alloc.
+// Fails.   Throws std::bad_alloc. Elements that are, or have, raw pointers to what holds Ptrs are a
+//          compile error: the container would overwrite them without the barrier.
 // Cost.    16 bytes and a root for each piece. For collected objects, Vector and its kin are
 //          smaller, exact, and need no destructor.
 // Limits.  A circle that leads through such a container is never collected.
@@ -18,8 +19,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <type_traits>
 
 #include "spanheap/detail/layout.h"
+#include "spanheap/detail/raw_pointer.h"
 #include "spanheap/detail/throw.h"
 #include "spanheap/gc_c.h"
 
@@ -50,26 +53,42 @@ struct alignas(16) RootedStorage {
 
 static_assert(sizeof(RootedStorage) == 16);
 
+template <class Element, class Target>
+struct RawPointerInRoot {
+  static_assert(std::is_void_v<Target>,
+                "spanheap: elements with raw pointers to collected objects are overwritten without "
+                "the barrier, and objects get lost. Make them spanheap::Ptr.");
+};
+
 }  // namespace detail
 
-template <class T>
+// Element: what the container was declared with. It may allocate others: its nodes, or a table of
+// plain pointers to its storage (std::deque), with which nothing is wrong.
+template <class T, class Element = T>
 class RootAllocator {
  public:
   using value_type = T;
+  template <class Other>
+  struct rebind {
+    using other = RootAllocator<Other, Element>;
+  };
   static_assert(alignof(T) <= alignof(detail::RootedStorage));
 
   constexpr RootAllocator() noexcept = default;
-  template <class Other>
-  constexpr RootAllocator(const RootAllocator<Other>&) noexcept {}
+  template <class Other, class OtherElement>
+  constexpr RootAllocator(const RootAllocator<Other, OtherElement>&) noexcept {}
 
   T* allocate(std::size_t count) {
+    using Refused = decltype(detail::RefusedPointee<std::remove_cv_t<Element>, RootAllocator>());
+    static_assert(sizeof(detail::RawPointerInRoot<Element, typename Refused::type>) > 0);
     if (count > (SIZE_MAX >> 2) / sizeof(T)) detail::Throw(std::bad_array_new_length());
     return static_cast<T*>(detail::RootedStorage::Allocate(count * sizeof(T)));
   }
   void deallocate(T* memory, std::size_t) noexcept { detail::RootedStorage::Free(memory); }
 
-  template <class Other>
-  friend constexpr bool operator==(const RootAllocator&, const RootAllocator<Other>&) noexcept {
+  template <class Other, class OtherElement>
+  friend constexpr bool operator==(const RootAllocator&,
+                                   const RootAllocator<Other, OtherElement>&) noexcept {
     return true;
   }
 };

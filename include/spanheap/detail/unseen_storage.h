@@ -25,6 +25,24 @@ consteval bool MayHoldOurs() {
   }
 }
 
+// The types that T is made of, also where its shape is unknown: within Conservative it may be.
+template <class T>
+consteval auto AllPartsOf() {
+  if constexpr (kIsConservative<T>) {
+    return TypeList<std::remove_cv_t<decltype(T::value)>>();
+  } else if constexpr (ShapeOf<T>() != Shape::kUnknown || StandardParts<T>::kKnown) {
+    return PartsOf<T>();
+  } else if constexpr (kArrayLength<T> > 0) {
+    return TypeList<typename ElementOf<T>::type>();
+  } else if constexpr (PairOf<T>::kIs) {
+    return TypesOf(typename PairOf<T>::Fields());
+  } else if constexpr (FieldsOf<T>::kKnown) {
+    return TypesOf(FieldsOf<T>());
+  } else {
+    return TypeList<>();
+  }
+}
+
 // The type in T whose storage may hold pointers of ours; void: none. Seen: what has been looked at.
 template <class T, class... Seen>
 consteval auto StorageOfOurs();
@@ -56,8 +74,10 @@ template <class T, class... Seen>
 consteval auto StorageOfOurs() {
   if constexpr (kHoldsNoPointers<T> || (std::is_same_v<T, Seen> || ...)) {
     return std::type_identity<void>();
+  } else if constexpr (ShapeOf<T>() == Shape::kHidden) {
+    return std::type_identity<T>();
   } else {
-    return StorageIn<T, Seen...>(typename StandardParts<T>::elsewhere(), PartsOf<T>());
+    return StorageIn<T, Seen...>(typename StandardParts<T>::elsewhere(), AllPartsOf<T>());
   }
 }
 

@@ -70,7 +70,7 @@ class CompileFail(unittest.TestCase):
         self.expect("struct Base { virtual ~Base() {} Ptr<Leaf> leaf; SH_LAYOUT(Base, leaf); };\n"
                     "struct Derived : virtual Base { Ptr<Leaf> more; "
                     "SH_LAYOUT_DERIVED(Derived, Base, more); };\n"
-                    "Derived* Make() { return New<Derived>(); }", "virtual")
+                    "Derived* Make() { return New<Derived>(); }", "virtual", "Conservative<Type>")
 
     def test_more_than_a_pointer_is_no_pointer(self):
         self.expect("struct Handle : Ptr<Leaf> { Ptr<Leaf> other; };\n"
@@ -145,13 +145,39 @@ class CompileFail(unittest.TestCase):
         for field in ("std::vector<Ptr<Leaf>>", "std::list<Ptr<Leaf>>", "std::deque<Holder>",
                       "std::set<Ptr<Leaf>>", "std::unique_ptr<Holder>", "std::shared_ptr<Holder>",
                       "std::map<int, std::vector<Holder>>", "std::vector<Later>",
-                      "std::unique_ptr<int, Deleter<std::vector<Holder>>>"):
+                      "std::unordered_multiset<Ptr<Leaf>>", "std::unordered_multimap<int, Holder>",
+                      "std::unique_ptr<int, Deleter<std::vector<Holder>>>",
+                      "Conservative<std::vector<Ptr<Leaf>>>",
+                      "Conservative<std::queue<Ptr<Leaf>>>",
+                      "Conservative<std::function<void()>>", "Conservative<HoldsFunction[2]>"):
             with self.subTest(field):
                 self.expect(f"{LIBRARY}struct Holder {{ Ptr<Leaf> leaf; }}; struct Later;\n"
                             "template <class T> struct Deleter { T t; void operator()(int*); };\n"
+                            "struct HoldsFunction { Ptr<Leaf> leaf; std::function<void()> f; };\n"
                             f"struct Owner {{ int a; {field} held; }};\n"
                             "Owner* Make() { return New<Owner>(); }",
                             "UnseenStorage<Owner, std::", "spanheap::Vector")
+
+    def test_rooted_storage_holds_no_raw_pointers(self):
+        prologue = ("#include \"spanheap/detail/root_allocator.h\"\n" + LIBRARY +
+                    "struct Node { Ptr<Node> next; }; struct Entry { int key; const Node* node; };\n"
+                    "template <class T> using A = RootAllocator<T>;\n")
+        for use in ("void F(std::vector<Node*, A<Node*>>& c) { c.push_back(nullptr); }",
+                    "void F(std::deque<Entry, A<Entry>>& c) { c.push_back({}); }",
+                    "void F(std::list<Node*, A<Node*>>& c) { c.push_back(nullptr); }",
+                    "void F(std::map<int, Node*, std::less<>, A<std::pair<const int, Node*>>>& c)"
+                    " { c[1] = nullptr; }"):
+            with self.subTest(use):
+                self.expect(prologue + use, "RawPointerInRoot<", "Make them spanheap::Ptr")
+        self.assertIsNone(compile_errors(
+            prologue + "void F(std::deque<Node, A<Node>>& c) { c.push_back({}); }\n"
+            "void F(std::vector<int*, A<int*>>& c) { c.push_back(nullptr); }\n"
+            "void F(std::vector<Unowned<Node>, A<Unowned<Node>>>& c) { c.push_back(nullptr); }\n"
+            "using Map = std::unordered_map<int, Ptr<Node>, std::hash<int>, std::equal_to<>,"
+            " A<std::pair<const int, Ptr<Node>>>>;\n"
+            "Ptr<Node>& F(Map& c) { Map copy(c); copy.swap(c); return c[1]; }\n"
+            "auto Share() { return std::allocate_shared<Node>(A<Node>()); }\n"
+            "static_assert(A<int>() == A<long>());\n"))
 
     def test_captures_cannot_be_told(self):
         self.expect(f"{LIBRARY}struct Owner {{ std::function<void()> call; }};\n"

@@ -178,6 +178,22 @@ TEST(Layout, TraceMembersMakeTracedTypes) {
   EXPECT_EQ(LayoutOf<Node>()->trace, nullptr);
 }
 
+struct Abstract {
+  virtual ~Abstract() = default;
+  virtual void Trace(Visitor& visit) const = 0;
+};
+struct Concrete : Abstract {
+  using T = int;  // not to be taken for the T of layout.h
+  static inline int traces = 0;
+  void Trace(Visitor&) const override { ++traces; }
+};
+TEST(Layout, VirtualTraceIsCalledBeforeThereIsATableOfVirtualFunctions) {
+  static_assert(KindOf<Concrete>() == SH_SCAN_TRACED);
+  alignas(Concrete) const char not_yet[sizeof(Concrete)] = {};
+  LayoutOf<Concrete>()->trace(not_yet, nullptr);
+  EXPECT_EQ(Concrete::traces, 1);
+}
+
 struct Bare {
   Bare() {}
   Ptr<Leaf> hidden;
@@ -217,12 +233,15 @@ struct Adapted {
   std::queue<int> queue;
   std::stack<std::string> stack;
   std::priority_queue<long> ordered;
+  std::unordered_multiset<int> many;
+  std::unordered_multimap<int, std::string> more;
   std::array<Ptr<Leaf>, 0> none;
   Ptr<Leaf> leaf;
 };
 TEST(Layout, MemoryOfTheLibraryIsAsItsElementsAre) {
   static_assert(Bits<Adapted>() == uint64_t{1} << (offsetof(Adapted, leaf) / 8));
   static_assert(KindOf<Tree>() == SH_SCAN_NONE);
+  static_assert(KindOf<Conservative<std::vector<int>>>() == SH_SCAN_CONSERVATIVE);
   EXPECT_NE(LayoutOf<Tree>()->destroy, nullptr);
 }
 
