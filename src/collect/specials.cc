@@ -14,7 +14,7 @@ bool Specials::AddBlockLocked() {
         metadata_->Allocate(Bytes(kMostBlocks * sizeof(Block*)), Bytes(kCacheLine)));
   }
   const uint32_t n = block_count_.LoadAcquire();
-  if (blocks_ == nullptr || n == kMostBlocks) return false;
+  if (blocks_ == nullptr || n >= most_blocks_) return false;
   auto* block = static_cast<Block*>(metadata_->Allocate(Bytes(sizeof(Block)), Bytes(kCacheLine)));
   if (block == nullptr) return false;
   for (Special& special : block->records) FreeLocked(&special);

@@ -119,6 +119,13 @@ class Specials {
     }
   }
   uint32_t block_count() const { return block_count_.LoadAcquire(); }
+  // No fact more can be noted, however much memory there is.
+  bool IsFull() {
+    MutexLock lock(mutex_);
+    return free_ == nullptr && block_count() >= most_blocks_;
+  }
+  void SetMostForTest(uint32_t facts) { most_blocks_ = facts / kPerBlock; }
+  static uint32_t most() { return kMostBlocks * kPerBlock; }
 
   // --- Running ---
   // The next thing to run, or null. It is a root until Finish.
@@ -192,6 +199,7 @@ class Specials {
   void (*wake_)(void*) = nullptr;
   void* wake_argument_ = nullptr;
   Mutex mutex_{LockRank::kSpecials};
+  uint32_t most_blocks_ = kMostBlocks;  // constant but for tests
   Special* free_ GUARDED_BY(mutex_) = nullptr;
   Special* first_queued_ GUARDED_BY(mutex_) = nullptr;  // oldest first
   Special* last_queued_ GUARDED_BY(mutex_) = nullptr;

@@ -28,8 +28,8 @@ StackBounds CallingThreadStack();
 // The part of a stack that exists: it grows downwards, so all mapped pages lie at its high end.
 // Async-signal-safe; a few system calls.
 Address LowestMapped(const StackBounds& stack);
-// The end of the pages at its low end that can be read: what lies above a stack nobody told us of may
-// be the guard of another.
+// The end of the pages at its low end that can be read: what lies above a stack nobody told us of
+// may be the guard of another.
 Address HighestReadable(const StackBounds& stack);
 
 }  // namespace spanheap::os

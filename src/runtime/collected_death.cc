@@ -9,6 +9,7 @@
 #include "os/futex.h"
 #include "runtime/collected_heap.h"
 #include "runtime/heap_section.h"
+#include "runtime/occupied.h"
 
 namespace spanheap {
 
@@ -35,9 +36,35 @@ bool CollectedHeap::WithObject(const void* address, Work&& work) {
   return done;
 }
 
+// Most of too many facts may be of objects that are dead already, or wait for a finalizer's thread
+// that cannot keep up with who makes them.
+template <class Work>
+bool CollectedHeap::WithNewFact(const void* address, Work&& work) {
+  constexpr int kTries = 3;
+  for (int i = 0; i < kTries; ++i) {
+    if (WithObject(address, work)) return true;
+    if (!MakeRoomForFacts()) return false;
+  }
+  return false;
+}
+
+bool CollectedHeap::MakeRoomForFacts() {
+  constexpr uint64_t kPatience_ns = 1'000'000'000;
+  const auto is_full = [this] {
+    const HeapSection section;
+    return section.is_open() && collector.specials.IsFull();
+  };
+  if (Occupied::IsInHeap() || !is_full()) return false;
+  finalizers_.Drain(kPatience_ns);
+  if (!is_full()) return true;
+  if (!last_resort_.CollectIfWorth()) return false;
+  finalizers_.Drain(kPatience_ns);
+  return true;
+}
+
 bool CollectedHeap::SetFinalizer(void* object, void (*run)(void*, void*), void* closure) {
   if (!finalizers_.EnsureRunning()) return false;
-  return WithObject(object, [&](ObjectRef ref, Marker* marking) {
+  return WithNewFact(object, [&](ObjectRef ref, Marker* marking) {
     return collector.specials.SetFinalizer(ref, reinterpret_cast<void*>(run),
                                            AddressOf(closure).value, marking);
   });
@@ -47,7 +74,7 @@ bool CollectedHeap::SetDestructor(void* object, sh_layout& layout, size_t count)
   if (layout.destroy == nullptr)
     FatalHollowLayout("sh_gc_set_destructor", AddressOf(&layout), "destroy");
   if (!finalizers_.EnsureRunning()) return false;
-  return WithObject(object, [&](ObjectRef ref, Marker*) {
+  return WithNewFact(object, [&](ObjectRef ref, Marker*) {
     return AreElementsOf(ref, object, layout.size, count) &&
            collector.specials.SetDestructor(ref, layout, count);
   });
@@ -69,7 +96,7 @@ bool CollectedHeap::AreElements(const void* first, size_t size, size_t count) co
 uint64_t CollectedHeap::AddCleanup(void* object, void (*run)(void*), void* closure) {
   if (!finalizers_.EnsureRunning()) return 0;
   uint64_t id = 0;
-  WithObject(object, [&](ObjectRef ref, Marker* marking) {
+  WithNewFact(object, [&](ObjectRef ref, Marker* marking) {
     id = collector.specials.AddCleanup(ref, reinterpret_cast<void*>(run), AddressOf(closure).value,
                                        marking);
     return id != 0;
@@ -83,7 +110,7 @@ bool CollectedHeap::StopCleanup(void* object, uint64_t id) {
 }
 
 bool CollectedHeap::AdjustExternal(void* object, int64_t bytes) {
-  const bool done = WithObject(object, [&](ObjectRef ref, Marker*) {
+  const bool done = WithNewFact(object, [&](ObjectRef ref, Marker*) {
     return collector.specials.AdjustExternal(ref, bytes);  // `bytes` is what counts from here on
   });
   if (done && bytes < 0) collector.NoteFreed(0 - static_cast<uint64_t>(bytes));
@@ -139,9 +166,10 @@ void CollectedHeap::FinishSpecial(collected::Special* special) {
 // ---- weak handles
 
 void* CollectedHeap::WeakHandle(const void* address) {
+  uintptr_t own = 0;  // a new one, for an address that has none
   uintptr_t handle = 0;
   const auto get = [&](ObjectRef ref, Marker* marking) {
-    handle = collector.specials.WeakHandle(ref, AddressOf(address).value, handle, marking);
+    handle = collector.specials.WeakHandle(ref, AddressOf(address).value, own, marking);
     return handle != 0;
   };
   if (WithObject(address, get)) return PointerTo(Address(handle));
@@ -151,8 +179,8 @@ void* CollectedHeap::WeakHandle(const void* address) {
   auto* const made = static_cast<Atomic<uintptr_t>*>(New(handle_layout, 1));
   if (made == nullptr) return nullptr;
   made->StoreRelease(AddressOf(address).value);
-  handle = AddressOf(made).value;
-  const bool done = WithObject(address, get);
+  own = AddressOf(made).value;
+  const bool done = WithNewFact(address, get);
   asm volatile("" : : "r"(made) : "memory");  // alive until the object keeps it
   return done ? PointerTo(Address(handle)) : nullptr;
 }

@@ -165,6 +165,9 @@ class CollectedHeap {
 
   template <class Work>
   bool WithObject(const void* address, Work&& work);
+  template <class Work>
+  bool WithNewFact(const void* address, Work&& work);
+  SPANHEAP_COLD bool MakeRoomForFacts();
   bool AreElementsOf(collected::ObjectRef ref, const void* first, size_t size, size_t count) const;
   void RunDestructors(collected::Special* first);
   bool Assist(collected::HeapThread& thread, size_t bytes);

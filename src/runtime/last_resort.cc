@@ -74,7 +74,11 @@ bool LastResort::Refuse(HeapThread& thread, size_t n, Attempts& attempts) {
 
 // False: no cycle is worth it.
 bool LastResort::CollectWithin(size_t n) {
-  if (n > runtime.pages.gauge().ceiling() || !TryTake()) return false;
+  return n <= runtime.pages.gauge().ceiling() && CollectIfWorth();
+}
+
+bool LastResort::CollectIfWorth() {
+  if (!TryTake()) return false;
   Collect();
   return true;
 }

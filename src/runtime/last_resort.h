@@ -43,6 +43,9 @@ class LastResort {
   // The calling thread's allocation of `n` bytes has failed. True: it is to be tried again.
   SPANHEAP_COLD bool AfterFailure(collected::HeapThread& thread, size_t n, Attempts& attempts);
 
+  // A cycle, if one is worth it.
+  SPANHEAP_COLD bool CollectIfWorth();
+
   void ResetInChild() NO_THREAD_SAFETY_ANALYSIS;
 
  private:

@@ -140,6 +140,30 @@ TEST(CollectedDeathTest, DestructorsRunOnceLaterOrAtSweep) {
   }
 }
 
+// No cycle comes by itself, and no more facts fit than some blocks hold.
+TEST(CollectedDeathTest, FactsOfTheDeadMakeRoomForThoseOfTheLiving) {
+  Heap().Collect();
+  constexpr uint32_t kMost = 20'000;
+  constexpr int kObjects = 5 * kMost;
+  Heap().SetPercent(-1);
+  Heap().collector.specials.SetMostForTest(kMost);
+  destroyed = 0;
+  int weak = 0;
+  Elsewhere([&] {
+    for (int i = 0; i < kObjects; ++i) {
+      void* const object = Heap().New(with_destructor, 1);
+      ASSERT_TRUE(Heap().SetDestructor(object, with_destructor, 1)) << i;
+      weak += i % 4 == 0 && Heap().WeakHandle(object) != nullptr ? 1 : 0;
+    }
+  });
+  EXPECT_EQ(weak, kObjects / 4);
+  CollectAndDrain();
+  CollectAndDrain();
+  EXPECT_EQ(destroyed, kObjects);
+  Heap().collector.specials.SetMostForTest(collected::Specials::most());
+  Heap().SetPercent(100);
+}
+
 std::atomic<uint64_t> sum_of_destroyed{0};
 sh_layout small_with_destructor = {
     8,
@@ -366,6 +390,7 @@ sh_layout slow_at_sweep = {16,
 TEST(CollectedDeathTest, ASlowDestructorAtSweepKeepsNobodyFromTheFactsOfOtherObjects) {
   may_go_on = false;
   waits_in = nullptr;
+  Heap().New(plain, 1);  // a thread's first call waits for who is inside
   Elsewhere(
       [] { ASSERT_TRUE(Heap().SetDestructor(Heap().New(slow_at_sweep, 1), slow_at_sweep, 1)); });
   std::thread collects([] { Heap().Collect(); });

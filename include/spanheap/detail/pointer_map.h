@@ -262,6 +262,10 @@ constexpr void Walk(Sink& sink, std::size_t offset);
 template <class Sink, class... Fields>
 constexpr void WalkFields([[maybe_unused]] Sink& sink, [[maybe_unused]] std::size_t offset,
                           FieldList<Fields...>) {
+  static_assert(((ShapeOf<typename Fields::type>() < Shape::kUnknown) && ...),
+                "spanheap: where a field of this SH_LAYOUT holds collected pointers cannot be "
+                "told. Write SH_LAYOUT in its class, too, or wrap it: "
+                "spanheap::Conservative<Type>.");
   (Walk<typename Fields::type>(sink, offset + Fields::kOffset), ...);
 }
 

@@ -83,6 +83,11 @@ class CompileFail(unittest.TestCase):
                     "Outer* Make() { return New<Outer>(); }",
                     "NoLayoutFor<Secret>", "SH_LAYOUT")
 
+    def test_a_field_of_a_layout_needs_one_too(self):
+        self.expect("struct Inner { Inner() {} Ptr<Leaf> leaf; };\n"
+                    "struct Outer { Outer() {} Inner inner; SH_LAYOUT(Outer, inner); };\n"
+                    "Outer* Make() { return New<Outer>(); }", "in its class, too")
+
     def test_a_base_class_needs_a_layout(self):
         self.expect("struct Derived : Leaf { Ptr<Leaf> leaf; };\n"
                     "Derived* Make() { return New<Derived>(); }", "Derived", "SH_LAYOUT")
