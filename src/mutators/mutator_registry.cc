@@ -131,7 +131,8 @@ void MutatorRegistry::BeginEpoch(uint64_t epoch) {
 
 bool MutatorRegistry::ScanStopped(uint64_t epoch, uint64_t most_bytes, ShadeWords take,
                                   void* argument, uint64_t& bytes) {
-  uint64_t all = stacks_.UnscannedBytes();
+  uint64_t all = stacks_.UnscannedWork(most_bytes);
+  if (all > most_bytes) return false;
   ForEach([&](const Mutator& m) { all += m.Words().total_words() * sizeof(uintptr_t); });
   if (all > most_bytes) return false;
   ForEach([&](Mutator& m) {
@@ -259,6 +260,7 @@ void MutatorRegistry::ReapLocked() {
     Mutator* const next = m->next;
     if (m->is_dead.LoadAcquire() && m->pins.LoadAcquire() == 0) {
       UnlinkLocked(*m);
+      stacks_.Forget(*m);
       m->state.StoreRelease(MutatorState::kDetached);
       m->is_dead.StoreRelease(false);
       if (hooks_.lost != nullptr) hooks_.lost(*m);
@@ -338,12 +340,12 @@ void MutatorRegistry::AfterForkInChild() {
       m->hold.StoreRelease(0);
       m->pins.StoreRelease(0);
       m->is_dead.StoreRelease(false);
+      stacks_.Forget(*m);  // before the record is anybody's
       m->state.StoreRelease(MutatorState::kDetached);
       if (hooks_.lost != nullptr) hooks_.lost(*m);
     }
     m = next;
   }
-  stacks_.ForgetRunners(self);
   if (self != nullptr) self->thread_id = os::ThreadId();
   StartWorld();
 }

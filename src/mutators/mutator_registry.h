@@ -65,9 +65,10 @@ class MutatorRegistry {
   // scanned, until EndEpoch. Epochs rise.
   void BeginEpoch(uint64_t epoch);
   void EndEpoch() { stacks_.EndEpoch(); }
-  // Gives the words of all threads and stacks away, if they are no more than that: then stores
-  // remember what they overwrite and not what they write, until a thread comes whose stack nobody
-  // has looked at. The barrier is on.
+  // Gives the words of all threads and stacks away, if they are no more than that, a stack of a
+  // fiber being taken for UserStacks::kBytesPerStack beside its words: then stores remember what
+  // they overwrite and not what they write, until a thread comes whose stack nobody has looked at.
+  // The barrier is on.
   bool ScanStopped(uint64_t epoch, uint64_t most_bytes, ShadeWords take, void* argument,
                    uint64_t& bytes) REQUIRES(world_stopped);
   // Shades the words of threads that were not yet taken in this epoch (mutators/thread_scan.h), or

@@ -9,7 +9,7 @@
 // Invariants. At most one mutator runs on a stack. `scanned_epoch` of a stack left behind is that
 //             of the thread that left it: a thread not yet scanned may have put anything there.
 // Threads.    `runner` null: whoever holds the list's lock reads the rest. Else: the runner's, and
-//             whoever holds the runner.
+//             whoever holds the runner; the links and `is_listed` are the list's always.
 // Tests.      tests/mutators/hiding_places_test.cc.
 #pragma once
 
@@ -42,7 +42,8 @@ struct StackRecord {
   uintptr_t stack_pointer = 0;  // of what its last runner left; 0: nobody has run on it
   SavedFrames frames;
   uint64_t scanned_epoch = 0;
-  // Of the list of stacks that are left and continued; a thread's own joins it when it is left.
+  // Of the list of stacks on which nobody runs: a thread's own is there after it was left. Guarded
+  // by the list's lock, runner or not.
   StackRecord* next = nullptr;
   StackRecord* previous = nullptr;
   bool is_listed = false;

@@ -10,19 +10,19 @@
 namespace spanheap {
 
 void UserStacks::LinkLocked(StackRecord& stack) {
-  stack.previous = nullptr;
-  stack.next = first_;
-  if (first_ != nullptr) first_->previous = &stack;
-  first_ = &stack;
+  const bool is_last = IsScannedLocked(stack);
+  stack.previous = is_last ? last_ : nullptr;
+  stack.next = is_last ? nullptr : first_;
+  (stack.previous != nullptr ? stack.previous->next : first_) = &stack;
+  (stack.next != nullptr ? stack.next->previous : last_) = &stack;
   stack.is_listed = true;
-  count_.AddOwned(1);  // under the lock
 }
 
 void UserStacks::UnlinkLocked(StackRecord& stack) {
   (stack.previous != nullptr ? stack.previous->next : first_) = stack.next;
-  if (stack.next != nullptr) stack.next->previous = stack.previous;
+  (stack.next != nullptr ? stack.next->previous : last_) = stack.previous;
+  stack.next = stack.previous = nullptr;
   stack.is_listed = false;
-  count_.AddOwned(-1U);
 }
 
 StackRecord* UserStacks::Register(os::StackBounds bounds) {
@@ -82,12 +82,28 @@ void UserStacks::Unregister(Mutator& self, StackRecord& stack) {
   unused_ = &stack;
 }
 
+void UserStacks::DropLocked(Mutator& mutator) {
+  if (mutator.own_stack.is_listed) UnlinkLocked(mutator.own_stack);
+  StackRecord& stack = *mutator.current_stack;
+  if (stack.runner != &mutator) return;  // it was about to detach, and had left
+  stack.runner = nullptr;
+  stack.stack_pointer = 0;
+  stack.frames.count = 0;
+  if (&stack == &mutator.own_stack) return;
+  stack.scanned_epoch = epoch_;  // nothing is on it
+  LinkLocked(stack);
+}
+
 void UserStacks::Leave(Mutator& self) {
   const StopDelay delay;
   MutexLock lock(mutex_);
-  self.current_stack->runner = nullptr;
-  self.current_stack->stack_pointer = 0;
-  if (self.own_stack.is_listed) UnlinkLocked(self.own_stack);
+  DropLocked(self);
+}
+
+void UserStacks::Forget(Mutator& gone) {
+  const StopDelay delay;
+  MutexLock lock(mutex_);
+  DropLocked(gone);
 }
 
 void UserStacks::Switch(Mutator& self, StackRecord& to, const void* frame) {
@@ -101,13 +117,15 @@ void UserStacks::Switch(Mutator& self, StackRecord& to, const void* frame) {
   from.stack_pointer = reinterpret_cast<uintptr_t>(frame);
   from.scanned_epoch = self.scanned_epoch;
   from.runner = nullptr;
-  if (!from.is_listed) LinkLocked(from);  // the thread's own, for the first time
+  LinkLocked(from);
   ScanByBarrierLocked(self, to);
+  UnlinkLocked(to);
   to.runner = &self;
   self.previous_stack = &from;
   self.current_stack = &to;
 }
 
+// No stack is scanned in an epoch that begins, so any order is right.
 void UserStacks::BeginEpoch(uint64_t epoch) {
   const StopDelay delay;
   MutexLock lock(mutex_);
@@ -119,40 +137,32 @@ void UserStacks::EndEpoch() { BeginEpoch(0); }
 bool UserStacks::ScanNext(ShadeWords shade, void* argument, uint64_t& bytes) {
   const StopDelay delay;
   MutexLock lock(mutex_);
-  for (StackRecord* stack = first_; stack != nullptr; stack = stack->next) {
-    if (stack->runner != nullptr || stack->scanned_epoch == epoch_) continue;
-    WordRanges words;
-    stack->AddTo(words);
-    shade(words, argument);
-    bytes += words.total_words() * sizeof(uintptr_t);
-    stack->scanned_epoch = epoch_;
-    return true;
-  }
-  return false;
+  StackRecord* const stack = first_;
+  if (stack == nullptr) return false;
+  looks_.AddOwned(1);
+  if (IsScannedLocked(*stack)) return false;
+  WordRanges words;
+  stack->AddTo(words);
+  shade(words, argument);
+  bytes += words.total_words() * sizeof(uintptr_t);
+  UnlinkLocked(*stack);
+  stack->scanned_epoch = epoch_;
+  LinkLocked(*stack);
+  return true;
 }
 
-uint64_t UserStacks::UnscannedBytes() {
+uint64_t UserStacks::UnscannedWork(uint64_t most) {
   const StopDelay delay;
   MutexLock lock(mutex_);
-  uint64_t bytes = 0;
-  for (const StackRecord* stack = first_; stack != nullptr; stack = stack->next) {
-    if (stack->runner != nullptr || stack->scanned_epoch == epoch_) continue;
+  uint64_t work = 0;
+  for (const StackRecord* stack = first_; stack != nullptr && work <= most; stack = stack->next) {
+    looks_.AddOwned(1);
+    if (IsScannedLocked(*stack)) break;
     WordRanges words;
     stack->AddTo(words);
-    bytes += words.total_words() * sizeof(uintptr_t);
+    work += words.total_words() * sizeof(uintptr_t) + kBytesPerStack;
   }
-  return bytes;
-}
-
-void UserStacks::ForgetRunners(const Mutator* but) {
-  const StopDelay delay;
-  MutexLock lock(mutex_);
-  for (StackRecord* stack = first_; stack != nullptr; stack = stack->next) {
-    if (stack->runner == nullptr || stack->runner == but) continue;
-    stack->runner = nullptr;
-    stack->stack_pointer = 0;  // what was there belonged to a thread that is gone
-    stack->frames.count = 0;
-  }
+  return work;
 }
 
 }  // namespace spanheap
