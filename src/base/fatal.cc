@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/fatal.h"
 
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cerrno>
 #include <cstdlib>
@@ -17,12 +18,14 @@ LineWriter Opening() {
   return line;
 }
 
+// By number: libc's write is a cancellation point, and a thread that is about to be cancelled would
+// end there, in the middle of malloc, instead of the process.
 void Emit(LineWriter& line) {
   line.Char('\n');
   const char* at = line.data();
   size_t left = line.size();
   while (left > 0) {
-    const ssize_t written = write(STDERR_FILENO, at, left);
+    const long written = syscall(SYS_write, STDERR_FILENO, at, left);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return;
     at += written;

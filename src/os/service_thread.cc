@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <gnu/libc-version.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 
@@ -29,10 +30,20 @@ void* Body(void* thread) {
   return nullptr;
 }
 
+// Whoever starts the thread may be one of real time; what the thread does is not.
+void LeaveRealTime(pthread_attr_t& attributes) {
+  if (sched_getscheduler(0) == SCHED_OTHER) return;
+  const sched_param none{};
+  pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+  pthread_attr_setschedpolicy(&attributes, SCHED_OTHER);
+  pthread_attr_setschedparam(&attributes, &none);
+}
+
 bool Create(const ServiceThread& thread) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return false;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  LeaveRealTime(attributes);
   if (thread.stack_bytes != 0) pthread_attr_setstacksize(&attributes, thread.stack_bytes);
   pthread_t id;
   const bool created =

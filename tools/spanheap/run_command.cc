@@ -229,9 +229,9 @@ class Run {
     if (!is_reported) {
       Say(fmt::format("no heap report: {} ended with {}{}", options_.command.front(),
                       DescribeEnd(end_.wait_status),
-                      WIFEXITED(end_.wait_status)
-                          ? ", by _exit, without the library, or where it sees other files (chroot)"
-                          : ""));
+                      WIFEXITED(end_.wait_status) ? ", by _exit, without the library, as another "
+                                                    "user, or where it sees other files (chroot)"
+                                                  : ""));
       return true;
     }
     try {

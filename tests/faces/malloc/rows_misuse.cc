@@ -3,6 +3,7 @@
 // Rows on misuse: one line on stderr that names the process, the call and the address, then abort.
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -60,6 +61,18 @@ void Churn() {
     for (void* p : blocks) free(p);
   }
   malloc_trim(0);
+}
+
+// Who is to be cancelled does not get away with it: nothing on the way to the line is a
+// cancellation point.
+void DoubleFreeWhileCancelled(Verdict& v) {
+  ExpectAbort(v, "free", "double free", [] {
+    pthread_cancel(pthread_self());
+    void* p = malloc(64);
+    void* same = Hidden(p);
+    free(p);
+    free(same);
+  });
 }
 
 void DoubleFreeTopOfStack(Verdict& v) {
@@ -199,6 +212,7 @@ void ZeroReallocDiagnosed(Verdict& v) {
 Rows MisuseRows() {
   return {
       {"double free", "at the top of the thread's cache: at once", DoubleFreeTopOfStack},
+      {"double free", "on a thread that is to be cancelled", DoubleFreeWhileCancelled},
       {"double free", "any other: when it reaches its span, unless reused before",
        DoubleFreeAtFlush},
       {"double free", "large blocks", DoubleFreeLarge},
