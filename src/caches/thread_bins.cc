@@ -25,6 +25,6 @@ const constinit ThreadBins kEmptyBins =
 
 // The fast paths only read empty bins, so pointing at a constant is sound.
 constinit thread_local ThreadAnchor this_thread{
-    Atomic<ThreadBins*>(const_cast<ThreadBins*>(&kEmptyBins)), nullptr, false, false, 0, 0};
+    Atomic<ThreadBins*>(const_cast<ThreadBins*>(&kEmptyBins)), nullptr, false, false, 0, 0, 0, 0};
 
 }  // namespace spanheap

@@ -64,8 +64,10 @@ struct ThreadAnchor {
   ThreadBlock* block;  // null: not attached yet
   bool exited;         // the block was given back: the thread is in its last destructors
   bool is_service;     // a thread of the heap's own (runtime/service_thread.h)
-  uint32_t occupied;   // above 0: the thread is where its signal handlers must not come in
-  uint32_t presence;   // above 0: the thread may open sections (runtime/thread_registry.h)
+  uint8_t fork_state;  // runtime/fork_turn.h: these two
+  uint8_t handler_forks;
+  uint32_t occupied;  // above 0: the thread is where its signal handlers must not come in
+  uint32_t presence;  // above 0: the thread may open sections (runtime/thread_registry.h)
 };
 extern constinit thread_local ThreadAnchor this_thread;
 

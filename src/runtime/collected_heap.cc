@@ -89,7 +89,7 @@ CollectedHeap* CollectedHeap::StartSlow() {
   if (heap != nullptr || failures == kMostFailures) return heap;
   heap = TryStart();
   if (heap == nullptr) {
-    if (++failures == kMostFailures) WarnLine("no collected heap: it could not start three times");
+    ++failures;
     return nullptr;
   }
   the_heap_.StoreRelease(heap);

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "caches/thread_bins.h"
 #include "sync/stop_delay.h"
 
 namespace spanheap {
@@ -25,33 +26,33 @@ class ForkTurn {
  public:
   // Before anything is locked. False: nothing may be.
   static bool Begin() {
-    if (state_ == State::kLocked) ++nested_;
-    if (state_ != State::kOutside || StopDelay::is_open()) return false;
-    Set(State::kPartly);
+    if (is_locked()) ++this_thread.handler_forks;
+    if (State() != kOutside || StopDelay::is_open()) return false;
+    Set(kPartly);
     return true;
   }
-  static void NoteLocked() { Set(State::kLocked); }
-  static bool is_locked() { return state_ == State::kLocked; }
+  static void NoteLocked() { Set(kLocked); }
+  static bool is_locked() { return State() == kLocked; }
   // Before anything is unlocked. False: it was not this fork that has locked.
   static bool Unlock() {
-    if (state_ != State::kLocked) return false;
-    if (nested_ > 0) {
-      --nested_;
+    if (!is_locked()) return false;
+    if (this_thread.handler_forks > 0) {
+      --this_thread.handler_forks;
       return false;
     }
-    Set(State::kPartly);
+    Set(kPartly);
     return true;
   }
-  static void End() { Set(State::kOutside); }
+  static void End() { Set(kOutside); }
 
   // A scope of code that takes a lock of fork's, in which no handler of this thread may do so.
   class Held {
    public:
-    Held() : is_first_(state_ == State::kOutside) {
-      if (is_first_) Set(State::kPartly);
+    Held() : is_first_(State() == kOutside) {
+      if (is_first_) Set(kPartly);
     }
     ~Held() {
-      if (is_first_) Set(State::kOutside);
+      if (is_first_) Set(kOutside);
     }
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
@@ -64,17 +65,15 @@ class ForkTurn {
   };
 
  private:
-  enum class State : uint8_t { kOutside, kPartly, kLocked };
+  enum : uint8_t { kOutside, kPartly, kLocked };
 
+  static uint8_t State() { return this_thread.fork_state; }
   // In program order for a handler of this thread.
-  static void Set(State state) {
+  static void Set(uint8_t state) {
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    state_ = state;
+    this_thread.fork_state = state;
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
-
-  static constinit thread_local State state_;
-  static constinit thread_local uint32_t nested_;  // forks of its handlers, within it
 };
 
 }  // namespace spanheap

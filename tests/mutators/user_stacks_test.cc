@@ -85,7 +85,8 @@ class Fibers {
   }
 
  private:
-  static void Enter(StackRecord& to) {
+  // Not inlined: what lies between its frame and the registers is copied, and that is to be little.
+  [[gnu::noinline]] static void Enter(StackRecord& to) {
     Stacks().Switch(*this_mutator, to, __builtin_frame_address(0));
   }
 

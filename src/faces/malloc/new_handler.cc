@@ -50,10 +50,12 @@ void* AllocateWithHandler(Attempt attempt) {
 
 template <class Attempt>
 void* AllocateOrNull(Attempt attempt, const void* caller) noexcept {
-  void* p = nullptr;
+  void* p;
   try {
     p = AllocateWithHandler(attempt);
-  } catch (...) {}
+  } catch (...) {
+    p = nullptr;  // the handler's, which nobody is to see
+  }
   heap::AfterAllocation(caller);
   return p;
 }
