@@ -9,6 +9,7 @@
 #include <climits>
 #include <ctime>
 
+#include "base/platform.h"
 #include "os/keep_errno.h"
 
 namespace spanheap::os {
@@ -23,7 +24,17 @@ void Futex(Atomic<uint32_t>& word, int operation, uint32_t value) {
 
 }  // namespace
 
-void FutexWait(Atomic<uint32_t>& word, uint32_t expected) { Futex(word, FUTEX_WAIT, expected); }
+// Where handlers come late, none runs before a wait is over; and who is waited for may wait until
+// this thread has answered a signal.
+void FutexWait(Atomic<uint32_t>& word, uint32_t expected) {
+  constexpr uint64_t kUntilHandlersRun_ns = 10'000'000;
+  if constexpr (kHandlersComeLate) {
+    FutexWaitFor_ns(word, expected, kUntilHandlersRun_ns);
+  } else {
+    Futex(word, FUTEX_WAIT, expected);
+  }
+}
+
 void FutexWaitFor_ns(Atomic<uint32_t>& word, uint32_t expected, uint64_t ns) {
   KeepErrno keep;
   const timespec most{static_cast<time_t>(ns / 1'000'000'000),
