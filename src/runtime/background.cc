@@ -61,11 +61,7 @@ void Background::Run() {
 void Background::Doze(uint32_t seen, uint64_t at_most_ns) {
   uint32_t awake = kAwake;
   if (!state_.CompareExchangeStrong(awake, kDozing)) return;
-  if (at_most_ns == kForGood) {
-    os::FutexWait(signal_, seen);
-  } else {
-    os::FutexWaitFor_ns(signal_, seen, at_most_ns);
-  }
+  os::FutexWaitFor_ns(signal_, seen, at_most_ns);
   uint32_t dozing = kDozing;
   if (!state_.CompareExchangeStrong(dozing, kAwake)) has_news_.StoreRelease(true);  // by Wake
 }

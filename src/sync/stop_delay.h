@@ -48,7 +48,7 @@ class StopDelay {
       ObeySlow();
   }
   // Relaxed: this thread's own.
-  static bool is_open() { return this_stop.depth.LoadRelaxed() != 0; }
+  static bool is_open() { return State().depth.LoadRelaxed() != 0; }
 
   // What the end of a delayed stop calls, on that thread.
   static void SetHook(void (*stop)());
