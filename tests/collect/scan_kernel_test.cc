@@ -78,9 +78,9 @@ TEST(ScanKernel, VectorsDoAsThePlainKernel) {
 }
 
 TEST(ScanKernel, IsChosenByDensity) {
-  EXPECT_EQ(KernelFor({true, true}, 24, 100), nullptr);
-  EXPECT_EQ(KernelFor({true, true}, 25, 100), ScanBmi2);
-  EXPECT_EQ(KernelFor({true, true}, 50, 100), ScanAvx512);
+  EXPECT_EQ(KernelFor({true, true}, 1, 100), nullptr);
+  EXPECT_EQ(KernelFor({true, true}, 13, 100), ScanBmi2);
+  EXPECT_EQ(KernelFor({true, true}, 25, 100), ScanAvx512);
   EXPECT_EQ(KernelFor({true, false}, 100, 100), ScanBmi2);
   EXPECT_EQ(KernelFor({false, false}, 100, 100), nullptr);
 }

@@ -16,22 +16,22 @@ struct Node {
   int value;
 };
 
-struct Counted {
-  Counted() : number(++made) {}
-  ~Counted() {}
+// Its elements are made one by one, and destroyed.
+struct Made {
+  Made() : number(7) {}
+  ~Made() {}
   int number;
-  static inline int made = 0;
-  SH_LAYOUT(Counted);
+  SH_LAYOUT(Made);
 };
 
 int main() {
   spanheap::Root<Node> list;
   for (int i = 0; i < 1000; ++i) list = spanheap::New<Node>(list, i);
-  const Counted* const counted = spanheap::NewArray<Counted>(3);
+  const Made* const made = spanheap::NewArray<Made>(3);
   const std::vector<int, spanheap::Allocator<int>> numbers(3, 1);
   const std::pmr::memory_resource* const resource = spanheap::heap_resource();
   spanheap::Collect();
-  if (list->value != 999 || counted[2].number != 3 || numbers[2] != 1) return 1;
+  if (list->value != 999 || made[2].number != 7 || numbers[2] != 1) return 1;
   if (!resource->is_equal(*spanheap::heap_resource())) return 2;
   std::signal(SIGABRT, [](int) { _exit(0); });
   spanheap::NewArray<char>(SIZE_MAX / 2);
