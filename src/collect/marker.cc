@@ -176,11 +176,15 @@ void Marker::QueueMarkedOn(uint32_t page, uint8_t kind) {
 
 // ---- passing on
 
-// The older half of the ring.
+// The newer half of the ring: what is older keeps its turn.
 void Marker::SpillRing() {
   WorkBatch* batch = queue_.NewBatch();
   SPANHEAP_CHECK(batch != nullptr && "memory for grey spans");
-  while (batch->count < kRing / 2) batch->entries[batch->count++] = ring_[head_++ % kRing];
+  tail_ -= kRing / 2;
+  while (batch->count < kRing / 2) {
+    batch->entries[batch->count] = ring_[(tail_ + batch->count) % kRing];
+    ++batch->count;
+  }
   queue_.PutSpans(batch);
 }
 
@@ -331,13 +335,12 @@ void Marker::ScanSpan(uintptr_t entry) {
   SPANHEAP_DCHECK(shape.domain == Domain::kBits);
   const auto slot = static_cast<uint32_t>(entry & kNoSlot);
   const uint8_t owner = tables.owner_of(page).raw().exchange(0, std::memory_order_seq_cst);
+  ++counts_.visits;
   if (owner == kOne && slot != kNoSlot) {
-    ++counts_.single_spans;
     const uint64_t bit = uint64_t{1} << (slot % 64);
     if (NoteTaken(tables.scanned(page, shape)[slot / 64], bit) != 0) ScanOne(page, slot, shape);
     return;
   }
-  ++counts_.dense_spans;
   ScanMarked(page, shape);
 }
 

@@ -36,8 +36,7 @@ struct MarkCounts {
   uint64_t marked_bytes = 0;
   uint64_t scanned_bytes = 0;
   uint64_t marked_objects = 0;
-  uint64_t dense_spans = 0;   // scanned with more than one object at a time
-  uint64_t single_spans = 0;  // with one
+  uint64_t visits = 0;  // pages of small objects looked at; the fewer for the objects, the better
 };
 
 class Marker {

@@ -123,6 +123,31 @@ TEST(MarkWorkTest, ALongSleepEndsWhenTheLastOneLeaves) {
   EXPECT_NE(work.news(), news);
 }
 
+// A table of small objects each of which holds another, all in different places: pages that wait
+// gather marks, if those found first come first.
+TEST(MarkWorkTest, PagesAreVisitedWhenMostOfTheirObjectsAreMarked) {
+  constexpr size_t kCount = 200'000;
+  constexpr size_t kStride = 7919;  // prime
+  ModelWorld world;
+  sh_layout pointer = PreciseLayout(1, &kFirstWord);
+  sh_layout wide = PreciseLayout(16, &kFirstWord);
+  std::vector<void*> nodes(kCount);
+  for (void*& node : nodes) node = world.New(wide);
+  auto** const table = static_cast<void**>(world.New(pointer, kCount));
+  for (size_t i = 0; i < kCount; ++i) {
+    table[i] = world.New(pointer);
+    *static_cast<void**>(table[i]) = nodes[i * kStride % kCount];
+  }
+  Marker& marker = *world.heap.NewMarker();
+  const MarkPhase phase(world.heap);
+  marker.Shade(reinterpret_cast<uintptr_t>(table));
+  while (marker.Drain(1 << 20) != 0) {}
+  const MarkCounts counts = marker.TakeCounts();
+  EXPECT_EQ(counts.marked_objects, 2 * kCount + 1);
+  constexpr size_t kPages = kCount * (16 * 8 + 16) / kPageSize.value;
+  EXPECT_LT(counts.visits, 2 * kPages);
+}
+
 // Threads that come when the collector calls, as runtime's do.
 class Helpers {
  public:
