@@ -7,6 +7,7 @@
 #include "mutators/mutator_registry.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/limits.h"
 #include "os/signals.h"
 #include "sync/stop_delay.h"
 
@@ -15,7 +16,9 @@ namespace {
 
 constexpr uint64_t kMostPatience_ns = 50'000'000;
 constexpr uint64_t kComplain_ns = 1'000'000'000;
-constexpr int kSpins = 40;
+// A running thread answers within 20 us; who has fallen asleep by then is back 50 us later.
+constexpr uint64_t kLongestSpin_ns = 30'000;
+constexpr int kSpinsPerLook = 40;
 
 // What every held thread sleeps on: counted up whenever some are released.
 constinit Atomic<uint32_t> releases{0};
@@ -79,11 +82,23 @@ void Handshake::CountDown() {
   if (missing_.FetchSub(1) == 1 || wakes_each) os::FutexWakeAll(missing_);
 }
 
+bool Handshake::SpinWhile(uint32_t before) const {
+  for (int i = 0; i < kSpinsPerLook; ++i) {
+    if (missing() != before) return false;
+    os::SpinHint();
+  }
+  return true;
+}
+
+// Where each thread that is waited for may have a processor besides this one, it is likely to run.
 bool Handshake::AwaitChange(uint64_t longest_ns) {
   const uint32_t before = missing();
-  for (int i = 0; i < kSpins; ++i) {
-    if (missing() != before) return true;
-    os::SpinHint();
+  if (!SpinWhile(before)) return true;
+  if (before < os::ProcessorCount()) {
+    const uint64_t begin_ns = os::MonotonicNow_ns();
+    do {
+      if (!SpinWhile(before)) return true;
+    } while (os::MonotonicNow_ns() - begin_ns < kLongestSpin_ns);
   }
   os::FutexWaitFor_ns(missing_, before, longest_ns);
   return missing() != before;

@@ -44,7 +44,7 @@ class Handshake {
     LosePatience();
     for_each([this](Mutator& target) { Remind(target); });
   }
-  // Sleeps until another thread has stopped, so long at most. False: none has.
+  // Spins, and then sleeps, until another thread has stopped, so long at most. False: none has.
   bool AwaitChange(uint64_t longest_ns);
   // The thread may go on; it is woken by WakeReleased only.
   static void Release(Mutator& target);
@@ -57,6 +57,8 @@ class Handshake {
 
  private:
   static bool TryClaim(Mutator& target);
+  // For a microsecond, as long as so many threads are missing. False: others are.
+  bool SpinWhile(uint32_t before) const;
   void LosePatience();
   void Remind(Mutator& target);
   void Complain(const Mutator& target);
