@@ -58,10 +58,11 @@ void Collector::RunCycle(bool forced) {
     FinishMark();
     if (!forced) return;  // it began before that was asked for
   }
+  const uint64_t last_start_ns = figures_.start_ns;
   figures_ = CycleFigures();
   figures_.forced = forced;
   figures_.start_ns = os::MonotonicNow_ns();
-  interval_ns_ = last_.number == 0 ? 0 : figures_.start_ns - last_.start_ns;
+  interval_ns_ = last_start_ns == 0 ? 0 : figures_.start_ns - last_start_ns;
   FinishSweep();
   if (forced) DropMarks();
   BeginMark();
@@ -255,11 +256,12 @@ void Collector::NoteGoal(uint64_t from_ns) {
 void Collector::NoteEnd(uint64_t mark_begin_ns) {
   const uint32_t thread = os::ThreadId();
   const uint64_t end = os::MonotonicNow_ns();
-  events.Add(EventKind::kMark, thread, mark_begin_ns, last_.mark_ns, last_.heap_scanned);
-  events.Add(EventKind::kCycle, thread, last_.start_ns, end - last_.start_ns, last_.number);
-  events.Add(EventKind::kLive, 0, end, 0, last_.marked);
+  events.Add(EventKind::kMark, thread, mark_begin_ns, figures_.mark_ns, figures_.heap_scanned);
+  events.Add(EventKind::kCycle, thread, figures_.start_ns, end - figures_.start_ns,
+             figures_.number);
+  events.Add(EventKind::kLive, 0, end, 0, figures_.marked);
   NoteGoal(end);
-  SPANHEAP_PROBE(mark__end, last_.number, last_.marked);
+  SPANHEAP_PROBE(mark__end, figures_.number, figures_.marked);
 }
 
 void Collector::MarkRootsAndDrain() {
@@ -378,7 +380,7 @@ bool Collector::TryEndMark() {
   };
   if (!TryStopQuiet(end)) return false;
   stops_[figures_.number % kStops].StoreRelease(figures_.stop1_ns + figures_.stop2_ns);
-  last_ = figures_;
+  last_.Write(figures_);
   if (figures_.forced) totals.forced_cycles.FetchAdd(1);
   cycles_.FetchAdd(1);  // last: who sees the number finds the rest
   WakeWaiting();

@@ -20,6 +20,7 @@
 // Tests.      tests/collect/collector_test.cc.
 #pragma once
 
+#include "base/published.h"
 #include "collect/allocator.h"
 #include "collect/collector_figures.h"
 #include "collect/event_log.h"
@@ -97,7 +98,7 @@ class Collector {
   // Changes as the collector's own threads mark. Wrong at times: a hint.
   uint64_t progress() const { return cycles() + work.step_ns(); }
   uint64_t cycles() const { return cycles_.LoadAcquire(); }  // completed
-  const CycleFigures& last_cycle() const { return last_; }
+  CycleFigures last_cycle() const { return last_.Read(); }
   // Both stops of the last cycles added up, newest first; returns how many.
   size_t ReadStops(uint64_t* stop_ns, size_t capacity) const;
 
@@ -156,12 +157,12 @@ class Collector {
   Atomic<uint64_t> cycles_;
   Atomic<uint64_t> cycle_assist_ns_;
   MarkTurns turns_{work, pace, totals};
-  Atomic<uint32_t> is_forced_;  // written with the world stopped
-  uint64_t doom_attempts_ = 0;  // to find dead objects with destructors; the collector's thread
-  uint64_t external_ = 0;       // what marked objects hold elsewhere; the collector thread's
-  CycleFigures figures_;        // of the running cycle; the collector's thread
-  CycleFigures last_;           // of the last that ended; read as it is
-  bool allows_young_ = false;   // const after the start, as is the next one
+  Atomic<uint32_t> is_forced_;    // written with the world stopped
+  uint64_t doom_attempts_ = 0;    // to find dead objects with destructors; the collector's thread
+  uint64_t external_ = 0;         // what marked objects hold elsewhere; the collector thread's
+  CycleFigures figures_;          // of the running or the last cycle; the collector's thread
+  Published<CycleFigures> last_;  // of the last that ended
+  bool allows_young_ = false;     // const after the start, as is the next one
   uint64_t short_mark_ns_ = 200'000;
   policy::YoungChoice young_{false};  // written with the world stopped, as what follows
   uint64_t old_ = 0;            // bytes of marked objects, from cycle to cycle while marks are kept

@@ -2,7 +2,7 @@
 //
 // What the collector tells of its cycles: CollectorTotals of all, CycleFigures of one.
 //
-// Threads.    Totals: any. Figures: the collector's thread, readers take them as they are.
+// Threads.    Totals: any. Figures: the collector's thread; Collector publishes the last ones.
 #pragma once
 
 #include <cstdint>

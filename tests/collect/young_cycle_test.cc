@@ -36,7 +36,7 @@ class YoungCycleTest : public testing::Test {
 
   void** New() { return static_cast<void**>(world_.New(node_)); }
   void** head() { return static_cast<void**>(world_.roots[0]); }
-  const CycleFigures& last() const { return world_.heap.last_cycle(); }
+  CycleFigures last() const { return world_.heap.last_cycle(); }
   // A cycle as the pacer asks for one; returns what it lost.
   uint64_t Cycle(bool forced = false) {
     world_.heap.RequestVerify();
