@@ -20,6 +20,9 @@
 // Which loaded object an address belongs to, without any lock. Linux with glibc 2.35 and later.
 extern "C" __attribute__((weak)) int _dl_find_object(void* pc, dl_find_object* result);
 
+// glibc 2.32 and later.
+extern "C" __attribute__((weak)) char __libc_single_threaded;
+
 namespace spanheap::os {
 namespace {
 
@@ -64,6 +67,8 @@ bool Start(const ServiceThread& thread) {
   const SignalsBlocked inherited(Faults::kToo);
   return Create(thread);
 }
+
+bool HasOneThread() { return &__libc_single_threaded != nullptr && __libc_single_threaded != 0; }
 
 bool IsSystemCode(const void* pc) {
   if (&_dl_find_object == nullptr) return IsInSystemText(pc);

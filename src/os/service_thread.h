@@ -31,6 +31,10 @@ bool Start(const ServiceThread& thread);
 // True if the code at `pc` belongs to libc or the dynamic linker, or cannot be told.
 bool IsSystemCode(const void* pc);
 
+// Libc knows of one thread, and goes without locks and atomics therefore. False where it does not
+// tell, and for good once there was another.
+bool HasOneThread();
+
 // The process's first thread may have ended (pthread_exit) while others keep the process alive. The
 // kernel then counts it all the same; this does not.
 struct ThreadsLeft {

@@ -32,7 +32,8 @@ constexpr uint32_t kVisits = 16;
 // ---- by the thread
 
 bool Background::TryStart(const void* caller) {
-  if (options.background == Switch::kOff || os::IsSystemCode(caller)) return false;
+  if (options.background == Switch::kOff || caller == nullptr) return false;
+  if (state_.LoadAcquire() != kNone || !worth_.Look() || os::IsSystemCode(caller)) return false;
   uint32_t none = kNone;
   if (!state_.CompareExchangeStrong(none, kStarting)) return false;
   state_.StoreRelease(kAwake);
@@ -154,7 +155,7 @@ void Background::NoticeSlow() {
       return;
     case kNone:
     case kRefused:
-      WorkByClock();
+      GoByClock();
       return;
     default:
       return;
@@ -170,13 +171,48 @@ void Background::AttendSlow(const void* caller) {
   }
 }
 
-void Background::WorkByClock() {
+// Libc frees under the lock of its stacks, which a start takes. With one thread nobody but the
+// caller can hold it.
+void Background::AttendFreeSlow(const void* caller, size_t most) {
+  if (state_.LoadAcquire() == kNone) worth_.NoteFreed(most);
+  if (os::HasOneThread()) {
+    AttendSlow(caller);
+  } else {
+    NoticeSlow();
+  }
+}
+
+// The thread is not there yet and may well be later.
+bool Background::is_one_awaited() const {
+  return options.background == Switch::kOn && state_.LoadAcquire() == kNone &&
+         !worth_.is_certain() && os::HasOneThread();
+}
+
+void Background::GoByClock() {
   // Relaxed: a count that may miss some, and a time that may be old.
   const uint32_t visits = visits_.LoadRelaxed() + 1;
   visits_.StoreRelaxed(visits);
   if (visits % kVisits != 0) return;
   const uint64_t now_ns = os::MonotonicNow_ns();
   if (now_ns < due_ns_.LoadRelaxed()) return;
+  if (is_one_awaited()) {
+    LookByClock(now_ns);
+  } else {
+    WorkByClock(now_ns);
+  }
+}
+
+void Background::LookByClock(uint64_t now_ns) {
+  const HeapSection section;
+  if (!section.is_open() || !scavenger_.TryTake()) return;
+  scavenger_.SetFloor(options.minheap);
+  const uint64_t excess = scavenger_.Look(now_ns);
+  worth_.NoteExcess(excess, scavenger_.ReadUse().in_use);
+  scavenger_.Leave();
+  due_ns_.StoreRelaxed(now_ns + Scavenger::kTick_ns);
+}
+
+void Background::WorkByClock(uint64_t now_ns) {
   LookForIdle(now_ns);
   const HeapSection section;
   if (!section.is_open() || !scavenger_.TryTake()) return;
@@ -193,6 +229,7 @@ void Background::ResetInChild() {
   due_ns_.StoreRelaxed(0);
   eager_at_.StoreRelaxed(0);
   next_look_ns_.StoreRelaxed(0);
+  worth_.ResetInChild();
   idle_taken_.StoreRelaxed(false);
   scavenger_.ResetInChild();
 }

@@ -3,20 +3,23 @@
 // Background: who gives memory back while nobody asks: a thread of the heap's own, or, where there
 // is none, the slow paths by the clock.
 //
-// Idea.       The thread starts once the heap has grown past a threshold, from a malloc, calloc or
-//             new of the program's own code: not from free, which libc calls under its locks, nor
-//             when libc or the dynamic linker is the caller. It works in rounds: a tick each
+// Idea.       The thread starts once the heap has grown past a threshold, from a call of the
+//             program's own code: not when libc, which frees under its locks, or the dynamic linker
+//             is the caller. In a program of one thread it waits until there is enough to give back
+//             (thread_worth.h), and may be started by a free: nobody might allocate any more. Until
+//             then use is looked at by slow paths, by the clock. It works in rounds: a tick each
 //             quarter of a second, slices of work between, all within the scavenger's budget. A
 //             heap that has grown by a good step does not wait for the tick: what it left behind
 //             goes at once. When a few ticks in a row found nothing to do the thread dozes, without
 //             any wake-up, until the next slow path or the next option that is set. Between
 //             rounds it rests: a program of one thread stays one.
-// Picture.    kNone --malloc--> kStarting --> kAwake <--slow path, option-- kDozing
+// Picture.    kNone --malloc, free--> kStarting --> kAwake <--slow path, option-- kDozing
 // Invariants. At most one thread per process. A forked child begins with none.
-// Threads.    Attend and Notice: any; within a section (a handler) they do nothing.
+// Threads.    Attend and AttendFree: any; within a section (a handler) they do nothing.
 // Fails.      No thread to be had, a program without a dynamic linker, `background=off`: slow paths
 //             look at the clock and do a slice each.
-// Cost.       Three loads at the end of a slow path. Nothing at all below the threshold.
+// Cost.       Three loads at the end of a slow path, some more in a program of one thread that has
+//             none. Nothing at all below the threshold.
 // Go.         bgscavenge; the monitor thread that wakes it.
 // Tests.      tests/runtime/background_test.cc, tests/stress/background.cc.
 #pragma once
@@ -29,6 +32,7 @@
 #include "pages/page_heap.h"
 #include "runtime/idle_caches.h"
 #include "runtime/service_thread.h"
+#include "runtime/thread_worth.h"
 #include "scavenge/scavenger.h"
 
 namespace spanheap {
@@ -41,18 +45,19 @@ class Background {
   static constexpr uint64_t kThreshold = 32 << 20;
 
   constexpr Background(Runtime& runtime, PageHeap& pages, Scavenger& scavenger)
-      : runtime_(runtime), pages_(pages), scavenger_(scavenger), idle_(runtime) {}
+      : runtime_(runtime), pages_(pages), scavenger_(scavenger), worth_(runtime), idle_(runtime) {}
 
-  // At the end of a slow path: wakes the thread if it dozes, or does a piece of its work.
-  void Notice() {
-    if (has_nothing_to_notice()) return;
-    NoticeSlow();
-  }
-  // The same at the end of a slow path of malloc, calloc or new, called by the code at `caller`:
-  // may start it.
+  // At the end of a slow path of malloc, calloc or new, called by the code at `caller`: starts the
+  // thread, or wakes it if it dozes, or does a piece of its work. Null: starts nothing.
   void Attend(const void* caller) {
     if (has_nothing_to_notice()) return;
     AttendSlow(caller);
+  }
+  // The same of a free that has given the heap `most` bytes back at most. Starts the thread only in
+  // a program of one thread, which holds none of libc's locks when it is not in libc.
+  void AttendFree(const void* caller, size_t most) {
+    if (has_nothing_to_notice()) return;
+    AttendFreeSlow(caller, most);
   }
   // Something was decided that changes what is to be done, by an option: the next look at the heap
   // is due now.
@@ -79,7 +84,12 @@ class Background {
   }
   SPANHEAP_COLD void NoticeSlow();
   SPANHEAP_COLD void AttendSlow(const void* caller);
-  void WorkByClock();
+  SPANHEAP_COLD void AttendFreeSlow(const void* caller, size_t most);
+  // Without a thread: looks whether one is worth it, or does its work.
+  void GoByClock();
+  void LookByClock(uint64_t now_ns);
+  void WorkByClock(uint64_t now_ns);
+  bool is_one_awaited() const;
   bool TryStart(const void* caller);
   void Wake();
   // The heap has grown by a step: the next look at its use is due now.
@@ -98,6 +108,7 @@ class Background {
   Runtime& runtime_;
   PageHeap& pages_;
   Scavenger& scavenger_;
+  ThreadWorth worth_;
   ServiceThread thread_{"spanheap", [](void* self) { static_cast<Background*>(self)->Run(); },
                         kStackBytes};
   // For whoever has set the flag: tried, never waited for.
@@ -111,7 +122,7 @@ class Background {
   Atomic<uint64_t> eager_at_;      // so large a heap has grown by a step since the last one
   Atomic<bool> has_grown_;
   Atomic<bool> has_news_;    // the next look is due at once, and is not the last
-  Atomic<uint64_t> due_ns_;  // when WorkByClock is to do something next
+  Atomic<uint64_t> due_ns_;  // when GoByClock is to do something next
 };
 
 }  // namespace spanheap

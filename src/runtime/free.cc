@@ -134,34 +134,44 @@ void CheckStated(void* p, size_t n, size_t alignment, const char* call) {
 
 namespace {
 
-void FreeBySection(void* p, const char* call) {
+// What a free may give the heap back: the bin's blocks, or one run; about.
+size_t MostReturned(const HeapSection& section, unsigned c) {
+  const size_t blocks = BlockBytes(c) <= kMaxTabledBytes ? section.block().classes[c].capacity : 1;
+  return blocks * BlockBytes(c);
+}
+
+// Returns what that has given the heap back, at most.
+size_t FreeBySection(void* p, const char* call) {
   const HeapSection section;
   if (section.is_reentrant()) {
     if (!runtime.bootstrap.Contains(p)) DeferFree(section.block(), p);
-    return;
+    return 0;
   }
   if (!section.is_open()) {  // the heap never started: nothing can be ours
     if (options.foreign == ForeignPointer::kAbort) FatalForeignPointer(call, AddressOf(p));
-    return;
+    return 0;
   }
   if (HasDeferred(section)) [[unlikely]]
     FreeAllDeferred(section);
-  if (const unsigned c = ClassAt(p); c != 0) [[likely]]
+  if (const unsigned c = ClassAt(p); c != 0) [[likely]] {
     FreeClassedInSection(section, c, p, call);
-  else
-    FreeInSection(section, LookUp(p), p, call);
+    return MostReturned(section, c);
+  }
+  const BlockInfo info = LookUp(p);
+  FreeInSection(section, info, p, call);
+  return info.usable;
 }
 
-SPANHEAP_NOINLINE void FreeSlow(void* p, const char* call) {
-  FreeBySection(p, call);
-  if (this_thread.occupied == 0) runtime.background.Notice();
+SPANHEAP_NOINLINE void FreeSlow(void* p, const char* call, const void* caller) {
+  const size_t most = FreeBySection(p, call);
+  if (this_thread.occupied == 0) runtime.background.AttendFree(caller, most);
 }
 
 }  // namespace
 
-void Free(void* p, const char* call) {
+void Free(void* p, const char* call, const void* caller) {
   if (p == nullptr || TryKeepRun(p, call)) return;
-  FreeSlow(p, call);
+  FreeSlow(p, call, caller);
 }
 
 void FreeDeferred() {
@@ -171,9 +181,9 @@ void FreeDeferred() {
   if (section.is_open()) FreeAllDeferred(section);
 }
 
-void FreeSized(void* p, size_t n, size_t alignment, const char* call) {
+void FreeSized(void* p, size_t n, size_t alignment, const char* call, const void* caller) {
   if (p != nullptr && options.verify >= 2) CheckStated(p, n, alignment, call);
-  if (!TryFreeFast(runtime.pages.tables(), p)) Free(p, call);
+  if (!TryFreeFast(runtime.pages.tables(), p)) Free(p, call, caller);
 }
 
 size_t UsableSize(const void* p, const char* call) {

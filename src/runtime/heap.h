@@ -43,11 +43,12 @@ void* AllocateAligned(size_t alignment, size_t n);
 // Null on failure: the old block is untouched then.
 void* Reallocate(void* p, size_t n, const char* call);
 
-// p may be null.
-void Free(void* p, const char* call);
+// p may be null. Outside of everything such a call, too, may start that thread (AfterAllocation);
+// caller null: it does not.
+void Free(void* p, const char* call, const void* caller = nullptr);
 // As Free, but the caller states the size (alignment) it asked for; it is checked where that costs
 // nothing, and always at verify level 2. alignment 0: not stated.
-void FreeSized(void* p, size_t n, size_t alignment, const char* call);
+void FreeSized(void* p, size_t n, size_t alignment, const char* call, const void* caller = nullptr);
 
 // Bytes the program may use at p: constant for a block's life. 0 for null, for a foreign pointer
 // that is to be ignored, and for a block of more than 32 MiB when asked by a signal handler that

@@ -47,6 +47,13 @@ uint64_t Scavenger::Wait_ns(uint64_t now_ns) const {
   return next_tick_ns_ > now_ns ? next_tick_ns_ - now_ns : 0;
 }
 
+uint64_t Scavenger::Look(uint64_t now_ns) {
+  spans_.GiveUpIdleSpares();
+  const Use use = ReadUse();
+  goal_.Observe(now_ns, use.in_use, pages_.TakeSwing());
+  return goal_.Excess(use.retained);
+}
+
 void Scavenger::Tick(uint64_t now_ns) {
   const bool gave_spares = is_near_limit() ? spans_.GiveUpSpares() : spans_.GiveUpIdleSpares();
   goal_.Observe(now_ns, ReadUse().in_use, pages_.TakeSwing());

@@ -68,6 +68,9 @@ class Scavenger {
   // So much may stay backed, whatever is in use.
   void SetFloor(Bytes floor) REQUIRES(turn_) { goal_.SetFloor(floor.value); }
 
+  // Where nobody works: looks at use, and gives up spares that nobody wanted since the last look.
+  // Returns the bytes above the goal.
+  uint64_t Look(uint64_t now_ns) REQUIRES(turn_);
   // The parts of Work. Use is looked at, every kTick_ns or so.
   void Tick(uint64_t now_ns) REQUIRES(turn_);
   // One slice of work: about `most` bytes. Returns those given back.

@@ -47,6 +47,13 @@ TEST(ServiceThreadTest, HasItsNameAndHearsNoSignal) {
   EXPECT_EQ(sigismember(&mask, SIGTERM), 0);
 }
 
+TEST(ServiceThreadTest, AProcessThatHasHadAThreadDoesNotCountAsOne) {
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(&thread, nullptr, [](void*) -> void* { return nullptr; }, nullptr), 0);
+  pthread_join(thread, nullptr);
+  EXPECT_FALSE(HasOneThread());
+}
+
 TEST(ServiceThreadTest, SystemCodeIsThatOfLibcAndTheDynamicLinker) {
   const auto code = [](auto* function) { return reinterpret_cast<const void*>(function); };
   EXPECT_TRUE(IsSystemCode(code(&getenv)));

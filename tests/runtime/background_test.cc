@@ -11,9 +11,11 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "observe/heap_report.h"
+#include "os/service_thread.h"
 #include "runtime/heap.h"
 #include "runtime/heap_section.h"
 #include "runtime/options.h"
@@ -26,18 +28,28 @@ constexpr size_t kBlock = 1 << 20;
 constexpr uint64_t kMuch = 64 << 20;
 
 const void* OwnCode() { return reinterpret_cast<const void*>(&OwnCode); }
+// One of libc's functions that no sanitizer puts its own in front of.
+const void* LibcsCode() { return reinterpret_cast<const void*>(&gnu_get_libc_version); }
+
+// From here on libc knows that there may be more threads than one.
+void HaveHadThreads() {
+  std::thread([] {}).join();
+}
 
 class Blocks {
  public:
-  Blocks() {
-    for (uint64_t bytes = 0; bytes < kMuch; bytes += kBlock) {
+  explicit Blocks(uint64_t most = kMuch) {
+    for (uint64_t bytes = 0; bytes < most; bytes += kBlock) {
       blocks_.push_back(heap::Allocate(kBlock));
       memset(blocks_.back(), 1, kBlock);
     }
   }
-  void Free() {
-    for (void* block : blocks_) heap::Free(block, "test");
-    blocks_.clear();
+  void Free(const void* caller = nullptr) { FreeSome(blocks_.size() * kBlock, caller); }
+  void FreeSome(uint64_t most, const void* caller) {
+    for (uint64_t bytes = 0; bytes < most; bytes += kBlock) {
+      heap::Free(blocks_.back(), "test", caller);
+      blocks_.pop_back();
+    }
   }
 
  private:
@@ -59,24 +71,86 @@ bool HasGivenBack() {
 }
 
 bool StaysAwayFromASmallHeap() {
+  HaveHadThreads();
   heap::AfterAllocation(OwnCode());
   return !runtime.background.is_running();
 }
 
 bool StartsInALargeOne() {
+  HaveHadThreads();
   const Blocks blocks;
   heap::AfterAllocation(OwnCode());
   return runtime.background.is_running();
 }
 
 bool DoesNotStartForLibc() {
+  HaveHadThreads();
   const Blocks blocks;
-  // One of libc's that no sanitizer puts its own in front of.
-  heap::AfterAllocation(reinterpret_cast<const void*>(&gnu_get_libc_version));
+  heap::AfterAllocation(LibcsCode());
   return !runtime.background.is_running();
 }
 
+void AttendOften() {
+  for (int i = 0; i < 100; ++i) heap::AfterAllocation(OwnCode());
+}
+
+bool LeavesOneThreadAloneThatKeepsAll() {
+  const Blocks blocks;
+  for (int tenths = 0; tenths < 10; ++tenths) {
+    AttendOften();
+    usleep(100'000);
+  }
+  return !runtime.background.is_running() && os::HasOneThread();
+}
+
+bool StartsAtAFreeThatLeavesMuch() {
+  Blocks blocks;
+  heap::AfterAllocation(OwnCode());
+  if (runtime.background.is_running()) return false;
+  blocks.Free(OwnCode());
+  // All but what this thread keeps, which does not sleep.
+  const auto is_less = [] {
+    const HeapSection section;
+    return runtime.scavenger.ReadUse().retained < kMuch / 2;
+  };
+  return runtime.background.is_running() && Await(is_less);
+}
+
+bool DoesNotStartForFreesOfLibc() {
+  Blocks blocks;
+  heap::AfterAllocation(OwnCode());
+  blocks.Free(LibcsCode());
+  return !runtime.background.is_running();
+}
+
+bool DoesNotStartAtFreesAmongThreads() {
+  HaveHadThreads();
+  Blocks blocks;
+  blocks.Free(OwnCode());
+  return !runtime.background.is_running();
+}
+
+// A quarter, of which the thread keeps 16 MiB for itself.
+bool StartsForWhatStaysFree() {
+  Blocks blocks(4 * kMuch);
+  AttendOften();
+  blocks.FreeSome(kMuch + (16 << 20), OwnCode());
+  if (runtime.background.is_running()) return false;
+  return Await([] {
+    AttendOften();
+    return runtime.background.is_running();
+  });
+}
+
+bool StartsWhereALimitIsNear() {
+  const Blocks blocks;
+  heap::SetOption("memlimit", "20M");
+  heap::AfterAllocation(OwnCode());
+  return runtime.background.is_running();
+}
+
 bool GivesBackWhatNobodyUses() {
+  HaveHadThreads();
   Blocks blocks;
   heap::AfterAllocation(OwnCode());
   blocks.Free();
@@ -102,6 +176,7 @@ bool Dozes() { return runtime.background.is_dozing(); }
 bool IsCountedBelow(uint64_t bytes) { return runtime.pages.gauge().counted() < bytes; }
 
 bool ObeysALoweredLimitWithoutACall() {
+  HaveHadThreads();
   heap::SetOption("minheap", "1G");  // the goal would keep everything
   Blocks blocks;
   heap::AfterAllocation(OwnCode());
@@ -112,6 +187,7 @@ bool ObeysALoweredLimitWithoutACall() {
 }
 
 bool GivesBackWhatIsFreedWhileItDozes() {
+  HaveHadThreads();
   Blocks blocks;
   heap::AfterAllocation(OwnCode());
   if (!Await(Dozes)) return false;
@@ -120,6 +196,7 @@ bool GivesBackWhatIsFreedWhileItDozes() {
 }
 
 bool EndsADozeWhenForbidden() {
+  HaveHadThreads();
   const Blocks blocks;
   heap::AfterAllocation(OwnCode());
   if (!Await(Dozes)) return false;
@@ -144,6 +221,30 @@ TEST_F(BackgroundTest, TheThreadStartsOnceTheHeapIsLarge) {
 
 TEST_F(BackgroundTest, TheThreadDoesNotStartForCallsOfLibc) {
   EXPECT_EXIT(Holds(DoesNotStartForLibc), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, AProgramOfOneThreadThatKeepsAllStaysOne) {
+  EXPECT_EXIT(Holds(LeavesOneThreadAloneThatKeepsAll), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, AFreeThatLeavesMuchStartsTheThread) {
+  EXPECT_EXIT(Holds(StartsAtAFreeThatLeavesMuch), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, FreesOfLibcStartNoThread) {
+  EXPECT_EXIT(Holds(DoesNotStartForFreesOfLibc), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, FreesAmongThreadsStartNoThread) {
+  EXPECT_EXIT(Holds(DoesNotStartAtFreesAmongThreads), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, WhatStaysFreeForSomeTimeStartsTheThread) {
+  EXPECT_EXIT(Holds(StartsForWhatStaysFree), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BackgroundTest, ALimitThatIsNearStartsTheThread) {
+  EXPECT_EXIT(Holds(StartsWhereALimitIsNear), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(BackgroundTest, TheThreadGivesBackWhatNobodyUses) {

@@ -5,6 +5,9 @@
 // for, with patience, and never measured.
 //
 //   background SCENE    returns: memory goes back while nobody calls the heap
+//                       kept: a program of one thread that keeps all it has stays one
+//                       steady: the same of one that frees about as much as it allocates
+//                       left: the last calls were frees, and nobody calls anything after that
 //                       zeroed: the same of a program that has it all from calloc
 //                       stacks: threads with stacks of 16 MiB end while the thread may start
 //                       ended: threads end that call the heap behind their last destructor only
@@ -16,11 +19,13 @@
 //                       off: with background=off there is no thread, and calls do the work
 //                       off_idle: the same for what sleeping threads keep
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,6 +128,66 @@ int Returns(void* (*allocate)(size_t)) {
   if (!Await([full] { return ResidentBytes() < full / 2; })) return Fail("memory stays");
   if (HeapThreads() != 1) return Fail("there is not one thread of the heap");
   if (!AllIntact(blocks)) return Fail("a block has changed");
+  return 0;
+}
+
+// Without a call of the heap: a directory has a link for each one inside, and two.
+bool IsOfOneThread() {
+  struct stat tasks{};
+  if (stat("/proc/self/task", &tasks) != 0) abort();
+  return tasks.st_nlink == 3 && __libc_single_threaded != 0;
+}
+
+// The same.
+size_t ResidentBytesByItself() {
+  char text[128] = {};
+  const int file = open("/proc/self/statm", O_RDONLY);
+  if (file < 0 || read(file, text, sizeof text - 1) <= 0) abort();
+  close(file);
+  char* resident = nullptr;
+  strtoul(text, &resident, 10);
+  return strtoul(resident, nullptr, 10) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+char* kept[2 * kBlocks];
+
+void Fill() {
+  for (char*& block : kept) memset(block = static_cast<char*>(malloc(kBlock)), 1, kBlock);
+}
+
+int Kept() {
+  Fill();
+  for (int i = 0; i < 100'000; ++i) {
+    if (i % 10'000 == 0) usleep(100'000);
+    if (malloc(kBlock) == nullptr) return Fail("no memory");
+  }
+  return IsOfOneThread() ? 0 : Fail("there is a thread that has nothing to do");
+}
+
+// Two seconds of random blocks of random sizes, each in another's place.
+int Steady() {
+  unsigned seed = 1;
+  const auto next = [&seed] { return (seed = seed * 1664525 + 1013904223) >> 8; };
+  for (char*& block : kept) block = static_cast<char*>(malloc(16 + next() % (2 * kBlock)));
+  for (int tenths = 0; tenths < 20; ++tenths) {
+    usleep(100'000);
+    for (int i = 0; i < 100'000; ++i) {
+      char*& block = kept[next() % (2 * kBlocks)];
+      free(block);
+      block = static_cast<char*>(malloc(16 + next() % (2 * kBlock)));
+    }
+  }
+  return IsOfOneThread() ? 0 : Fail("there is a thread that has nothing to do");
+}
+
+int Left() {
+  Fill();
+  if (!IsOfOneThread()) return Fail("there is a thread that has nothing to do");
+  const size_t full = ResidentBytesByItself();
+  for (size_t i = 0; i < 2 * kBlocks; ++i) {
+    if (i % 400 != 0) free(kept[i]);
+  }
+  if (!Await([full] { return ResidentBytesByItself() < full / 4; })) return Fail("memory stays");
   return 0;
 }
 
@@ -362,6 +427,9 @@ int main(int argc, char** argv) {
   const std::string scene = argc > 1 ? argv[1] : "";
   if (scene == "returns") return Returns(malloc);
   if (scene == "zeroed") return Returns(Zeroed);
+  if (scene == "kept") return Kept();
+  if (scene == "steady") return Steady();
+  if (scene == "left") return Left();
   if (scene == "stacks") return Stacks();
   if (scene == "ended") return Ended();
   if (scene == "silent") return Silent();

@@ -26,9 +26,9 @@ void* AllocateFor(const void* caller, size_t n) {
   return AllocateSlow(n, caller);
 }
 
-SPANHEAP_COLD void* ReallocateToZero(void* p, const char* call) {
+SPANHEAP_COLD void* ReallocateToZero(void* p, const char* call, const void* caller) {
   if (options.zero_realloc == ZeroRealloc::kAbort) FatalZeroRealloc(call, AddressOf(p));
-  Free(p, call);
+  heap::Free(p, call, caller);
   return nullptr;
 }
 
@@ -52,7 +52,7 @@ void* AllocateZeroedSlow(size_t count, size_t size, const void* caller) {
 void* ReallocateFor(const void* caller, void* p, size_t n, const char* call) {
   if (p == nullptr) return AllocateFor(caller, n);
   if (n == 0) [[unlikely]]
-    return ReallocateToZero(p, call);
+    return ReallocateToZero(p, call, caller);
   void* const moved = heap::Reallocate(p, n, call);
   if (moved != p) heap::AfterAllocation(caller);
   return OrOutOfMemory(moved);

@@ -62,11 +62,11 @@ SPANHEAP_ALWAYS_INLINE void* NewOrNull(size_t n) {
 SPANHEAP_ALWAYS_INLINE void Free(void* p, const char* call) {
   if (heap::TryFreeFast(p)) [[likely]]
     return;
-  heap::Free(p, call);
+  heap::Free(p, call, __builtin_return_address(0));
 }
 // As Free for callers that state what they asked for; alignment 0: not stated.
 SPANHEAP_ALWAYS_INLINE void FreeSized(void* p, size_t n, size_t alignment, const char* call) {
-  heap::FreeSized(p, n, alignment, call);
+  heap::FreeSized(p, n, alignment, call, __builtin_return_address(0));
 }
 
 // A zeroed block of count * size bytes.

@@ -94,7 +94,9 @@ SPANHEAP_EXPORT int sh_release_memory() noexcept { return heap::Trim(0) ? 1 : 0;
 SPANHEAP_EXPORT uint64_t sh_verify() noexcept { return heap::Verify(); }
 
 SPANHEAP_EXPORT int sh_set(const char* name, const char* value) noexcept {
-  return ZeroOrError(heap::SetOption(name, value), EINVAL);
+  const bool is_set = heap::SetOption(name, value);
+  heap::AfterAllocation(__builtin_return_address(0));  // a limit may want the heap's thread
+  return ZeroOrError(is_set, EINVAL);
 }
 
 SPANHEAP_EXPORT int sh_set_limit_callback(sh_limit_callback callback, void* context) noexcept {
