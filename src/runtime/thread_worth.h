@@ -6,7 +6,7 @@
 // Idea.    While libc knows of one thread, getc takes no lock and shared_ptr no atomic, and both
 //          take a tenth of the time. So such a program gets the heap's thread only once there is
 //          free memory worth it. At once, when frees have left a third of what is backed free,
-//          in pages or within spans: the program may never call again. And when an eighth is above
+//          or 64 MiB, in pages or within spans: the program may never call again. And when an eighth is above
 //          the scavenger's goal, which has had time to come down. A program that has had threads
 //          loses nothing any more, and one with a limit wants it kept.
 // Picture. no --frees, the goal--> certain, until a fork
@@ -17,6 +17,7 @@
 // Tests.   tests/runtime/background_test.cc, tests/stress/background.cc.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/atomic.h"
@@ -36,6 +37,8 @@ class ThreadWorth {
   // a quarter free at times and needs it again.
   static constexpr uint64_t kShareAtOnce = 3;
   static constexpr uint64_t kShareInTime = 8;
+  // So much is worth a thread however large the heap is.
+  static constexpr uint64_t kMost = 64 << 20;
 
   constexpr explicit ThreadWorth(Runtime& runtime) : runtime_(runtime) {}
 
@@ -57,7 +60,7 @@ class ThreadWorth {
   // So near is near enough: a heap that stays just below pays for no look at each free.
   static constexpr uint64_t kStep = 1 << 20;
   static constexpr uint64_t Worth(uint64_t bytes, uint64_t share) {
-    return bytes / share > kLeast ? bytes / share : kLeast;
+    return std::clamp(bytes / share, kLeast, kMost);
   }
   SPANHEAP_COLD void LookAtFrees();
   // Backed memory that no block takes which this thread knows of; and what is backed in all.

@@ -8,7 +8,8 @@
 //                       kept: a program of one thread that keeps all it has stays one
 //                       steady: the same of one that frees about as much as it allocates
 //                       left: the last calls were frees, and nobody calls anything after that
-//                       zeroed: the same of a program that has it all from calloc
+//                       part: of a large heap a part is free, and nobody calls anything after that
+//                       zeroed: the same as the first of a program that has it all from calloc
 //                       stacks: threads with stacks of 16 MiB end while the thread may start
 //                       ended: threads end that call the heap behind their last destructor only
 //                       silent: threads end without a word, and their stacks are gone
@@ -189,6 +190,17 @@ int Left() {
   }
   if (!Await([full] { return ResidentBytesByItself() < full / 4; })) return Fail("memory stays");
   return 0;
+}
+
+// Less than a third.
+int Part() {
+  constexpr size_t kRun = 1 << 20;
+  constexpr size_t kRuns = 320;
+  static char* runs[kRuns];
+  for (char*& run : runs) memset(run = static_cast<char*>(malloc(kRun)), 1, kRun);
+  if (!IsOfOneThread()) return Fail("there is a thread that has nothing to do");
+  for (size_t i = 0; i < 90; ++i) free(runs[i]);
+  return Await([] { return !IsOfOneThread(); }) ? 0 : Fail("nobody gives 90 MiB back");
 }
 
 void* EndAtOnce(void*) {
@@ -430,6 +442,7 @@ int main(int argc, char** argv) {
   if (scene == "kept") return Kept();
   if (scene == "steady") return Steady();
   if (scene == "left") return Left();
+  if (scene == "part") return Part();
   if (scene == "stacks") return Stacks();
   if (scene == "ended") return Ended();
   if (scene == "silent") return Silent();
