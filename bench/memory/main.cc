@@ -16,14 +16,16 @@ struct Scene {
   const char* name;
   void (*run)(Report&);
 };
-constexpr Scene kScenes[] = {{"sparse", Sparse}, {"spike", Spike},       {"web", Web},
-                             {"idle", Idle},     {"pipeline", Pipeline}, {"churn", Churn},
-                             {"trim", Trim},     {"figures", Figures},   {"limits", Limits}};
+constexpr Scene kScenes[] = {
+    {"sparse", Sparse},           {"spike", Spike},       {"web", Web},     {"idle", Idle},
+    {"now-and-then", NowAndThen}, {"pipeline", Pipeline}, {"churn", Churn}, {"trim", Trim},
+    {"figures", Figures},         {"limits", Limits}};
 
 constexpr struct {
   const char* verb;
   void (*run)();
 } kParts[] = {{"--churn", ChurnChild},
+              {"--now-and-then", NowAndThenChild},
               {"--soft-limit", SoftLimitChild},
               {"--soft-limit-moving", MovingSoftLimitChild},
               {"--hard-limit", HardLimitChild}};

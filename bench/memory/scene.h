@@ -107,6 +107,7 @@ void Sparse(Report& report);
 void Spike(Report& report);
 void Web(Report& report);
 void Idle(Report& report);
+void NowAndThen(Report& report);
 void Pipeline(Report& report);
 void Churn(Report& report);
 void Trim(Report& report);
@@ -114,6 +115,7 @@ void Figures(Report& report);
 void Limits(Report& report);
 // The bodies of the processes that scenes start; they do not return.
 [[noreturn]] void ChurnChild();
+[[noreturn]] void NowAndThenChild();
 [[noreturn]] void SoftLimitChild();
 [[noreturn]] void MovingSoftLimitChild();
 [[noreturn]] void HardLimitChild();

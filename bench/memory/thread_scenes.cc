@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Scenes of several threads: idle ones, a pipeline, and churn with and without giving back.
+// Scenes of several threads: idle ones, some that are busy now and then, a pipeline, and churn with
+// and without giving back.
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -66,6 +67,60 @@ class Idlers {
   pthread_t threads_[kIdle] = {};
 };
 
+// Many threads that serve a request of a megabyte now and then, and sleep in between: too short to
+// be idle, and together they could keep much.
+class Servers {
+ public:
+  static constexpr int kThreads = 200;
+
+  // The mean of what is resident in the last second, in bytes.
+  double Run() {
+    const double before = static_cast<double>(ResidentBytes());
+    for (int i = 0; i < kThreads; ++i) threads_[i] = StartThread(Serve, this);
+    Pause_ms(5000);
+    double sum = 0;
+    for (int i = 0; i < kLooks; ++i) {
+      sum += static_cast<double>(ResidentBytes()) - before;
+      Pause_ms(1000 / kLooks);
+    }
+    stop_ = true;
+    for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
+    return sum / kLooks;
+  }
+
+ private:
+  static constexpr int kLooks = 20;
+  static constexpr std::size_t kRequest = 1 << 20;
+  static constexpr std::size_t kMostBlocks = 16'000;
+
+  // Blocks of 64 B to 256 KB, as many bytes of each doubling.
+  static void Request(Random& random, void** blocks) {
+    std::size_t n = 0;
+    for (std::size_t bytes = 0; bytes < kRequest && n < kMostBlocks; ++n) {
+      const std::size_t least = std::size_t{64} << random.Below(12);
+      const std::size_t size = random.Between(least, 2 * least);
+      blocks[n] = std::malloc(size);
+      std::memset(blocks[n], 1, size);
+      bytes += size;
+    }
+    while (n > 0) std::free(blocks[--n]);
+  }
+  static void* Serve(void* argument) {
+    auto& servers = *static_cast<Servers*>(argument);
+    Random random(static_cast<std::uint64_t>(servers.started_.fetch_add(1)) + 1);
+    void* blocks[kMostBlocks];
+    while (!servers.stop_) {
+      Request(random, blocks);
+      Pause_ms(static_cast<unsigned>(random.Between(40, 80)));
+    }
+    return nullptr;
+  }
+
+  std::atomic<int> started_{0};
+  std::atomic<bool> stop_{false};
+  pthread_t threads_[kThreads] = {};
+};
+
 // A ring of live blocks: each step frees the oldest and allocates another.
 void ChurnFor(std::uint64_t millions) {
   constexpr std::size_t kLive = 200'000;
@@ -114,6 +169,20 @@ void Idle(Report& report) {
   const double used = idlers.Run(true);
   report.Add({"idle: a thread that used no heap", bare, 0, "KB"});
   report.Add({"idle: kept by a thread, 2 s after its churn", used - bare, 16, "KB"});
+}
+
+void NowAndThenChild() {
+  static Servers servers;
+  TellAndExit(servers.Run());
+}
+
+// What they keep is bounded for all of them (64 MiB), and less below a limit; the shelf of blocks
+// has 32 MiB. Stacks, records and what lives at a time come to 30 MB, more on busy processors.
+void NowAndThen(Report& report) {
+  const auto all = RunApartWith<double>("", "--now-and-then");
+  const auto limited = RunApartWith<double>("memlimit=100M", "--now-and-then");
+  report.Add({"now and then: resident with 200 threads", Megabytes(all), 140, "MB"});
+  report.Add({"now and then: the same, soft limit 100 MiB", Megabytes(limited), 105, "MB"});
 }
 
 void Pipeline(Report& report) {

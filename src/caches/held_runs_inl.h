@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Held runs: freed runs beyond malloc's table that their thread keeps within a budget of bytes.
+// Held runs: freed runs beyond malloc's table that their thread keeps, as far as its share goes.
 // Inlined into the two places of runtime that use them without a section.
 //
 // Idea.    They lie on the stack of their class, which always looks full to the fast path: its
@@ -20,14 +20,14 @@ inline void* ThreadCache::PopHeldRun(unsigned c) {
   if (run == nullptr) return nullptr;
   block_.bins.limits[c] = top - 1;
   MoveTop(c, top - 1);
-  block_.held_run_bytes -= BlockBytes(c);
+  block_.kept_bytes -= BlockBytes(c);
   return run;
 }
 
-inline bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
+SPANHEAP_ALWAYS_INLINE bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
   if (AddressOf(p).value % kPageSize.value != 0) [[unlikely]]
     FatalMisalignedFree(call, AddressOf(p), heap_.FactsOf(AddressOf(p)));
-  if (block_.held_run_bytes + BlockBytes(c) > kMaxHeldRunBytes) return false;
+  if (!block_.has_share || block_.kept_bytes + BlockBytes(c) > share_.bytes()) return false;
   if (block_.depth(c) >= kMaxCapacities[c]) return false;
   void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   if (*top == p) [[unlikely]]
@@ -36,7 +36,7 @@ inline bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
   top[1] = p;
   block_.bins.limits[c] = top + 1;
   MoveTop(c, top + 1);
-  block_.held_run_bytes += BlockBytes(c);
+  block_.kept_bytes += BlockBytes(c);
   return true;
 }
 

@@ -47,6 +47,13 @@ constexpr uint32_t FirstCapacity(unsigned c) {
   return size <= 1024 ? 8 : (size >= 8192 ? 1 : static_cast<uint32_t>(8192 / size));
 }
 
+// What the bins of all small classes hold once they are used.
+constexpr size_t FirstSmallBytes() {
+  size_t sum = 0;
+  for (unsigned c = 1; c < kFirstRunClass; ++c) sum += FirstCapacity(c) * BlockBytes(c);
+  return sum;
+}
+
 // What a bin's first stack has room for: two doublings, so that a program that uses a class a
 // little stays on it. Bins beyond the table never get another.
 constexpr uint32_t FirstRoom(unsigned c) {
@@ -115,10 +122,12 @@ struct ThreadBlock {
   ThreadBins bins;
   ThreadState state;
   PageCache page_cache;
-  // Capacity x size over the small classes, beyond what bins start with.
-  size_t capacity_bytes = 0;
-  size_t held_run_bytes = 0;     // runs on the stacks of classes beyond malloc's table
-  unsigned next_to_shrink = 0;   // round robin over classes when capacity_bytes is at its cap
+  size_t small_bytes = 0;  // capacity x size over the small classes
+  // What the owner may keep from others: capacity x size of all bins, held runs, held spans.
+  size_t kept_bytes = 0;
+  unsigned next_to_shrink = 0;   // round robin over small classes when small_bytes is at its cap
+  unsigned next_to_yield = 0;    // the same over all classes when the thread keeps too much
+  bool has_share = false;        // counted by CacheShare
   unsigned exit_rounds = 0;      // calls of the thread-exit hook so far
   uint64_t random_state = 0;     // for sampling intervals
   Atomic<void*> deferred_frees;  // freed by a signal handler that interrupted a slow path

@@ -20,9 +20,7 @@ uint32_t ThreadCache::BatchOf(unsigned c) const {
 }
 
 SPANHEAP_AT_START void ThreadCache::Begin() {
-  block_.capacity_bytes = 0;
-  block_.held_run_bytes = 0;
-  block_.next_to_shrink = 1;
+  block_.next_to_shrink = block_.next_to_yield = 1;
   if (block_.classes[1].bottom != nullptr) return;                     // End left it as it was
   block_.bins.tops[0].StoreRelaxed(kEmptyBins.tops[0].LoadRelaxed());  // relaxed: not shared yet
   block_.bins.limits[0] = kEmptyBins.limits[0];
@@ -36,29 +34,49 @@ void ThreadCache::End() {
     LetSpanGo(c);
     CloseBin(c);
   });
-  block_.held_run_bytes = 0;
+  block_.kept_bytes = 0;
   heap_.pages().Flush(block_.page_cache);
+  if (block_.has_share) share_.Leave();
+  block_.has_share = false;
+}
+
+// Threads of the heap's own never come here, and take nobody's share.
+void ThreadCache::Join() {
+  if (block_.has_share) [[likely]]
+    return;
+  share_.Join();
+  block_.has_share = true;
 }
 
 // Malloc reads the bottom of a closed bin: that is a constant, so that the stack takes no memory.
 void ThreadCache::CloseBin(unsigned c) {
   ClassState& state = block_.classes[c];
   state.bottom = IsTabled(c) ? kEmptyBins.limits[c] : block_.first_stack(c);
-  state.capacity = 0;
+  NoteCapacity(c, 0);
   state.cursor = 0;
   MoveTop(c, state.bottom);
   block_.bins.limits[c] = state.bottom;
 }
 
-// The first use of a bin gives it room. False: it has some already, or is not to have any.
+// The first use of a bin gives it room. False: it has some already, or is not to have any: a run
+// that is most of what this thread may keep is not for it alone.
 bool ThreadCache::TryOpenBin(unsigned c) {
   ClassState& state = block_.classes[c];
   if (state.capacity != 0 || FirstCapacity(c) == 0) return false;
+  if (IsRunClass(c) && kBinsInShare * BlockBytes(c) > share_.bytes()) return false;
   block_.NoteUsed(c);
   state.bottom = block_.first_stack(c);
-  state.capacity = FirstCapacity(c);
+  NoteCapacity(c, FirstCapacity(c));
   MoveTop(c, state.bottom);
   block_.bins.limits[c] = state.bottom + state.capacity;
+  return true;
+}
+
+bool ThreadCache::TryTakeSpan(unsigned c) {
+  block_.spans[c] = heap_.TakeSpan(c, block_.page_cache);
+  if (block_.spans[c] == nullptr) return false;
+  block_.classes[c].cursor = 0;
+  block_.kept_bytes += BytesOf(RunPages(c)).value;
   return true;
 }
 
@@ -67,6 +85,7 @@ void ThreadCache::LetSpanGo(unsigned c) {
   Span* const span = block_.spans[c];
   if (span == nullptr) return;
   block_.spans[c] = nullptr;
+  block_.kept_bytes -= BytesOf(RunPages(c)).value;
   heap_.DropSpan(*span, block_.page_cache);
 }
 
@@ -80,12 +99,16 @@ void ThreadCache::NoteReturned(unsigned c, uint32_t n) {
   block_.classes[c].returned.AddOwned(n);
 }
 
+void ThreadCache::NoteCapacity(unsigned c, uint32_t capacity) {
+  // Sums wrap round.
+  const size_t more = (size_t{capacity} - block_.classes[c].capacity) * BlockBytes(c);
+  if (IsSmallClass(c)) block_.small_bytes += more;
+  block_.kept_bytes += more;
+  block_.classes[c].capacity = capacity;
+}
+
 void ThreadCache::SetCapacity(unsigned c, uint32_t capacity) {
-  ClassState& state = block_.classes[c];
-  if (IsSmallClass(c)) {
-    block_.capacity_bytes += (size_t{capacity} - state.capacity) * BlockBytes(c);
-  }
-  state.capacity = capacity;
+  NoteCapacity(c, capacity);
   if (capacity > FirstRoom(c)) MoveToFullStack(c);
   block_.bins.limits[c] = block_.bottom(c) + capacity;
 }
@@ -102,9 +125,20 @@ void ThreadCache::MoveToFullStack(unsigned c) {
 bool ThreadCache::TryGrow(unsigned c) {
   const uint32_t capacity = block_.classes[c].capacity;
   const uint32_t most = kMaxCapacities[c];
-  if (capacity >= most) return false;
-  SetCapacity(c, capacity * 2 < most ? capacity * 2 : most);
-  if (block_.capacity_bytes > kMaxCapacityBytes) ShrinkAnother(c);
+  if (capacity == 0 || capacity >= most) return false;
+  const uint32_t more = std::min(capacity * 2, most);
+  if (kBinsInShare * more * BlockBytes(c) > share_.bytes()) return false;
+  SetCapacity(c, more);
+  if (block_.small_bytes > kMaxSmallBytes) ShrinkAnother(c);
+  return true;
+}
+
+// A full or closed bin has room for a block. False: it is not to have any.
+bool ThreadCache::TryMakeRoom(unsigned c, const char* call) {
+  if (TryOpenBin(c) || TryGrow(c)) return true;
+  const uint32_t capacity = block_.classes[c].capacity;
+  if (capacity == 0) return false;
+  ShedOldest(c, (capacity + 1) / 2, call);
   return true;
 }
 
@@ -115,22 +149,59 @@ void ThreadCache::ShrinkAnother(unsigned c) {
     block_.next_to_shrink = victim == kSmallClasses ? 1 : victim + 1;
     const uint32_t capacity = block_.classes[victim].capacity;
     if (victim == c || capacity <= FirstCapacity(victim)) continue;
-    const uint32_t target = std::max(capacity / 2, FirstCapacity(victim));
-    const uint32_t depth = block_.depth(victim);
-    if (depth > target) ShedOldest(victim, depth - target, "free");
-    SetCapacity(victim, target);
-    if (block_.capacity_bytes <= kMaxCapacityBytes) return;
+    ShrinkTo(victim, std::max(capacity / 2, FirstCapacity(victim)));
+    if (block_.small_bytes <= kMaxSmallBytes) return;
   }
+}
+
+void ThreadCache::ShrinkTo(unsigned c, uint32_t capacity) {
+  const uint32_t depth = block_.depth(c);
+  if (depth > capacity) ShedOldest(c, depth - capacity, "free");
+  SetCapacity(c, capacity);
+}
+
+// Classes yield in turn until the thread keeps no more than its share; `c`, which is in use, only
+// its span.
+void ThreadCache::KeepToShareSlow(unsigned c) {
+  share_.Update();
+  const uint64_t most = share_.bytes();
+  for (unsigned tries = 1; tries < kMallocClassCount; ++tries) {
+    if (block_.kept_bytes <= most) return;
+    const unsigned victim = block_.next_to_yield;
+    block_.next_to_yield = victim + 1 == kMallocClassCount ? 1 : victim + 1;
+    LetSpanGo(victim);
+    if (victim != c) Yield(victim);
+  }
+}
+
+// Half of what the class keeps goes; of a bin that is as small as it began, all.
+void ThreadCache::Yield(unsigned c) {
+  if (!IsTabled(c)) {
+    const uint32_t n = (block_.depth(c) + 1) / 2;
+    if (n == 0) return;
+    FlushOldest(c, n, "free");
+    return NoteHeldGone(c, n);
+  }
+  const uint32_t capacity = block_.classes[c].capacity;
+  if (capacity > FirstCapacity(c)) return ShrinkTo(c, std::max(capacity / 2, FirstCapacity(c)));
+  if (capacity == 0) return;
+  if (const uint32_t depth = block_.depth(c)) ShedOldest(c, depth, "free");
+  CloseBin(c);
 }
 
 void* ThreadCache::Refill(unsigned c, bool& zeroed) {
   block_.refills.AddOwned(1);
-  if (IsTabled(c)) {
-    if (block_.classes[c].capacity == 0) TryOpenBin(c);
-    if (IsSmallClass(c)) return RefillSmall(c);
-    TryGrow(c);
+  Join();
+  if (IsTabled(c) && block_.classes[c].capacity == 0) TryOpenBin(c);
+  void* block = nullptr;
+  if (IsSmallClass(c)) {
+    block = RefillSmall(c);
+  } else {
+    if (IsTabled(c)) TryGrow(c);
+    block = AllocateRun(c, Pages(1), zeroed);
   }
-  return AllocateRun(c, Pages(1), zeroed);
+  KeepToShare(c);
+  return block;
 }
 
 void* ThreadCache::TakeOne(unsigned c) {
@@ -171,30 +242,27 @@ uint32_t ThreadCache::TakeBatch(unsigned c, uint32_t want, void** out) {
     if (span == nullptr) {
       // A new span is worth fetching for the first block, not for the rest of a batch.
       if (got > 0) break;
-      span = heap_.TakeSpan(c, block_.page_cache);
-      state.cursor = 0;
-      if (span == nullptr) break;
+      if (!TryTakeSpan(c)) break;
     }
     const uint32_t n = heap_.TakeSlots(*span, want - got, state.cursor, out + got);
     got += n;
-    if (n == 0) {
-      heap_.DropSpan(*span, block_.page_cache);
-      span = nullptr;
-    }
+    if (n == 0) LetSpanGo(c);
   }
   return got;
 }
 
 void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
   block_.flushes.AddOwned(1);
-  if (!IsTabled(c)) {  // whether it can be held is known by now
+  Join();
+  // Whether a run beyond the table can be held is known by now.
+  if (!IsTabled(c) || !TryMakeRoom(c, call)) {
     ReturnOne(c, p, call);
-    return;
+  } else {
+    void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
+    top[1] = p;
+    MoveTop(c, top + 1);
   }
-  if (!TryOpenBin(c) && !TryGrow(c)) ShedOldest(c, (block_.classes[c].capacity + 1) / 2, call);
-  void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
-  top[1] = p;
-  MoveTop(c, top + 1);
+  KeepToShare(c);
 }
 
 // The lowest n blocks of the stack go to the shelf, or back as far as it is full.
@@ -234,6 +302,12 @@ void ThreadCache::ReturnBlocks(unsigned c, void** blocks, uint32_t n, const char
   for (uint32_t i = 0; i < n; ++i) heap_.FreeRun(c, blocks[i], block_.page_cache, call);
 }
 
+// Of a class beyond the table, whose bin always looks full.
+void ThreadCache::NoteHeldGone(unsigned c, uint32_t n) {
+  block_.bins.limits[c] = block_.bins.tops[c].LoadRelaxed();  // relaxed: this thread's own
+  block_.kept_bytes -= n * BlockBytes(c);
+}
+
 void* ThreadCache::AllocateRun(unsigned c, Pages alignment, bool& zeroed) {
   void* run = heap_.AllocateRun(c, alignment, block_.page_cache, zeroed);
   if (run != nullptr) NoteTaken(c, 1);
@@ -249,10 +323,9 @@ void ThreadCache::Flush() {
   block_.ForEachUsed([this](unsigned c) {
     const uint32_t depth = block_.depth(c);
     if (depth > 0) FlushOldest(c, depth, "free");
-    if (!IsTabled(c)) block_.bins.limits[c] = block_.bottom(c);
+    if (!IsTabled(c)) NoteHeldGone(c, depth);
     LetSpanGo(c);
   });
-  block_.held_run_bytes = 0;
   heap_.pages().Flush(block_.page_cache);
 }
 

@@ -8,7 +8,9 @@
 //             that another bin of the thread, picked in turn, halves. Half the capacity moves at
 //             a time (a refill: 128 blocks at most): the oldest half when it is full, so that
 //             what was just freed stays hot. It goes to the shelf (spans/batch_shelf.h), from
-//             where bins are filled first, or back to the spans.
+//             where bins are filled first, or back to the spans. A thread that keeps more than its
+//             share of what all may (cache_share.h) yields: its classes, in turn, let their spans
+//             go, and halve and then close their bins.
 // Threads.    The block's owner inside a CoreSection, or somebody else while it cannot run.
 // Fails.      Null when no memory can be had; the bins are unchanged then.
 // Cost.       A refill: one compare-exchange per span and one atomic per bitmap word. A flush: see
@@ -18,6 +20,7 @@
 // Tests.      tests/caches/thread_cache_test.cc.
 #pragma once
 
+#include "caches/cache_share.h"
 #include "caches/thread_block.h"
 #include "spans/span_heap.h"
 
@@ -25,7 +28,8 @@ namespace spanheap {
 
 class ThreadCache {
  public:
-  ThreadCache(SpanHeap& heap, ThreadBlock& block) : heap_(heap), block_(block) {}
+  ThreadCache(SpanHeap& heap, CacheShare& share, ThreadBlock& block)
+      : heap_(heap), share_(share), block_(block) {}
 
   // A new or ended block is ready for its owner: all bins empty.
   void Begin();
@@ -55,13 +59,15 @@ class ThreadCache {
   void Flush();
 
  private:
-  // What one thread may hold in bins of small classes beyond what they start with.
-  static constexpr size_t kMaxCapacityBytes = 4 << 20;
-  // What one thread may keep of runs beyond malloc's table.
-  static constexpr size_t kMaxHeldRunBytes = 16 << 20;
+  // What one thread may hold in bins of small classes.
+  static constexpr size_t kMaxSmallBytes = (4 << 20) + FirstSmallBytes();
+  // A bin grows to a quarter of what its thread may keep.
+  static constexpr uint64_t kBinsInShare = 4;
 
+  void Join();
   void CloseBin(unsigned c);
   bool TryOpenBin(unsigned c);
+  bool TryTakeSpan(unsigned c);
   void LetSpanGo(unsigned c);
   void NoteTaken(unsigned c, uint32_t n);
   void NoteReturned(unsigned c, uint32_t n);
@@ -70,7 +76,17 @@ class ThreadCache {
   void* RefillSmall(unsigned c);
   uint32_t TakeBatch(unsigned c, uint32_t want, void** out);
   bool TryGrow(unsigned c);
+  bool TryMakeRoom(unsigned c, const char* call);
   void ShrinkAnother(unsigned c);
+  void ShrinkTo(unsigned c, uint32_t capacity);
+  void KeepToShare(unsigned c) {
+    if (block_.kept_bytes > share_.bytes()) [[unlikely]]
+      KeepToShareSlow(c);
+  }
+  SPANHEAP_COLD void KeepToShareSlow(unsigned c);
+  void Yield(unsigned c);
+  void NoteHeldGone(unsigned c, uint32_t n);
+  void NoteCapacity(unsigned c, uint32_t capacity);
   void SetCapacity(unsigned c, uint32_t capacity);
   void MoveToFullStack(unsigned c);
   void ShedOldest(unsigned c, uint32_t n, const char* call);
@@ -80,6 +96,7 @@ class ThreadCache {
   void MoveTop(unsigned c, void** top) { block_.bins.tops[c].StoreRelease(top); }
 
   SpanHeap& heap_;
+  CacheShare& share_;
   ThreadBlock& block_;
 };
 

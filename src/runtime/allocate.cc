@@ -84,7 +84,8 @@ void* TryPopHeldRun(size_t n) {
   ThreadBlock* block = this_thread.block;
   if (block == nullptr || this_thread.bins.LoadRelaxed() != &block->bins) return nullptr;
   if (block->bins.sample_countdown < static_cast<int64_t>(n)) return nullptr;
-  void* held = ThreadCache(runtime.spans, *block).PopHeldRun(MallocClassFor(n));
+  void* held =
+      ThreadCache(runtime.spans, runtime.cache_share, *block).PopHeldRun(MallocClassFor(n));
   if (held != nullptr) block->bins.sample_countdown -= static_cast<int64_t>(n);
   return held;
 }

@@ -94,6 +94,7 @@ void Background::LookForIdle(uint64_t now_ns) {
   if (now_ns < next_look_ns_.LoadRelaxed() || idle_taken_.Exchange(true)) return;
   next_look_ns_.StoreRelaxed(now_ns + Scavenger::kTick_ns);
   const uint64_t before_ns = os::ThreadProcessorTime_ns();
+  runtime_.cache_share.Update();
   idle_.Look();
   look_ns_.FetchAddRelaxed(os::ThreadProcessorTime_ns() - before_ns);
   idle_taken_.StoreRelease(false);

@@ -91,12 +91,12 @@ SPANHEAP_COLD void FreeAllDeferred(const HeapSection& section) {
 
 // A run beyond malloc's table goes to this thread's keep without a section: it counts as fast path,
 // for signal handlers, too.
-bool TryKeepRun(void* p, const char* call) {
+SPANHEAP_ALWAYS_INLINE bool TryKeepRun(void* p, const char* call) {
   ThreadBlock* block = this_thread.block;
   if (block == nullptr || this_thread.bins.LoadRelaxed() != &block->bins) return false;
   const unsigned c = ClassAt(p);
   if (!IsRunClass(c) || BlockBytes(c) <= kMaxTabledBytes) return false;
-  return ThreadCache(runtime.spans, *block).TryHoldRun(c, p, call);
+  return ThreadCache(runtime.spans, runtime.cache_share, *block).TryHoldRun(c, p, call);
 }
 
 // A handler that interrupted a slow path may hold the lock of the large blocks already.

@@ -38,7 +38,7 @@ class HeapSection {
   // No block may stay in a bin: the block is shared, or every free is to be checked at the call.
   bool is_direct() const { return is_direct_; }
   ThreadBlock& block() const { return *block_; }
-  ThreadCache cache() const { return ThreadCache(runtime.spans, *block_); }
+  ThreadCache cache() const { return ThreadCache(runtime.spans, runtime.cache_share, *block_); }
 
  private:
   SPANHEAP_COLD void FindBlock();

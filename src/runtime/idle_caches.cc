@@ -120,7 +120,7 @@ bool IdleCaches::TrimClaimed(ThreadBlock& block) {
     anchor->bins.StoreSequential(&block.bins);
     return false;
   }
-  ThreadCache cache(runtime_.spans, block);
+  ThreadCache cache(runtime_.spans, runtime_.cache_share, block);
   cache.Flush();  // not to the shelf: its blocks wait for somebody who asks soon
   cache.End();
   cache.Begin();

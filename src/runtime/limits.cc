@@ -93,7 +93,9 @@ void Limits::RefreshByClock() {
 void Limits::AfterAllocationSlow(size_t growth) {
   if (Occupied::IsInHeap()) return;  // a handler, in the midst of something
   if (!runtime.background.is_running()) RefreshByClock();
-  if (gauge_.is_above_target()) GiveBack(growth);
+  if (!gauge_.is_above_target()) return;
+  runtime.cache_share.Update();
+  GiveBack(growth);
 }
 
 void Limits::GiveBack(size_t growth) {

@@ -12,6 +12,7 @@
 // Go.         malloc.go mallocinit, proc.go.
 #pragma once
 
+#include "caches/cache_share.h"
 #include "pages/huge_pages.h"
 #include "pages/page_heap.h"
 #include "runtime/background.h"
@@ -33,6 +34,7 @@ class Runtime {
   // What is large and begins as zero is given from outside, so that it is no part of the file.
   constexpr Runtime(SpanLists& lists, ThreadBlock& shared_block, Bootstrap& arena)
       : limits(pages.gauge()),
+        cache_share(pages.gauge()),
         scavenger(pages, spans),
         bootstrap(arena),
         spans(pages, lists),
@@ -54,6 +56,7 @@ class Runtime {
   MetadataArena metadata;
   LargeBlocks large;
   Limits limits;
+  CacheShare cache_share;
   Scavenger scavenger;
   CoreGate gate;
   Bootstrap& bootstrap;

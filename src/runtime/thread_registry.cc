@@ -66,7 +66,7 @@ ThreadBlock* ThreadRegistry::NewBlockLocked() {
         runtime_.metadata.Allocate(Bytes(sizeof(ThreadBlock)), Bytes(kCacheLine)));
     if (block == nullptr) return nullptr;
   }
-  ThreadCache(runtime_.spans, *block).Begin();
+  ThreadCache(runtime_.spans, runtime_.cache_share, *block).Begin();
   block->orphaned = false;
   block->exit_rounds = 0;
   block->thread_id.StoreRelaxed(os::ThreadId());  // relaxed: the list's lock is held
@@ -101,7 +101,7 @@ void ThreadRegistry::Detach(ThreadBlock& block) {
     CoreSection section(runtime_.gate, block.state);
     block.idle.anchor.StoreRelease(
         nullptr);  // nobody else has the record while the section is open
-    ThreadCache(runtime_.spans, block).End();
+    ThreadCache(runtime_.spans, runtime_.cache_share, block).End();
   }
   this_thread.block = nullptr;
   this_thread.exited = true;
@@ -212,7 +212,7 @@ void ThreadRegistry::ReclaimOrphan() {
   if (orphan == nullptr) return;
   {
     CoreSection section(runtime_.gate, orphan->state);
-    ThreadCache(runtime_.spans, *orphan).End();
+    ThreadCache(runtime_.spans, runtime_.cache_share, *orphan).End();
   }
   MutexLock lock(mutex_);
   UnlinkLocked(orphan);

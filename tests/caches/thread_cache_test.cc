@@ -19,15 +19,22 @@
 namespace spanheap {
 namespace {
 
-constexpr size_t kMaxCapacityBytes = 4 << 20;
-constexpr size_t kMaxHeldRunBytes = 16 << 20;
+constexpr size_t kMaxSmallBytes = (4 << 20) + FirstSmallBytes();
 constexpr unsigned kFirstUntabled = MallocClassFor(kMaxTabledBytes + 1);
+
+class CacheFixture : public SpanFixture {
+ public:
+  CacheShare& share() { return share_; }
+
+ private:
+  CacheShare share_{pages().gauge()};
+};
 
 // A block with its cache, used as malloc and free use them.
 class CacheUser {
  public:
-  explicit CacheUser(SpanFixture& fixture)
-      : block_(std::make_unique<ThreadBlock>()), cache_(fixture.spans(), *block_) {
+  explicit CacheUser(CacheFixture& fixture)
+      : block_(std::make_unique<ThreadBlock>()), cache_(fixture.spans(), fixture.share(), *block_) {
     cache_.Begin();
   }
 
@@ -62,7 +69,10 @@ class CacheUser {
   // Every stack within its bounds, its lowest slot null.
   void ExpectSound() const {
     size_t held = 0;
+    size_t kept = 0;
     for (unsigned c = 1; c < kMallocClassCount; ++c) {
+      kept += block_->classes[c].capacity * BlockBytes(c);
+      if (IsSmallClass(c) && block_->spans[c] != nullptr) kept += BytesOf(RunPages(c)).value;
       const uint32_t depth = block_->depth(c);
       EXPECT_EQ(*block_->bottom(c), nullptr) << "class " << c;
       EXPECT_LE(depth, kMaxCapacities[c]) << "class " << c;
@@ -75,9 +85,9 @@ class CacheUser {
         EXPECT_EQ(block_->bins.limits[c], block_->bottom(c) + block_->classes[c].capacity);
       }
     }
-    EXPECT_EQ(block_->held_run_bytes, held);
-    EXPECT_LE(held, kMaxHeldRunBytes);
-    EXPECT_LE(block_->capacity_bytes, kMaxCapacityBytes);
+    EXPECT_EQ(block_->kept_bytes, kept + held);
+    EXPECT_LE(held, CacheShare::kMostForOne);
+    EXPECT_LE(block_->small_bytes, kMaxSmallBytes);
   }
 
  private:
@@ -153,7 +163,7 @@ class CacheScript {
     user.Give(last.malloc_class, last.block);
   }
 
-  SpanFixture fixture_;
+  CacheFixture fixture_;
   CacheUser users_[2]{CacheUser(fixture_), CacheUser(fixture_)};
   ScriptRandom random_;
   std::vector<Live> live_;
@@ -173,7 +183,7 @@ TEST(ThreadCacheTest, WhatIsTakenAndNotReturnedIsLiveOrCachedOverRandomScripts) 
 }
 
 TEST(ThreadCacheTest, ABinThatRunsEmptyDoublesUpToItsBound) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   for (const unsigned c : {1U, 20U, 50U, kSmallClasses, kFirstRunClass}) {
     uint32_t expected = FirstCapacity(c);
@@ -199,7 +209,7 @@ TEST(ThreadCacheTest, ABinThatRunsEmptyDoublesUpToItsBound) {
 }
 
 TEST(ThreadCacheTest, ABinThatRunsFullDoublesAndThenGivesAwayItsOldestHalf) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   CacheUser other(fixture);
   const unsigned c = 30;
@@ -224,7 +234,7 @@ TEST(ThreadCacheTest, ABinThatRunsFullDoublesAndThenGivesAwayItsOldestHalf) {
 }
 
 TEST(ThreadCacheTest, OtherBinsShrinkWhenTheThreadMayHoldNoMore) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   bool shrunk = false;
   for (unsigned c = 1; c <= kSmallClasses; ++c) {
@@ -232,7 +242,7 @@ TEST(ThreadCacheTest, OtherBinsShrinkWhenTheThreadMayHoldNoMore) {
     for (uint32_t i = 0; i < 2 * kMaxCapacities[c]; ++i) blocks.push_back(user.Take(c));
     for (void* block : blocks) {
       user.Give(c, block);
-      ASSERT_LE(user.block().capacity_bytes, kMaxCapacityBytes);
+      ASSERT_LE(user.block().small_bytes, kMaxSmallBytes);
     }
     for (unsigned earlier = 1; earlier < c; ++earlier) {
       shrunk |= user.capacity(earlier) < kMaxCapacities[earlier];
@@ -244,8 +254,77 @@ TEST(ThreadCacheTest, OtherBinsShrinkWhenTheThreadMayHoldNoMore) {
   fixture.ExpectEmpty();
 }
 
+// Blocks of all sizes up to 300 KB, a megabyte of them, come and go.
+void Serve(CacheUser& user, ScriptRandom& random) {
+  std::vector<Live> live;
+  for (size_t bytes = 0; bytes < (1 << 20);) {
+    const size_t size = (size_t{300'000} >> random.Below(14)) + random.Below(64);
+    const unsigned c = MallocClassFor(size);
+    live.push_back({c, user.Take(c)});
+    ASSERT_NE(live.back().block, nullptr);
+    bytes += size;
+  }
+  for (const Live& at : live) user.Give(at.malloc_class, at.block);
+}
+
+TEST(ThreadCacheTest, ManyThreadsTogetherKeepNoMoreThanTheirBound) {
+  constexpr unsigned kThreads = 100;
+  CacheFixture fixture;
+  ScriptRandom random(3);
+  std::vector<CacheUser> users;
+  for (unsigned i = 0; i < kThreads; ++i) users.emplace_back(fixture);
+  for (int request = 0; request < 4; ++request) {
+    for (CacheUser& user : users) Serve(user, random);
+  }
+  EXPECT_EQ(fixture.share().threads(), kThreads);
+  uint64_t sum = 0;
+  for (CacheUser& user : users) {
+    user.ExpectSound();
+    sum += user.block().kept_bytes;
+  }
+  EXPECT_LE(sum, CacheShare::kLeastForAll);
+  EXPECT_GE(sum, CacheShare::kLeastForAll / 4) << "they are cached for all that";
+  // What is in their hands leaves some slots of its spans to anyone.
+  fixture.spans().GiveUpSpares();
+  EXPECT_LE(fixture.pages().ReadStats().used, sum + sum / 2);
+  for (CacheUser& user : users) user.cache().End();
+  EXPECT_EQ(fixture.share().threads(), 0U);
+  fixture.ExpectEmpty();
+}
+
+TEST(ThreadCacheTest, AThreadYieldsInItsNextSlowPathWhenOthersHaveCome) {
+  CacheFixture fixture;
+  ScriptRandom random(4);
+  CacheUser first(fixture);
+  for (int request = 0; request < 200; ++request) Serve(first, random);
+  const size_t before = first.block().kept_bytes;
+  ASSERT_GT(before, 4U << 20);
+  std::vector<CacheUser> users;
+  for (unsigned i = 0; i < 63; ++i) {
+    users.emplace_back(fixture);
+    users.back().Give(1, users.back().Take(1));
+  }
+  EXPECT_EQ(fixture.share().bytes(), CacheShare::kLeastForAll / 64);
+  EXPECT_EQ(first.block().kept_bytes, before);
+  first.Give(kFirstRunClass - 1, first.Take(kFirstRunClass - 1));
+  std::vector<void*> blocks;  // until a slow path is met
+  const uint64_t refills = first.block().refills.LoadRelaxed();
+  while (first.block().refills.LoadRelaxed() == refills) blocks.push_back(first.Take(8));
+  EXPECT_LE(first.block().kept_bytes, fixture.share().bytes());
+  first.ExpectSound();
+  for (void* block : blocks) first.Give(8, block);
+  // A large run would be all that it may keep, so it keeps none.
+  const unsigned large = MallocClassFor(8 << 20);
+  void* run = first.Take(large);
+  EXPECT_FALSE(first.cache().TryHoldRun(large, run, "test"));
+  first.Give(large, run);
+  for (CacheUser& user : users) user.cache().End();
+  first.cache().End();
+  fixture.ExpectEmpty();
+}
+
 TEST(ThreadCacheTest, RefilledBlocksOfAFreshSpanAscend) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   std::vector<void*> blocks;
   for (int i = 0; i < 100; ++i) blocks.push_back(user.Take(4));
@@ -256,7 +335,7 @@ TEST(ThreadCacheTest, RefilledBlocksOfAFreshSpanAscend) {
 }
 
 TEST(ThreadCacheTest, AFullBinOverflowsToTheShelfAndAnEmptyOneIsFilledFromThere) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser giver(fixture);
   CacheUser taker(fixture);
   std::vector<void*> blocks;
@@ -277,7 +356,7 @@ TEST(ThreadCacheTest, AFullBinOverflowsToTheShelfAndAnEmptyOneIsFilledFromThere)
 }
 
 TEST(ThreadCacheTest, HeldRunsComeBackLastInFirstOutWithinTheirBudget) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   for (unsigned c = kFirstUntabled; c < kMallocClassCount; ++c) {
     EXPECT_EQ(user.cache().PopHeldRun(c), nullptr);
@@ -285,8 +364,8 @@ TEST(ThreadCacheTest, HeldRunsComeBackLastInFirstOutWithinTheirBudget) {
     for (int i = 0; i < 5; ++i) runs.push_back(user.Take(c));
     size_t held = 0;
     while (user.cache().TryHoldRun(c, runs[held], "test")) ++held;
-    EXPECT_EQ(held, std::min<size_t>(kMaxCapacities[c], kMaxHeldRunBytes / BlockBytes(c)));
-    EXPECT_EQ(user.block().held_run_bytes, held * BlockBytes(c));
+    EXPECT_EQ(held, std::min<size_t>(kMaxCapacities[c], CacheShare::kMostForOne / BlockBytes(c)));
+    EXPECT_EQ(user.block().kept_bytes, held * BlockBytes(c));
     user.ExpectSound();
     for (size_t i = held; i-- > 0;) EXPECT_EQ(user.cache().PopHeldRun(c), runs[i]);
     for (void* run : runs) user.Give(c, run);  // those beyond the budget go to the pages
@@ -305,7 +384,7 @@ uint64_t AllCalls(const os::FakeMemory& memory) {
 }
 
 TEST(ThreadCacheTest, LargeBlocksThatComeAndGoMakeNoSystemCall) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   for (const size_t mib : {1, 8, 32}) {
     const unsigned c = MallocClassFor(mib << 20);
@@ -326,7 +405,7 @@ TEST(ThreadCacheTest, LargeBlocksThatComeAndGoMakeNoSystemCall) {
 }
 
 TEST(ThreadCacheTest, SingleBlocksAndResizedRunsAreCountedAndLeaveTheBinsAlone) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   for (const unsigned c : {1U, 40U, kSmallClasses, kFirstRunClass, kFirstUntabled}) {
     void* const block = user.cache().TakeOne(c);
@@ -347,7 +426,7 @@ TEST(ThreadCacheTest, SingleBlocksAndResizedRunsAreCountedAndLeaveTheBinsAlone) 
 }
 
 TEST(ThreadCacheTest, AlignedRunsStartWhereAsked) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   for (uint32_t alignment = 1; alignment <= 4096; alignment *= 4) {
     bool zeroed = false;
@@ -363,7 +442,7 @@ TEST(ThreadCacheTest, AlignedRunsStartWhereAsked) {
 }
 
 TEST(ThreadCacheTest, ARefusalIsNullAndChangesNoBin) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   fixture.memory().RefuseFrom(1);
   for (unsigned c = 1; c < kMallocClassCount; ++c) {
@@ -382,7 +461,7 @@ TEST(ThreadCacheTest, ARefusalIsNullAndChangesNoBin) {
 }
 
 TEST(ThreadCacheTest, ABlockThatWasEndedCanBeginAgain) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   for (int round = 0; round < 3; ++round) {
     std::vector<void*> blocks;
@@ -397,7 +476,7 @@ TEST(ThreadCacheTest, ABlockThatWasEndedCanBeginAgain) {
 }
 
 TEST(ThreadCacheDeathTest, ABlockFreedTwiceIsNoticedWhenItsBinIsFlushed) {
-  SpanFixture fixture;
+  CacheFixture fixture;
   CacheUser user(fixture);
   void* const a = user.Take(5);
   void* const b = user.Take(5);

@@ -11,8 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "caches/cache_share.h"
 #include "heap_fixture.h"
 #include "models/script_random.h"
+#include "spans/batch_shelf.h"
 
 namespace spanheap {
 namespace {
@@ -68,6 +70,43 @@ TEST_F(HeapThreadsTest, AHeapIsVerifiedWhileSmallBlocksComeAndGo) {
   for (int i = 0; i < 100; ++i) heap::Verify();
   stop = true;
   for (std::thread& thread : threads) thread.join();
+}
+
+// A megabyte of blocks of all sizes, freed: what a request does.
+void ServeRequest(ScriptRandom& random) {
+  std::vector<void*> blocks;
+  for (size_t bytes = 0; bytes < (1 << 20);) {
+    const size_t n = (size_t{250'000} >> random.Below(12)) + random.Below(64);
+    blocks.push_back(heap::Allocate(n));
+    bytes += n;
+  }
+  FreeAll(blocks);
+}
+
+TEST_F(HeapThreadsTest, ManyThreadsThatAreBusyNowAndThenKeepABoundedSum) {
+  constexpr int kThreads = 64;
+  heap::Trim(0);
+  const HeapReport before = Report();
+  std::barrier done(kThreads + 1);
+  std::vector<std::thread> threads;
+  for (uint64_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&done, i] {
+      ScriptRandom random(i);
+      for (int round = 0; round < 2; ++round) {
+        for (int request = 0; request < 5; ++request) ServeRequest(random);
+        done.arrive_and_wait();  // all of them are there from now on
+      }
+      done.arrive_and_wait();
+    });
+  }
+  done.arrive_and_wait();
+  done.arrive_and_wait();
+  const HeapReport after = Report();
+  done.arrive_and_wait();
+  for (std::thread& thread : threads) thread.join();
+  // Blocks on the shelf count as kept by threads, too.
+  const uint64_t most = CacheShare::kLeastForAll + BatchShelf::kMaxBytes;
+  EXPECT_LE(after.thread_cache_bytes - before.thread_cache_bytes, most);
 }
 
 TEST_F(HeapThreadsTest, BlocksOutliveTheThreadThatTookThem) {
