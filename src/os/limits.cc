@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
@@ -71,6 +72,18 @@ SPANHEAP_AT_START MemoryLimits ReadMemoryLimits() {
 bool IsOvercommitStrict() {
   char policy = '0';
   return ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1) == 1 && policy == '2';
+}
+
+// Without /proc the policy is what kernels begin with.
+bool IsObviousOvercommit(Bytes size) {
+  KeepErrno keep;
+  struct sysinfo machine{};
+  if (syscall(SYS_sysinfo, &machine) != 0) return false;
+  const uint64_t pieces = machine.totalram + machine.totalswap;
+  if (size.value / machine.mem_unit <= pieces) return false;
+  char policy = '0';
+  ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1);
+  return policy == '0';
 }
 
 SPANHEAP_AT_START bool IsSecureProcess() {

@@ -18,6 +18,10 @@ struct MemoryLimits {
 MemoryLimits ReadMemoryLimits();
 // vm.overcommit_memory is 2: what is writable is charged for, used or not. Reads a file.
 bool IsOvercommitStrict();
+// More than the memory and swap of the machine, and vm.overcommit_memory is 0: the kernel refuses
+// to map that much writable memory at once, unless told that it shall not be charged for. Two
+// system calls, or one.
+bool IsObviousOvercommit(Bytes size);
 
 // True when the process runs with more rights than its user (AT_SECURE): the environment is not
 // to be trusted.

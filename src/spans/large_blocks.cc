@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/platform.h"
 #include "layout/geometry.h"
+#include "os/limits.h"
 
 namespace spanheap {
 
@@ -65,7 +66,15 @@ void LargeBlocks::NoteDensity(const Window& window) {
 
 // ---- blocks
 
+// What is reserved is not charged for, so the kernel refuses no size; libc's malloc does, and
+// programs rely on it: better a null than the out-of-memory killer.
+bool LargeBlocks::IsTooMuch(Bytes ready) {
+  constexpr Bytes kLeast = 256_MiB;  // not worth a system call below
+  return ready > kLeast && os::IsObviousOvercommit(ready);
+}
+
 void* LargeBlocks::AllocateCharged(Bytes size, Bytes ready, Bytes alignment) {
+  if (IsTooMuch(ready)) return nullptr;
   Window window{Address(), WindowFor(ready), ready, size, false};
   const Bytes aligned = alignment < kWindowAlignment ? kWindowAlignment : alignment;
   window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
@@ -204,7 +213,7 @@ void* LargeBlocks::Resize(void* block, Bytes size) {
 
 bool LargeBlocks::ResizeWindow(Window& window, Bytes ready) {
   const Bytes before = window.ready;
-  if (ready > before && !TryCharge(ready - before)) return false;
+  if (ready > before && (IsTooMuch(ready) || !TryCharge(ready - before))) return false;
   const bool is_resized = ResizeCharged(window, ready);
   if (!is_resized && ready > before) Uncharge(ready - before);
   if (window.ready < before) Uncharge(before - window.ready);

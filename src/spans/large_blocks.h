@@ -71,6 +71,7 @@ class LargeBlocks {
   static constexpr uint32_t kFormer = 8;
 
   static Bytes WindowFor(Bytes size);
+  static bool IsTooMuch(Bytes ready);
   static BlockFacts FactsOf(const Window& window);
   uint32_t LowerBoundLocked(Address p) const REQUIRES(mutex_);
   bool FindLocked(Address start, uint32_t& at) const REQUIRES(mutex_);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,6 +49,19 @@ TEST(LimitsTest, ReadsTheOvercommitPolicy) {
   int policy = -1;
   file >> policy;
   EXPECT_EQ(IsOvercommitStrict(), policy == 2);
+}
+
+TEST(LimitsTest, KnowsWhatTheKernelWouldRefuseToMap) {
+  const auto maps = [](Bytes size) {
+    void* const at =
+        mmap(nullptr, size.value, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return false;
+    munmap(at, size.value);
+    return true;
+  };
+  EXPECT_FALSE(IsObviousOvercommit(1_MiB));
+  if (IsOvercommitStrict()) GTEST_SKIP() << "each page is charged for here";
+  EXPECT_EQ(IsObviousOvercommit(1024_GiB * 64), !maps(1024_GiB * 64));
 }
 
 TEST(LimitsTest, CountsTheProcessorsItMayUse) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Rows on the four functions of ISO C and their kin: errno, zero sizes, zeroing, growing.
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <malloc.h>
@@ -57,6 +58,17 @@ void ErrnoOfUnavailable(Verdict& v) {
   EXPECT(v, FailsWithEnomem([] { return malloc(size_t{1} << 61); }));
   EXPECT(v, FailsWithEnomem([] { return calloc(size_t{1} << 40, size_t{1} << 21); }));
   EXPECT(v, FailsWithEnomem([] { return aligned_alloc(1 << 21, size_t{1} << 61); }));
+  // More than the machine has: as libc's, where the kernel is asked for as much at once.
+  const size_t much = size_t{1} << 46;
+  void* const mapped =
+      mmap(nullptr, much, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) {
+    EXPECT(v, FailsWithEnomem([] { return malloc(much); }));
+    EXPECT(v, FailsWithEnomem([] { return calloc(1, much); }));
+    EXPECT(v, FailsWithEnomem([] { return aligned_alloc(1 << 21, much); }));
+  } else {
+    munmap(mapped, much);
+  }
   void* p = malloc(100);
   EXPECT(v, p != nullptr);
   free(p);
