@@ -6,7 +6,8 @@
 //             if the version was even before and is the same after.
 // Invariants. A reader that saw a word of a later record sees a later version: words are stored
 //             with release after the odd version, and loaded with acquire before it is looked at.
-// Threads.    Write: one at a time. Read: any; repeats while a write goes on, a few nanoseconds.
+// Threads.    Write: one at a time. Read: any; repeats while a write goes on, a few nanoseconds; if
+//             the writer is kept from going on, the record is read as it is after a while.
 // Tests.      tests/base/published_test.cc, also under TSan.
 #pragma once
 
@@ -36,24 +37,39 @@ class Published {
     version_.StoreRelease(version + 2);
   }
 
+  // In a forked child, whose parent's writer may have been in the midst of `record`.
+  void FinishInChild(const T& record) {
+    const uint32_t version = version_.LoadRelaxed();  // relaxed, both: the child has one thread
+    if (version % 2 == 0) return;
+    version_.StoreRelaxed(version - 1);
+    Write(record);
+  }
+
   T Read() const {
-    for (;;) {
+    for (unsigned tries = 0;; ++tries) {
       const uint32_t version = version_.LoadAcquire();
-      if (version % 2 != 0) continue;
-      T record{};
-      char* to = reinterpret_cast<char*>(&record);
-      for (size_t i = 0; i < kWords; ++i) {
-        const uint64_t word = __atomic_load_n(WordOf(value_, i), __ATOMIC_ACQUIRE);
-        std::memcpy(to + i * sizeof word, &word, sizeof word);
-      }
-      if (version_.LoadRelaxed() == version) return record;  // relaxed: after the words' loads
+      const T record = ReadWords();
+      const bool is_whole = version % 2 == 0 && version_.LoadRelaxed() == version;  // as above
+      if (is_whole || tries == kMostTries) return record;
     }
   }
 
  private:
+  // For so long the writer has lost its processor, perhaps to this thread.
+  static constexpr unsigned kMostTries = 1U << 24;
   static constexpr size_t kWords = sizeof(T) / sizeof(uint64_t);
   using Word [[gnu::may_alias]] = uint64_t;
 
+  // Acquire: the version is looked at again after all of them.
+  T ReadWords() const {
+    T record{};
+    char* to = reinterpret_cast<char*>(&record);
+    for (size_t i = 0; i < kWords; ++i) {
+      const uint64_t word = __atomic_load_n(WordOf(value_, i), __ATOMIC_ACQUIRE);
+      std::memcpy(to + i * sizeof word, &word, sizeof word);
+    }
+    return record;
+  }
   static Word* WordOf(T& value, size_t i) { return reinterpret_cast<Word*>(&value) + i; }
   static const Word* WordOf(const T& value, size_t i) {
     return reinterpret_cast<const Word*>(&value) + i;

@@ -125,6 +125,7 @@ struct ThreadBlock {
   size_t small_bytes = 0;  // capacity x size over the small classes
   // What the owner may keep from others: capacity x size of all bins, held runs, held spans.
   size_t kept_bytes = 0;
+  size_t noted_bytes = 0;        // of that, what CacheShare knows of
   unsigned next_to_shrink = 0;   // round robin over small classes when small_bytes is at its cap
   unsigned next_to_yield = 0;    // the same over all classes when the thread keeps too much
   bool has_share = false;        // counted by CacheShare
@@ -153,6 +154,7 @@ struct ThreadBlock {
   void** bottom(unsigned c) { return classes[c].bottom; }
   void** first_stack(unsigned c) { return &first_stacks[kFirstStacks.bottom[c]]; }
   void** full_stack(unsigned c) { return &full_stacks[kFullStacks.bottom[c]]; }
+  bool IsUsed(unsigned c) const { return (used_classes[c / 64] >> (c % 64) & 1) != 0; }
   void NoteUsed(unsigned c) { used_classes[c / 64] |= uint64_t{1} << (c % 64); }
   // Calls visit(c) for each class that was used.
   template <class Visitor>

@@ -35,12 +35,19 @@ void ThreadCache::End() {
     CloseBin(c);
   });
   block_.kept_bytes = 0;
+  NoteKept();
   heap_.pages().Flush(block_.page_cache);
   if (block_.has_share) share_.Leave();
   block_.has_share = false;
 }
 
-// Threads of the heap's own never come here, and take nobody's share.
+void ThreadCache::NoteKept() {
+  if (block_.kept_bytes == block_.noted_bytes) return;
+  share_.Note(block_.kept_bytes - block_.noted_bytes);
+  block_.noted_bytes = block_.kept_bytes;
+}
+
+// At the first refill or flush: until then the thread keeps nothing.
 void ThreadCache::Join() {
   if (block_.has_share) [[likely]]
     return;
@@ -160,18 +167,26 @@ void ThreadCache::ShrinkTo(unsigned c, uint32_t capacity) {
   SetCapacity(c, capacity);
 }
 
-// Classes yield in turn until the thread keeps no more than its share; `c`, which is in use, only
-// its span.
+// The others yield in turn until the thread keeps a quarter less than its share; if that is not
+// enough, `c`, which is in use, does.
 void ThreadCache::KeepToShareSlow(unsigned c) {
   share_.Update();
   const uint64_t most = share_.bytes();
-  for (unsigned tries = 1; tries < kMallocClassCount; ++tries) {
-    if (block_.kept_bytes <= most) return;
+  if (block_.kept_bytes <= most) return;
+  const uint64_t enough = most - most / 4;
+  for (unsigned tries = 1; tries < kMallocClassCount && block_.kept_bytes > enough; ++tries) {
     const unsigned victim = block_.next_to_yield;
     block_.next_to_yield = victim + 1 == kMallocClassCount ? 1 : victim + 1;
+    if (victim == c || !block_.IsUsed(victim)) continue;
     LetSpanGo(victim);
-    if (victim != c) Yield(victim);
+    Yield(victim);
   }
+  if (block_.kept_bytes > most) LetSpanGo(c);
+  const uint32_t capacity = block_.classes[c].capacity;
+  if (block_.kept_bytes > most && capacity > FirstCapacity(c)) {
+    ShrinkTo(c, std::max(capacity / 2, FirstCapacity(c)));
+  }
+  NoteKept();
 }
 
 // Half of what the class keeps goes; of a bin that is as small as it began, all.

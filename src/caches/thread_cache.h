@@ -12,7 +12,7 @@
 //             share of what all may (cache_share.h) yields: its classes, in turn, let their spans
 //             go, and halve and then close their bins.
 // Threads.    The block's owner inside a CoreSection, or somebody else while it cannot run.
-// Fails.      Null when no memory can be had; the bins are unchanged then.
+// Fails.      Null when no memory can be had; nothing is lost then.
 // Cost.       A refill: one compare-exchange per span and one atomic per bitmap word. A flush: see
 //             spans/return_batch.h.
 // Go.         mcache.go refill/releaseAll; capacities after jemalloc's and tcmalloc's thread
@@ -61,6 +61,8 @@ class ThreadCache {
  private:
   // What one thread may hold in bins of small classes.
   static constexpr size_t kMaxSmallBytes = (4 << 20) + FirstSmallBytes();
+  // CacheShare hears of changes of so much.
+  static constexpr size_t kNoteStep = 64 << 10;
   // A bin grows to a quarter of what its thread may keep.
   static constexpr uint64_t kBinsInShare = 4;
 
@@ -80,9 +82,11 @@ class ThreadCache {
   void ShrinkAnother(unsigned c);
   void ShrinkTo(unsigned c, uint32_t capacity);
   void KeepToShare(unsigned c) {
+    if (block_.kept_bytes - block_.noted_bytes + kNoteStep > 2 * kNoteStep) NoteKept();
     if (block_.kept_bytes > share_.bytes()) [[unlikely]]
       KeepToShareSlow(c);
   }
+  void NoteKept();
   SPANHEAP_COLD void KeepToShareSlow(unsigned c);
   void Yield(unsigned c);
   void NoteHeldGone(unsigned c, uint32_t n);

@@ -105,6 +105,7 @@ void Collector::ResetInChild() {
   queue.ResetInChild();
   specials.ResetInChild(this_mutator);
   keepers.ResetInChild();
+  last_.FinishInChild(figures_);
   state.waiting.StoreRelease(0);
 }
 

@@ -174,9 +174,9 @@ void Background::AttendSlow(const void* caller) {
 
 // Libc frees under the lock of its stacks, which a start takes. With one thread nobody but the
 // caller can hold it.
-void Background::AttendFreeSlow(const void* caller, size_t most) {
-  if (state_.LoadAcquire() == kNone) worth_.NoteFreed(most);
+void Background::AttendFreeSlow(const void* caller, size_t bytes) {
   if (os::HasOneThread()) {
+    if (state_.LoadAcquire() == kNone) worth_.NoteFreed(bytes);
     AttendSlow(caller);
   } else {
     NoticeSlow();
@@ -184,9 +184,8 @@ void Background::AttendFreeSlow(const void* caller, size_t most) {
 }
 
 // The thread is not there yet and may well be later.
-bool Background::is_one_awaited() const {
-  return options.background == Switch::kOn && state_.LoadAcquire() == kNone &&
-         !worth_.is_certain() && os::HasOneThread();
+bool Background::IsOneAwaited() {
+  return options.background == Switch::kOn && state_.LoadAcquire() == kNone && !worth_.Look();
 }
 
 void Background::GoByClock() {
@@ -196,7 +195,7 @@ void Background::GoByClock() {
   if (visits % kVisits != 0) return;
   const uint64_t now_ns = os::MonotonicNow_ns();
   if (now_ns < due_ns_.LoadRelaxed()) return;
-  if (is_one_awaited()) {
+  if (IsOneAwaited()) {
     LookByClock(now_ns);
   } else {
     WorkByClock(now_ns);

@@ -53,11 +53,11 @@ class Background {
     if (has_nothing_to_notice()) return;
     AttendSlow(caller);
   }
-  // The same of a free that has given the heap `most` bytes back at most. Starts the thread only in
+  // The same of a free that has given the heap about so many bytes back. Starts the thread only in
   // a program of one thread, which holds none of libc's locks when it is not in libc.
-  void AttendFree(const void* caller, size_t most) {
+  void AttendFree(const void* caller, size_t bytes) {
     if (has_nothing_to_notice()) return;
-    AttendFreeSlow(caller, most);
+    AttendFreeSlow(caller, bytes);
   }
   // Something was decided that changes what is to be done, by an option: the next look at the heap
   // is due now.
@@ -84,12 +84,12 @@ class Background {
   }
   SPANHEAP_COLD void NoticeSlow();
   SPANHEAP_COLD void AttendSlow(const void* caller);
-  SPANHEAP_COLD void AttendFreeSlow(const void* caller, size_t most);
+  SPANHEAP_COLD void AttendFreeSlow(const void* caller, size_t bytes);
   // Without a thread: looks whether one is worth it, or does its work.
   void GoByClock();
   void LookByClock(uint64_t now_ns);
   void WorkByClock(uint64_t now_ns);
-  bool is_one_awaited() const;
+  bool IsOneAwaited();
   bool TryStart(const void* caller);
   void Wake();
   // The heap has grown by a step: the next look at its use is due now.

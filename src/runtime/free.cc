@@ -137,10 +137,10 @@ namespace {
 // What a free may give the heap back: the bin's blocks, or one run; about.
 size_t MostReturned(const HeapSection& section, unsigned c) {
   const size_t blocks = BlockBytes(c) <= kMaxTabledBytes ? section.block().classes[c].capacity : 1;
-  return blocks * BlockBytes(c);
+  return std::max<size_t>(blocks, 1) * BlockBytes(c);
 }
 
-// Returns what that has given the heap back, at most.
+// Returns about as much as that has given the heap back.
 size_t FreeBySection(void* p, const char* call) {
   const HeapSection section;
   if (section.is_reentrant()) {

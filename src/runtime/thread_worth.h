@@ -5,10 +5,10 @@
 //
 // Idea.    While libc knows of one thread, getc takes no lock and shared_ptr no atomic, and both
 //          take a tenth of the time. So such a program gets the heap's thread only once there is
-//          free memory worth it. At once, when frees have left a third of what is backed free,
-//          or 64 MiB, in pages or within spans: the program may never call again. And when an eighth is above
-//          the scavenger's goal, which has had time to come down. A program that has had threads
-//          loses nothing any more, and one with a limit wants it kept.
+//          free memory worth it. At once, when frees have left a third of what is backed free, or
+//          64 MiB, in pages or within spans: the program may never call again. And when an eighth
+//          is above the scavenger's goal, which has had time to come down. A program that has had
+//          threads loses nothing any more, and one with a limit wants it kept.
 // Picture. no --frees, the goal--> certain, until a fork
 // Threads. Any, outside of sections. With one thread the counts are exact.
 // Cost.    NoteFreed: an addition. Look: a few loads, and a walk over the classes each time that
@@ -42,10 +42,10 @@ class ThreadWorth {
 
   constexpr explicit ThreadWorth(Runtime& runtime) : runtime_(runtime) {}
 
-  // A free has returned so much to the heap, at most. Relaxed, here and below: read by the same
+  // A free has returned about so much to the heap. Relaxed, here and below: read by the same
   // thread, where there is one.
-  void NoteFreed(uint64_t most) {
-    missing_.StoreRelaxed(missing_.LoadRelaxed() - static_cast<int64_t>(most));
+  void NoteFreed(uint64_t bytes) {
+    missing_.StoreRelaxed(missing_.LoadRelaxed() - static_cast<int64_t>(bytes));
   }
   // So much is above the goal, and so much in use.
   void NoteExcess(uint64_t excess, uint64_t in_use) {
