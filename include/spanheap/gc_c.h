@@ -66,9 +66,9 @@ typedef struct sh_layout {
   uint32_t flags;               /* SH_FINALIZE_... | SH_AMBIGUOUS_WORDS */
   const uint64_t* pointer_bits; /* SH_SCAN_PRECISE: bit i % 64 of word i / 64 says that the eight
                                    bytes at offset 8 * i of each element are a pointer */
-  /* SH_SCAN_TRACED: calls sh_gc_visit for each pointer in the element. Runs on collector threads,
-   * beside the program: it only reads, takes no lock, and copes with an element that is all zero,
-   * half built or just changing. */
+  /* SH_SCAN_TRACED: calls sh_gc_visit for each pointer in the element, beside the program: it only
+   * reads, takes no lock, copes with an element that is zero, half built or just changing. A count
+   * it goes by is raised before a pointer is stored, and lowered after that was cleared. */
   void (*trace)(const void* element, sh_visitor* visitor);
   void (*destroy)(void* element); /* ends one element; see sh_gc_set_destructor */
   const char* name;               /* for reports; may be null */

@@ -27,7 +27,7 @@ inline void* ThreadCache::PopHeldRun(unsigned c) {
 SPANHEAP_ALWAYS_INLINE bool ThreadCache::TryHoldRun(unsigned c, void* p, const char* call) {
   if (AddressOf(p).value % kPageSize.value != 0) [[unlikely]]
     FatalMisalignedFree(call, AddressOf(p), heap_.FactsOf(AddressOf(p)));
-  if (!block_.has_share || block_.kept_bytes + BlockBytes(c) > share_.bytes()) return false;
+  if (block_.kept_bytes + BlockBytes(c) > share_.bytes()) return false;
   if (block_.depth(c) >= kMaxCapacities[c]) return false;
   void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
   if (*top == p) [[unlikely]]

@@ -313,8 +313,8 @@ TEST(NativeFaceTest, ConservativeAndTracedFieldsAreSeen) {
   const Cycles cycles;
   for (int round = 0; cycles.done() < 10; ++round) {
     AllKinds* const made = New<AllKinds>();
+    made->traced.used = 3;  // before: what is stored behind it would not be seen
     for (int i = 0; i < 3; ++i) made->traced.slots[i] = NewWitness();
-    made->traced.used = 3;
     made->maybe = NewWitness();
     if (all->size() < 500) all->push_back(made);
     (*all)[static_cast<std::size_t>(round) % all->size()] = made;

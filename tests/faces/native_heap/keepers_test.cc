@@ -61,6 +61,7 @@ TEST(WhoKeepsTest, AWordOnTheStackOfAThread) {
   std::thread other([&] {
     Witness* volatile held = nullptr;
     HoldANewOne(held, weak);
+    Overwrite();  // registers, too
     place = const_cast<Witness**>(&held);
     thread_id = gettid();
     while (!stop) usleep(100);
