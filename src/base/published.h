@@ -49,7 +49,8 @@ class Published {
     for (unsigned tries = 0;; ++tries) {
       const uint32_t version = version_.LoadAcquire();
       const T record = ReadWords();
-      const bool is_whole = version % 2 == 0 && version_.LoadRelaxed() == version;  // as above
+      // Relaxed: the words' loads come before it.
+      const bool is_whole = version % 2 == 0 && version_.LoadRelaxed() == version;
       if (is_whole || tries == kMostTries) return record;
     }
   }

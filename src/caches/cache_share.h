@@ -13,7 +13,8 @@
 //             ThreadCache::End, kept() the sum of what they have noted.
 // Threads.    Any. A thread that keeps more than bytes() gives back in its next slow path; until
 //             then the bound is passed by what those keep who were there before. A thread notes
-//             what it keeps by steps of 64 KiB.
+//             what it keeps by steps of 64 KiB, in slow paths: large runs that it keeps without one
+//             are known at the next, or when no more may be kept.
 // Cost.       A load in slow paths, and where large runs are kept; a sum that all share for each
 //             step.
 // Go.         None; max_total_thread_cache_bytes of gperftools and tcmalloc.
@@ -52,7 +53,7 @@ class CacheShare {
   // The share follows the number of threads, the heap and its limit.
   void Update();
 
-  // Relaxed, both: numbers that order nothing.
+  // Relaxed, all: numbers that order nothing.
   uint64_t bytes() const { return bytes_.LoadRelaxed(); }
   uint32_t threads() const { return threads_.LoadRelaxed(); }
   uint64_t kept() const { return kept_.LoadRelaxed(); }

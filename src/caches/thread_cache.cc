@@ -47,7 +47,7 @@ void ThreadCache::NoteKept() {
   block_.noted_bytes = block_.kept_bytes;
 }
 
-// At the first refill or flush: until then the thread keeps nothing.
+// At the first refill or flush: until then the thread keeps runs of others at most.
 void ThreadCache::Join() {
   if (block_.has_share) [[likely]]
     return;

@@ -58,6 +58,13 @@ void InterruptProcessors() {
 #endif
 }
 
+// Without /proc it is what kernels begin with.
+char OvercommitPolicy() {
+  char policy = '0';
+  ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1);
+  return policy;
+}
+
 }  // namespace
 
 SPANHEAP_AT_START MemoryLimits ReadMemoryLimits() {
@@ -69,21 +76,15 @@ SPANHEAP_AT_START MemoryLimits ReadMemoryLimits() {
   return limits;
 }
 
-bool IsOvercommitStrict() {
-  char policy = '0';
-  return ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1) == 1 && policy == '2';
-}
+bool IsOvercommitStrict() { return OvercommitPolicy() == '2'; }
 
-// Without /proc the policy is what kernels begin with.
 bool IsObviousOvercommit(Bytes size) {
   KeepErrno keep;
   struct sysinfo machine{};
   if (syscall(SYS_sysinfo, &machine) != 0) return false;
   const uint64_t pieces = machine.totalram + machine.totalswap;
   if (size.value / machine.mem_unit <= pieces) return false;
-  char policy = '0';
-  ReadSmallFile("/proc/sys/vm/overcommit_memory", &policy, 1);
-  return policy == '0';
+  return OvercommitPolicy() == '0';
 }
 
 SPANHEAP_AT_START bool IsSecureProcess() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The freeing half of the heap's slow paths, and what can be said of a pointer.
+#include <algorithm>
+
 #include "base/fatal.h"
 #include "caches/fast_path_inl.h"
 #include "caches/held_runs_inl.h"
@@ -134,8 +136,8 @@ void CheckStated(void* p, size_t n, size_t alignment, const char* call) {
 
 namespace {
 
-// What a free may give the heap back: the bin's blocks, or one run; about.
-size_t MostReturned(const HeapSection& section, unsigned c) {
+// What a free may give the heap back: the bin's blocks, or one run.
+size_t AboutReturned(const HeapSection& section, unsigned c) {
   const size_t blocks = BlockBytes(c) <= kMaxTabledBytes ? section.block().classes[c].capacity : 1;
   return std::max<size_t>(blocks, 1) * BlockBytes(c);
 }
@@ -155,7 +157,7 @@ size_t FreeBySection(void* p, const char* call) {
     FreeAllDeferred(section);
   if (const unsigned c = ClassAt(p); c != 0) [[likely]] {
     FreeClassedInSection(section, c, p, call);
-    return MostReturned(section, c);
+    return AboutReturned(section, c);
   }
   const BlockInfo info = LookUp(p);
   FreeInSection(section, info, p, call);
@@ -163,8 +165,8 @@ size_t FreeBySection(void* p, const char* call) {
 }
 
 SPANHEAP_NOINLINE void FreeSlow(void* p, const char* call, const void* caller) {
-  const size_t most = FreeBySection(p, call);
-  if (this_thread.occupied == 0) runtime.background.AttendFree(caller, most);
+  const size_t bytes = FreeBySection(p, call);
+  if (this_thread.occupied == 0) runtime.background.AttendFree(caller, bytes);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 // a second one for it.
 //
 // Idea.    While libc knows of one thread, getc takes no lock and shared_ptr no atomic, and both
-//          take a tenth of the time. So such a program gets the heap's thread only once there is
+//          are faster. So such a program gets the heap's thread only once there is
 //          free memory worth it. At once, when frees have left a third of what is backed free, or
 //          64 MiB, in pages or within spans: the program may never call again. And when an eighth
 //          is above the scavenger's goal, which has had time to come down. A program that has had

@@ -33,7 +33,7 @@ BlockFacts LargeBlocks::FactsOf(const Window& window) {
 
 void* LargeBlocks::Allocate(Bytes size, Bytes alignment) {
   const Bytes ready = RoundUp(size, os::PageSize());
-  if (!TryCharge(ready)) return nullptr;
+  if (IsTooMuch(ready) || !TryCharge(ready)) return nullptr;
   void* block = AllocateCharged(size, ready, alignment);
   if (block == nullptr) Uncharge(ready);
   return block;
@@ -74,7 +74,6 @@ bool LargeBlocks::IsTooMuch(Bytes ready) {
 }
 
 void* LargeBlocks::AllocateCharged(Bytes size, Bytes ready, Bytes alignment) {
-  if (IsTooMuch(ready)) return nullptr;
   Window window{Address(), WindowFor(ready), ready, size, false};
   const Bytes aligned = alignment < kWindowAlignment ? kWindowAlignment : alignment;
   window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");

@@ -10,7 +10,7 @@
 // Threads.    Any. No system call under the lock.
 // Fails.      Null when the OS or the gauge's ceiling refuses, or kMaxBlocks are live; the old
 //             block stays as it was.
-// Cost.       Two or three system calls per block; lookup is a binary search.
+// Cost.       Two to four system calls per block; lookup is a binary search.
 // Tests.      tests/spans/large_blocks_test.cc.
 #pragma once
 
