@@ -107,7 +107,6 @@ struct ClassState {
 // What is known to whoever trims the caches of sleeping threads (runtime/idle_caches.h).
 struct IdleWatch {
   Atomic<ThreadAnchor*> anchor;  // the owner's; null: it is not there yet, or on its way out
-  uint32_t thread_id = 0;        // constant while the block has an owner, like the next one
   uint64_t blocked_signals = 0;  // what the owner blocked when it attached
   Atomic<bool> trimmed;          // the caches are empty; the owner clears it in its slow path
   uint32_t rounds = 0;  // without a change; this and the next are under the registry's lock
@@ -127,12 +126,13 @@ struct ThreadBlock {
   size_t kept_bytes = 0;
   size_t noted_bytes = 0;        // of that, what CacheShare knows of
   unsigned next_to_shrink = 0;   // round robin over small classes when small_bytes is at its cap
+  unsigned crowded_visits = 0;   // that would have needed such a halving
   unsigned next_to_yield = 0;    // the same over all classes when the thread keeps too much
   bool has_share = false;        // counted by CacheShare
   unsigned exit_rounds = 0;      // calls of the thread-exit hook so far
   uint64_t random_state = 0;     // for sampling intervals
   Atomic<void*> deferred_frees;  // freed by a signal handler that interrupted a slow path
-  Atomic<uint64_t> thread_id;    // the kernel's number of the owner; written when it attaches
+  Atomic<uint64_t> thread_id;    // the kernel's number of the owner; constant while it has one
   Atomic<uint64_t> refills;      // statistics, written by the owner
   Atomic<uint64_t> flushes;
   // A bit per class whose bin or counters were used since the block began; the others are as Begin
@@ -143,6 +143,7 @@ struct ThreadBlock {
   bool in_limit_callback = false;  // the owner is in the program's callback (runtime/limits.h)
   bool orphaned = false;           // its thread was lost in a fork; guarded by the registry
   bool of_program = false;         // its thread is none of the heap's own; written when it attaches
+  bool is_first = false;           // its thread is the process's first; written as the last one
   IdleWatch idle;
   Span* spans[kSmallClasses + 1] = {};  // held: where refills of a class take slots
   ClassState classes[kMallocClassCount];

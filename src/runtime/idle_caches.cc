@@ -27,6 +27,10 @@ uint64_t SignatureOf(const ThreadBlock& block) {
   return signature;
 }
 
+uint32_t ThreadIdOf(const ThreadBlock& block) {
+  return static_cast<uint32_t>(block.thread_id.LoadRelaxed());  // relaxed: constant
+}
+
 ThreadBins* EmptyBins() { return const_cast<ThreadBins*>(&kEmptyBins); }
 
 // The stacks are all zero again, and take no memory.
@@ -83,15 +87,16 @@ void IdleCaches::GiveUpUnlessPossible() {
 
 bool IdleCaches::TrimNext() {
   ThreadBlock& block = *found_[next_++];
-  if (!finds_all_ && !RestsForLong(block.idle)) return false;
+  if (!finds_all_ && !RestsForLong(block)) return false;
   const bool done = TryTrim(block);
   if (!done && !finds_all_) block.idle.attempts.FetchAddRelaxed(1);
   return done;
 }
 
 // To be asked in two looks: the first one cannot tell.
-bool IdleCaches::RestsForLong(IdleWatch& idle) const {
-  const uint64_t runs = os::RunsOf(idle.thread_id);
+bool IdleCaches::RestsForLong(ThreadBlock& block) const {
+  IdleWatch& idle = block.idle;
+  const uint64_t runs = os::RunsOf(ThreadIdOf(block));
   const uint64_t before = std::exchange(idle.runs, runs);
   if (std::exchange(idle.seen_in, looks_) + 1 != looks_ || runs < before) return false;
   const bool is_busy = runs - before > kBusyRuns;
@@ -110,13 +115,13 @@ bool IdleCaches::TryTrim(ThreadBlock& block) {
 bool IdleCaches::TrimClaimed(ThreadBlock& block) {
   // A thread may end without a word: killed by a filter, by a bare system call, or when the last
   // round of its destructors was its first use of the heap. Its variables are gone then.
-  if (!os::IsThere(block.idle.thread_id)) block.idle.anchor.StoreRelease(nullptr);
+  if (!os::IsThere(ThreadIdOf(block))) block.idle.anchor.StoreRelease(nullptr);
   ThreadAnchor* anchor = block.idle.anchor.LoadAcquire();
   // Relaxed: its owner, who is the only other writer, cannot write it now.
   if (anchor == nullptr || anchor->bins.LoadRelaxed() != &block.bins) return false;
   anchor->bins.StoreSequential(EmptyBins());
   os::Membarrier();
-  if (!os::IsAsleep({block.idle.thread_id, block.idle.blocked_signals, AddressOf(anchor).value})) {
+  if (!os::IsAsleep({ThreadIdOf(block), block.idle.blocked_signals, AddressOf(anchor).value})) {
     anchor->bins.StoreSequential(&block.bins);
     return false;
   }

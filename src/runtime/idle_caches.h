@@ -65,7 +65,7 @@ class IdleCaches {
 
   void Consider(ThreadBlock& block, bool all);
   void GiveUpUnlessPossible();
-  bool RestsForLong(IdleWatch& idle) const;
+  bool RestsForLong(ThreadBlock& block) const;
   bool TryTrim(ThreadBlock& block);
   bool TrimClaimed(ThreadBlock& block);
 

@@ -52,13 +52,10 @@ void ProcessEnd::NoticeStarted() {
 
 // ---- threads of the program
 
-void ProcessEnd::NoticeThreadEnd() {
+void ProcessEnd::NoticeThreadEnd(bool is_first) {
   if (this_thread.is_service) return;
   if (any_service_.LoadSequential() != 0) NoticeBareChild();
-  // Relaxed: it never goes back, and a system call too many does no harm.
-  if (has_first_ended_.LoadRelaxed() == 0 && os::IsFirstThread()) {
-    has_first_ended_.StoreSequential(1);
-  }
+  if (is_first) has_first_ended_.StoreSequential(1);
   if (any_service_.LoadSequential() == 0) return;
   if (has_first_ended_.LoadAcquire() != 0 || threads_.of_program() == 0) Suspect();
 }

@@ -18,13 +18,13 @@
 //             finalizer or an exit handler ends its own thread. Threads that somebody else keeps in
 //             the process (a library, a second heap, the kernel's for io_uring) count as the
 //             program's.
-// Cost.       Two system calls at the end of a thread until the first one has ended. The thread
-//             that looks is there from then on, if the heap has others: it reads a small file after
-//             5 ms, 10, 20 .. 5120, beginning anew when a thread ends that the heap knows (for
-//             which it is woken). The end of one that it does not know is seen late by as long as
-//             nothing happened before, 5 s at most; beside a first thread that it does not know,
-//             41 s at most. A first thread that ends by a bare system call is found when the
-//             background thread next comes to rest.
+// Cost.       A system call at the end of a thread, if the heap has threads. Once the first one has
+//             ended there is a thread that looks: it reads a small file after 5 ms, 10, 20 .. 5120,
+//             beginning anew when a thread ends that the heap knows (for which it is woken). The
+//             end of one that it does not know is seen late by as long as nothing happened before,
+//             5 s at most; beside a first thread that it does not know, 41 s at most. A first
+//             thread that ends by a bare system call, or that is first because another one made
+//             this process by a bare clone, is found when the background thread next comes to rest.
 // Tests.      tests/runtime/process_end_test.cc, tests/stress/last_thread_test.py.
 #pragma once
 
@@ -48,8 +48,8 @@ class ProcessEnd {
   void Leave();
 
   // --- Threads of the program
-  // The calling one is about to end.
-  void NoticeThreadEnd();
+  // The calling one is about to end; whether it is the process's first.
+  void NoticeThreadEnd(bool is_first);
   // None may be left.
   void Suspect();
   // The first one may have ended in a way that nobody was told of (a bare system call).

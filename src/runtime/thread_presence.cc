@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: MIT
 //
 // The part of ThreadRegistry that counts who may open sections, and tells when it is one thread.
+#include <utility>
+
 #include "base/check.h"
+#include "os/clock.h"
 #include "runtime/occupied.h"
 #include "runtime/runtime.h"
 #include "runtime/thread_registry.h"
 #include "sync/alone.h"
 
 namespace spanheap {
+namespace {
+
+// Threads that come and go faster than this, so many in a row: the next one is near.
+constexpr uint64_t kShortVisit_ns = 1'000'000;
+constexpr uint32_t kShortVisits = 8;
+
+}  // namespace
 
 void ThreadRegistry::Arrive() {
   const Occupied occupied;
@@ -31,7 +41,7 @@ bool ThreadRegistry::Rest() {
 void ThreadRegistry::ArriveLocked() {
   if (this_thread.presence++ > 0) return;
   if (++present_ == 1) SetAlone(true);
-  if (present_ == 2) EndAlone();
+  if (present_ == 2 && IsAlone()) EndAlone();
 }
 
 // Another thread may be in a section that relies on being the only one.
@@ -45,7 +55,16 @@ void ThreadRegistry::EndAlone() {
 // What this thread has done is done: whoever is left may go on without atomics in mid-section.
 void ThreadRegistry::DepartLocked() {
   if (--this_thread.presence > 0) return;
-  if (--present_ == 1) SetAlone(true);
+  if (--present_ == 1 && IsWorthAlone()) SetAlone(true);
+}
+
+// To end it costs a barrier and a wait for who is inside. Not to begin costs the one that is left
+// its atomics until somebody departs after a longer while: the heap's own thread, if there is one.
+bool ThreadRegistry::IsWorthAlone() {
+  const uint64_t now_ns = os::MonotonicNow_ns();
+  const bool was_short = now_ns - std::exchange(left_one_ns_, now_ns) < kShortVisit_ns;
+  short_visits_ = was_short ? short_visits_ + 1 : 0;
+  return short_visits_ < kShortVisits;
 }
 
 }  // namespace spanheap

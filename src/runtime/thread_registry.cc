@@ -40,6 +40,7 @@ ThreadBlock* ThreadRegistry::Attach() {
       return nullptr;
     }
     LinkLocked(block);
+    NoteFirstLocked(*block);
     block->of_program = !this_thread.is_service;
     if (block->of_program) of_program_.AddOwned(1);
     this_thread.block = block;
@@ -49,7 +50,6 @@ ThreadBlock* ThreadRegistry::Attach() {
   const bool tells_its_end = exit_hook_.Arm(block);
   // The anchor is part of the thread's variables: good only as long as its end is told.
   if (!tells_its_end) return block;
-  block->idle.thread_id = os::ThreadId();
   block->idle.blocked_signals = blocked;
   block->idle.anchor.StoreRelease(&this_thread);
   return block;
@@ -74,6 +74,13 @@ ThreadBlock* ThreadRegistry::NewBlockLocked() {
   return block;
 }
 
+// The process has one first thread: once it is known, nobody else needs to ask.
+void ThreadRegistry::NoteFirstLocked(ThreadBlock& block) {
+  // Relaxed: written by this thread.
+  block.is_first = !knows_first_ && block.thread_id.LoadRelaxed() == os::ProcessId();
+  knows_first_ |= block.is_first;
+}
+
 void ThreadRegistry::LinkLocked(ThreadBlock* block) {
   block->previous = nullptr;
   block->next = first_;
@@ -89,8 +96,9 @@ void ThreadRegistry::UnlinkLocked(ThreadBlock* block) {
 void ThreadRegistry::OnThreadExit(void* block) {
   auto* mine = static_cast<ThreadBlock*>(block);
   if (++mine->exit_rounds < kExitRounds && runtime.threads.exit_hook_.Arm(mine)) return;
+  const bool is_first = mine->is_first;
   runtime.threads.Detach(*mine);
-  runtime.process_end.NoticeThreadEnd();
+  runtime.process_end.NoticeThreadEnd(is_first);
 }
 
 void ThreadRegistry::Detach(ThreadBlock& block) {
@@ -173,8 +181,9 @@ void ThreadRegistry::AfterForkInChild() {
   uint32_t lost = 0;
   for (ThreadBlock* block = first_; block != nullptr; block = block->next) {
     block->state.claimed.StoreRelaxed(0);  // relaxed: one thread is left
-    if (block == this_thread.block) {
-      block->idle.thread_id = os::ThreadId();
+    block->is_first = block == this_thread.block;
+    if (block->is_first) {
+      block->thread_id.StoreRelaxed(os::ThreadId());  // relaxed: as above
       continue;
     }
     block->orphaned = true;
@@ -185,6 +194,7 @@ void ThreadRegistry::AfterForkInChild() {
   }
   shared_.state.section_depth.StoreRelaxed(0);
   orphans_.StoreRelaxed(lost);  // relaxed: one thread is left
+  knows_first_ = this_thread.block != nullptr;
   present_ = this_thread.presence > 0 ? 1 : 0;
   // Relaxed: one thread is left.
   of_program_.StoreRelaxed(this_thread.block != nullptr && this_thread.block->of_program ? 1 : 0);

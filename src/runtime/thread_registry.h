@@ -9,7 +9,8 @@
 //             the child goes on. The registry counts the threads that may open sections: one that
 //             is attached may, unless it rests; with a single one the heap needs no atomic
 //             read-modify-writes (sync/alone.h). For the second one to arrive the gate is closed
-//             until the first is outside.
+//             until the first is outside; where one comes after the other that is not begun again
+//             each time.
 // Invariants. Every block in the list belongs to one running thread or is an orphan.
 // Threads.    The list is under the registry's lock, which is taken outside of core sections only.
 // Fails.      Attach returns null when there is no memory for a block, or nobody would tell of the
@@ -129,9 +130,11 @@ class ThreadRegistry {
   void ArriveLocked() REQUIRES(mutex_);
   void DepartLocked() REQUIRES(mutex_);
   void EndAlone() REQUIRES(mutex_);
+  bool IsWorthAlone() REQUIRES(mutex_);
   void AwaitOthersOutside() REQUIRES(mutex_);
 
   ThreadBlock* NewBlockLocked() REQUIRES(mutex_);
+  void NoteFirstLocked(ThreadBlock& block) REQUIRES(mutex_);
   void LinkLocked(ThreadBlock* block) REQUIRES(mutex_);
   void UnlinkLocked(ThreadBlock* block) REQUIRES(mutex_);
   void RecycleLocked(ThreadBlock* block) REQUIRES(mutex_);
@@ -143,7 +146,11 @@ class ThreadRegistry {
   Mutex mutex_{LockRank::kThreads};
   ThreadBlock* first_ GUARDED_BY(mutex_) = nullptr;
   ThreadBlock* recycled_ GUARDED_BY(mutex_) = nullptr;
-  uint32_t present_ GUARDED_BY(mutex_) = 0;  // threads that may open sections
+  bool knows_first_ GUARDED_BY(mutex_) = false;  // a block's is_first is set, or was
+  uint32_t present_ GUARDED_BY(mutex_) = 0;      // threads that may open sections
+  // Of the last departure that left one, and how many came shortly after one another before it.
+  uint64_t left_one_ns_ GUARDED_BY(mutex_) = 0;
+  uint32_t short_visits_ GUARDED_BY(mutex_) = 0;
   Totals totals_ GUARDED_BY(mutex_);
   Atomic<uint32_t> of_program_;  // written under mutex_
   Atomic<uint32_t> orphans_;

@@ -107,6 +107,28 @@ TEST_F(AloneTest, AForkedChildIsAlone) {
   EXPECT_EQ(status, 0);
 }
 
+// Whether the heap did not begin anew to do without atomics after so many short visits.
+bool StaysInCompanyAfter(int visits) {
+  std::thread([visits] {
+    for (int i = 0; i < visits; ++i) const ThreadRegistry::Guest guest(runtime.threads);
+  }).join();
+  return !IsAlone();
+}
+
+TEST_F(AloneTest, WhereThreadsComeAndGoFastTheNextOneIsExpected) {
+  bool stays = false;
+  // Fast, but for what else the machine does meanwhile.
+  for (int tries = 0; tries < 100 && !stays; ++tries) stays = StaysInCompanyAfter(20);
+  EXPECT_TRUE(stays);
+}
+
+TEST_F(AloneTest, AVisitAfterALongerWhileEndsThat) {
+  StaysInCompanyAfter(20);
+  os::SleepFor_ns(20'000'000);
+  EXPECT_FALSE(StaysInCompanyAfter(1));
+  EXPECT_FALSE(StaysInCompanyAfter(3));
+}
+
 // Blocks of one class, so that neighbours in a word are in different hands.
 void Churn(unsigned rounds) {
   std::vector<void*> blocks(300);
@@ -132,7 +154,8 @@ TEST_F(AloneTest, NothingIsLostWhileThreadsComeAndGo) {
   while (!stop) Churn(1);
   coming.join();
   resting.join();
-  EXPECT_TRUE(IsAlone());
+  os::SleepFor_ns(20'000'000);
+  EXPECT_FALSE(StaysInCompanyAfter(1));
 }
 
 }  // namespace
