@@ -16,10 +16,6 @@
 
 namespace spanheap {
 
-// So many blocks ahead of its turn the first line of a block is asked for: a program writes to what
-// it gets, and what was freed in no order lies in no order. Measured: 2 is worse, 8 no better.
-constexpr int kBlocksAhead = 4;
-
 // A block of at least n bytes from this thread's bin, or null if the slow path must decide: n is
 // above the table, the bin is empty, or a sample is due.
 SPANHEAP_ALWAYS_INLINE void* TryAllocateFast(size_t n) {

@@ -23,6 +23,11 @@
 
 namespace spanheap {
 
+// So many blocks ahead of its turn the first line of a block is asked for: a program writes to what
+// it gets, and what was freed in no order lies in no order. Measured: 2 is worse, 8 and 12 help where
+// all miss the second cache, and cost where a block is larger than a page.
+constexpr int kBlocksAhead = 4;
+
 struct ThreadBins {
   Atomic<void**> tops[kMallocClassCount];
   void** limits[kMallocClassCount];

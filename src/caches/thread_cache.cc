@@ -129,12 +129,17 @@ void ThreadCache::MoveToFullStack(unsigned c) {
   MoveTop(c, full + depth);
 }
 
+// At the thread's bound another bin has to shrink for it, and moves its blocks: where all are as busy
+// as this one that comes to nothing, so most visits leave it.
 bool ThreadCache::TryGrow(unsigned c) {
   const uint32_t capacity = block_.classes[c].capacity;
   const uint32_t most = kMaxCapacities[c];
   if (capacity == 0 || capacity >= most) return false;
   const uint32_t more = std::min(capacity * 2, most);
   if (kBinsInShare * more * BlockBytes(c) > share_.bytes()) return false;
+  const bool is_crowded =
+      block_.small_bytes + (more - capacity) * BlockBytes(c) > kMaxSmallBytes && IsSmallClass(c);
+  if (is_crowded && ++block_.crowded_visits % kCrowdedVisits != 0) return false;
   SetCapacity(c, more);
   if (block_.small_bytes > kMaxSmallBytes) ShrinkAnother(c);
   return true;
@@ -227,12 +232,21 @@ void* ThreadCache::TakeOne(unsigned c) {
   return block;
 }
 
+// What malloc does for the blocks below these (kBlocksAhead).
+void ThreadCache::PrefetchTop(unsigned c) {
+  void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
+  for (void** slot = top; slot > top - kBlocksAhead && *slot != nullptr; --slot) {
+    __builtin_prefetch(*slot, 1);
+  }
+}
+
 void* ThreadCache::RefillSmall(unsigned c) {
   const uint32_t want = BatchOf(c);
   // The bin is empty. What waits on the shelf goes into it as it lay in another.
   if (const uint32_t n = heap_.TakeShelved(c, want, block_.bottom(c) + 1)) {
     NoteTaken(c, n);
     MoveTop(c, block_.bottom(c) + n - 1);
+    PrefetchTop(c);
     void* block = block_.bottom(c)[n];
     TryGrow(c);
     return block;

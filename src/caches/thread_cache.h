@@ -61,6 +61,8 @@ class ThreadCache {
  private:
   // What one thread may hold in bins of small classes.
   static constexpr size_t kMaxSmallBytes = (4 << 20) + FirstSmallBytes();
+  // Of so many visits at that bound one makes a bin grow. A prime: classes come in any rhythm.
+  static constexpr unsigned kCrowdedVisits = 5;
   // CacheShare hears of changes of so much.
   static constexpr size_t kNoteStep = 64 << 10;
   // A bin grows to a quarter of what its thread may keep.
@@ -78,6 +80,7 @@ class ThreadCache {
   void* RefillSmall(unsigned c);
   uint32_t TakeBatch(unsigned c, uint32_t want, void** out);
   bool TryGrow(unsigned c);
+  void PrefetchTop(unsigned c);
   bool TryMakeRoom(unsigned c, const char* call);
   void ShrinkAnother(unsigned c);
   void ShrinkTo(unsigned c, uint32_t capacity);

@@ -254,6 +254,35 @@ TEST(ThreadCacheTest, OtherBinsShrinkWhenTheThreadMayHoldNoMore) {
   fixture.ExpectEmpty();
 }
 
+// Fills the bin of each class in turn, and empties it: how many of these made a bin grow.
+unsigned GrowthsInRounds(CacheUser& user, int rounds) {
+  unsigned growths = 0;
+  for (int round = 0; round < rounds; ++round) {
+    for (unsigned c = 1; c <= kSmallClasses; ++c) {
+      std::vector<void*> blocks;
+      for (uint32_t i = 0; i < kMaxCapacities[c]; ++i) blocks.push_back(user.Take(c));
+      for (void* block : blocks) {
+        const uint32_t before = user.capacity(c);
+        user.Give(c, block);
+        growths += user.capacity(c) > before;
+      }
+    }
+  }
+  return growths;
+}
+
+TEST(ThreadCacheTest, AtTheThreadsBoundFewVisitsMakeABinGrow) {
+  CacheFixture fixture;
+  CacheUser user(fixture);
+  GrowthsInRounds(user, 2);
+  const uint64_t visits = user.block().flushes.LoadRelaxed();
+  const unsigned growths = GrowthsInRounds(user, 10);
+  EXPECT_GT(growths, 0U);
+  EXPECT_LT(4 * growths, user.block().flushes.LoadRelaxed() - visits);
+  user.cache().End();
+  fixture.ExpectEmpty();
+}
+
 // Blocks of all sizes up to 300 KB, a megabyte of them, come and go.
 void Serve(CacheUser& user, ScriptRandom& random) {
   std::vector<Live> live;
