@@ -38,6 +38,7 @@ bool BatchShelf::TryAppend(Shelf& shelf, void* const* blocks, uint32_t n) {
   MutexLock lock(shelf.mutex);
   Batch* const newest = shelf.newest;
   if (newest == nullptr || newest->count + n > kMaxBatch) return false;
+  if (newest->count == 0) needed_.StoreRelaxed(true);
   memcpy(newest->blocks + newest->count, blocks, n * sizeof(void*));
   newest->count += n;
   shelf.blocks.AddOwned(n);
@@ -52,12 +53,12 @@ uint32_t BatchShelf::Take(unsigned malloc_class, uint32_t want, void** out) {
   {
     MutexLock lock(shelf.mutex);
     Batch* const newest = shelf.newest;
-    if (newest == nullptr) return 0;
+    if (newest == nullptr || newest->count == 0) return 0;
     n = newest->count < want ? newest->count : want;
     newest->count -= n;
     memcpy(out, newest->blocks + newest->count, n * sizeof(void*));
     NoteTaken(shelf, malloc_class, n);
-    if (newest->count == 0) {
+    if (newest->count == 0 && newest != shelf.oldest) {
       Unlink(shelf, newest);
       used_up = newest;
     }
@@ -72,7 +73,7 @@ uint32_t BatchShelf::TakeOldest(unsigned malloc_class, void** out) {
   {
     MutexLock lock(shelf.mutex);
     oldest = shelf.oldest;
-    if (oldest == nullptr) return 0;
+    if (oldest == nullptr || oldest->count == 0) return 0;
     Unlink(shelf, oldest);
     NoteTaken(shelf, malloc_class, oldest->count);
   }
@@ -128,7 +129,7 @@ BatchShelf::Batch* BatchShelf::PopRecord() {
     batch = FreshRecordLocked();
   }
   if (batch != nullptr) ++in_use_;
-  needed_ = true;
+  needed_.StoreRelaxed(true);
   return batch;
 }
 
@@ -160,14 +161,27 @@ void BatchShelf::Recycle(Batch* batch) {
   --in_use_;
 }
 
-// Meanwhile nobody gets a record: what overflows goes to its span.
+void BatchShelf::RecycleEmpty() {
+  for (Shelf& shelf : shelves_) {
+    Batch* empty = nullptr;
+    {
+      MutexLock lock(shelf.mutex);
+      if (shelf.newest == nullptr || shelf.newest->count != 0) continue;
+      empty = shelf.newest;
+      Unlink(shelf, empty);
+    }
+    Recycle(empty);
+  }
+}
+
+// While they go nobody gets a record: what overflows goes to its span.
 void BatchShelf::GiveBackRecords() {
+  if (needed_.Exchange(false) || bytes() != 0) return;
+  RecycleEmpty();
   uint32_t slabs;
   {
     MutexLock lock(records_mutex_);
-    const bool needed = needed_;
-    needed_ = false;
-    if (needed || in_use_ != 0 || begun_ == 0 || resting_) return;
+    if (in_use_ != 0 || begun_ == 0 || resting_) return;
     slabs = static_cast<uint32_t>(DivideUp(begun_, kSlab));
     unused_ = nullptr;
     begun_ = 0;

@@ -9,11 +9,13 @@
 //             and is hot, goes out first. Like spare spans, all of it goes back to the spans before
 //             the heap grows (SpanHeap::GiveUpSpares), so it makes no heap larger.
 // Invariants. A block on the shelf is taken as far as its span knows. blocks(c) is the sum of the
-//             batches of c. At most kMaxBytes wait here in all, in at most kMaxBatches records.
+//             batches of c. At most kMaxBytes wait here in all, in at most kMaxBatches records. The
+//             last record of a class stays when it is used up, for the batch that comes next: an
+//             empty one is alone on its shelf.
 // Threads.    Any; a lock per class, held while one batch is copied (1 KiB).
 // Fails.      Keep says no when the shelf is full, or no record can be had.
-// Cost.       Per batch of 128: two copies, four locks. Records come in slabs, 2 MiB at most; their
-//             memory goes back when all of them are unused (GiveBackRecords).
+// Cost.       Per batch of 128: two copies, four locks; of a small one two. Records come in slabs,
+//             2 MiB at most; their memory goes back when all of them are unused (GiveBackRecords).
 // Go.         None; its counterpart is the transfer cache of tcmalloc.
 // Tests.      tests/spans/batch_shelf_test.cc, against a vector per class.
 #pragma once
@@ -91,9 +93,10 @@ class BatchShelf {
   Batch* FreshRecordLocked() REQUIRES(records_mutex_);
   bool AddSlab();
   void Recycle(Batch* batch);
+  void RecycleEmpty();
   static void Unlink(Shelf& shelf, Batch* batch) REQUIRES(shelf.mutex);
   static void Push(Shelf& shelf, Batch* batch) REQUIRES(shelf.mutex);
-  static bool TryAppend(Shelf& shelf, void* const* blocks, uint32_t n);
+  bool TryAppend(Shelf& shelf, void* const* blocks, uint32_t n);
   void NoteTaken(Shelf& shelf, unsigned malloc_class, uint32_t n) REQUIRES(shelf.mutex);
 
   Shelf shelves_[kSmallClasses + 1];
@@ -105,7 +108,7 @@ class BatchShelf {
   uint32_t in_use_ GUARDED_BY(records_mutex_) = 0;  // records that are somebody's
   uint32_t begun_ GUARDED_BY(records_mutex_) = 0;   // those and the unused: the first of the slabs
   uint32_t slab_count_ GUARDED_BY(records_mutex_) = 0;
-  bool needed_ GUARDED_BY(records_mutex_) = false;   // one was, since GiveBackRecords
+  Atomic<bool> needed_;  // one was, since GiveBackRecords; relaxed: a hint
   bool resting_ GUARDED_BY(records_mutex_) = false;  // the slabs are being given back
   Batch* slabs_[kMaxBatches / kSlab] = {};           // constant once counted
 };

@@ -40,7 +40,7 @@ class RunCache {
  private:
   friend struct RootRecord;  // its layout is described to tools
   // Of one class: enough for the swings of a busy program, few enough to drain in one go.
-  static constexpr unsigned kDepth = 32;
+  static constexpr unsigned kDepth = 64;
   static constexpr uint64_t kMaxBytes = uint64_t{256} << 20;
 
   struct Shelf {

@@ -13,7 +13,7 @@
 namespace spanheap {
 namespace {
 
-constexpr size_t kDepth = 32;
+constexpr size_t kDepth = 64;
 constexpr uint64_t kMaxBytes = uint64_t{256} << 20;
 
 // What a RunCache should do.
