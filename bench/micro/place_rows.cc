@@ -5,6 +5,7 @@
 // are written whole).
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "bench/harness/resident.h"
 #include "bench/micro/micro_rows.h"
@@ -81,11 +82,17 @@ Sample LocalityWalk(const Row&, const Plan& plan) {
   return sample;
 }
 
-// The list laid end to end.
+// The list in the same number of holes, which are filled in the order of their addresses.
 Sample WalkInOrder(const Row&, const Plan& plan) {
-  MappedArray<Node> nodes(kNodes, Backing::kOrdinary);
-  for (std::size_t i = 0; i < kNodes; ++i) nodes[i].next = i + 1 < kNodes ? &nodes[i + 1] : nullptr;
-  return MeasureWalk(plan, nodes.data());
+  MappedArray<Node> nodes(kNodes * 2, Backing::kOrdinary);
+  MappedArray<std::uint32_t> order(nodes.size());
+  Shuffle(order, 37);
+  for (std::size_t i = 0; i < kNodes; ++i) nodes[order[i]].payload[0] = 1;
+  Node* head = nullptr;
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    if (nodes[i].payload[0] != 0) head = new (&nodes[i]) Node{head, {1}};
+  }
+  return MeasureWalk(plan, head);
 }
 
 // Only the building is timed; each repetition makes its own holes.
