@@ -12,7 +12,9 @@
  * Threads. Every function may be called by any thread outside of signal handlers, sh_visitor
  *          callbacks and destructors that run at sweep, unless it says otherwise. A thread is known
  *          from its first call here (sh_gc_attach says it early); a thread that is not known must
- *          hold no pointer into the heap. The collector stops threads by a signal: SIGURG, or, if
+ *          hold no pointer into the heap. One thread hands a pointer to another through a root, a
+ *          field or a word that is written by sh_gc_store: a plain store into a frame of another
+ *          thread, which may have been searched already, keeps nothing. The collector stops threads by a signal: SIGURG, or, if
  *          the program has a handler for that before the first call here, the highest real-time
  *          signal for which it has none. From then on that signal is neither given another action,
  *          nor blocked for long, nor waited for by sigwait outside of a blocking region.
@@ -49,8 +51,8 @@ enum {
                                the object reaches is there, though it may have been destroyed */
   SH_FINALIZE_AT_SWEEP = 2, /* destroy() runs during sweep, on any thread: it must neither touch
                                another object of the heap nor call a function of this header, nor
-                               wait for a lock under which somebody allocates. free() is allowed;
-                               malloc() has a small reserve only */
+                               wait for a lock under which somebody calls one. free() is allowed;
+                               malloc() has a small reserve only, where it is this heap's */
   SH_AMBIGUOUS_WORDS = 4    /* words of pointer_bits may hold what is no pointer (unions) */
 };
 
@@ -95,7 +97,8 @@ void* sh_gc_new(sh_layout* layout, size_t count) SH_NOTHROW;
  * handles become null; cleanups are queued; the memory is reused at once, or, of objects that are
  * deleted while the collector marks, and of those of 16 bytes and less without pointers, after it.
  * Of an object that was found dead before, what is queued runs once, when its turn comes, and the
- * memory stays until then. Null is allowed. Any use of the object afterwards is the caller's
+ * memory stays until then; so does that of others in the same pages while something is queued for
+ * one of them. Null is allowed. Any use of the object afterwards is the caller's
  * mistake. A block of malloc ends the process with one line, as a collected object does in free. */
 void sh_gc_delete(void* object) SH_NOTHROW;
 

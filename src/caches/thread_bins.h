@@ -24,8 +24,8 @@
 namespace spanheap {
 
 // So many blocks ahead of its turn the first line of a block is asked for: a program writes to what
-// it gets, and what was freed in no order lies in no order. Measured: 2 is worse, 8 and 12 help where
-// all miss the second cache, and cost where a block is larger than a page.
+// it gets, and what was freed in no order lies in no order. Measured: 2 is worse; 8 and 12 help
+// where all blocks miss the second cache, and cost where they are larger than a page.
 constexpr int kBlocksAhead = 4;
 
 struct ThreadBins {

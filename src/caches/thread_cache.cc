@@ -129,8 +129,8 @@ void ThreadCache::MoveToFullStack(unsigned c) {
   MoveTop(c, full + depth);
 }
 
-// At the thread's bound another bin has to shrink for it, and moves its blocks: where all are as busy
-// as this one that comes to nothing, so most visits leave it.
+// At the thread's bound another bin has to shrink for it, and moves its blocks: where all are as
+// busy as this one that comes to nothing, so most visits leave it.
 bool ThreadCache::TryGrow(unsigned c) {
   const uint32_t capacity = block_.classes[c].capacity;
   const uint32_t most = kMaxCapacities[c];

@@ -175,12 +175,6 @@ void Allocator::MarkClaimed(AllocationCache& cache) {
   state_.held.FetchAddRelaxed(bytes);  // relaxed: a counter
 }
 
-void Allocator::SweepHeld(AllocationCache& cache) {
-  for (ClaimedWord& word : cache.words) {
-    if (word.span != nullptr) store_.EnsureSwept(word.span);
-  }
-}
-
 void Allocator::Release(AllocationCache& cache) {
   cache.tiny = nullptr;
   for (ClaimedWord& word : cache.words) {

@@ -84,8 +84,6 @@ class Allocator {
   void Release(AllocationCache& cache);
   // Marking begins, the owner is stopped: what it has claimed is black.
   void MarkClaimed(AllocationCache& cache);
-  // Sweeps what the cache holds, so that the next mark may begin.
-  void SweepHeld(AllocationCache& cache);
 
  private:
   void Describe(ClaimedWord& word, char* at, uint32_t slot, const Request& request);

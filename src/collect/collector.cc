@@ -64,7 +64,8 @@ void Collector::RunCycle(bool forced) {
   figures_.start_ns = os::MonotonicNow_ns();
   interval_ns_ = last_start_ns == 0 ? 0 : figures_.start_ns - last_start_ns;
   FinishSweep();
-  if (forced) DropMarks();
+  SweepHeld();
+  if (forced || !MayKeepMarks()) DropMarks();
   BeginMark();
   FinishMark();
 }
@@ -88,12 +89,15 @@ void Collector::FinishSweep() {
   }
 }
 
-void Collector::SweepHeldByAll() {
-  world_->Handshake(
-      [](void* self, HeapThread& thread) {
-        static_cast<Collector*>(self)->allocator.SweepHeld(thread.cache);
-      },
-      this);
+// Destructors of the program may run, and wait for a lock of libc's malloc: so whoever has that must
+// not be stopped, here or by what comes next, until other threads have done with theirs as well.
+void Collector::SweepHeld() {
+  constexpr uint32_t kRecordsPerSection = 512;
+  bool more = store.unswept() != 0;
+  for (uint32_t next = 1; more;) {
+    InSection([&] { more = store.SweepHeld(next, kRecordsPerSection); });
+  }
+  while (store.unswept() != 0) os::YieldThread();
 }
 
 void Collector::ResetInChild() {
@@ -127,6 +131,7 @@ bool Collector::MaySweepLazily() {
 void Collector::DropMarks() {
   if (!store.keeps_marks()) return;
   FinishSweep();
+  SweepHeld();
   bool more = true;
   for (uint32_t next = 1; more;) {
     const uint64_t begin = os::MonotonicNow_ns();
@@ -142,7 +147,6 @@ void Collector::DropMarks() {
 bool Collector::DropSomeStopped(uint32_t& next) {
   constexpr uint32_t kSpansPerStop = 512;
   if (has_all_notes_) {
-    SweepHeldStopped();
     world_->SetBarrier(false);
     has_all_notes_ = false;
   }
@@ -154,14 +158,6 @@ uint64_t Collector::MarksLast_ns() const {
   constexpr uint64_t kLeast_ns = 1'000'000'000;
   constexpr uint64_t kIntervals = 4;
   return store.keeps_marks() ? std::max(kLeast_ns, kIntervals * interval_ns_) : 0;
-}
-
-void Collector::SweepHeldStopped() {
-  const auto sweep_held = [](void* self, HeapThread& thread) {
-    static_cast<Collector*>(self)->allocator.SweepHeld(thread.cache);
-  };
-  world_->ForEach(sweep_held, this);
-  SPANHEAP_CHECK(store.unswept() == 0);
 }
 
 void Collector::BeginMark() {
@@ -190,7 +186,7 @@ void Collector::NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which) {
 void Collector::BeginMarkStopped() {
   figures_.live_at_start = state.live.LoadAcquire();
   figures_.processors = os::ProcessorCount();
-  SweepHeldStopped();
+  SPANHEAP_CHECK(store.unswept() == 0);
   uint32_t next = 1;
   const bool is_young = has_all_notes_ && !figures_.forced && MayKeepMarks();
   if (store.keeps_marks() && !is_young) store.ForgetMarks(next, ~uint32_t{0});

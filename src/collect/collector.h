@@ -57,8 +57,8 @@ class Collector {
   uint64_t MarksLast_ns() const;
   // Sweeps everything that nobody holds.
   void FinishSweep();
-  // Sweeps what threads hold.
-  void SweepHeldByAll();
+  // Sweeps what threads hold, beside them, and waits until all is swept.
+  void SweepHeld();
   void ResetInChild();
 
   // --- Parts of it ---
@@ -124,7 +124,6 @@ class Collector {
   bool MaySweepLazily();
   void BeginMark();
   void BeginMarkStopped();
-  void SweepHeldStopped();
   bool DropSomeStopped(uint32_t& next);
   void ResumeMark();
   void WakeWaiting();

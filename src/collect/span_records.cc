@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/bits.h"
+#include "base/check.h"
 
 namespace spanheap::collected {
 namespace {
@@ -60,6 +61,7 @@ CollectedSpan* SpanRecords::Allocate() {
 }
 
 void SpanRecords::Free(CollectedSpan* span) {
+  SPANHEAP_DCHECK(span->type_ids == nullptr);
   MutexLock lock(mutex_);
   span->next = free_;
   free_ = IndexOf(span);

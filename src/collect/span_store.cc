@@ -132,6 +132,7 @@ CollectedSpan* SpanStore::NewSpan(uint8_t kind, PageCache& cache) {
   if (!run || !tables_.Cover(run.first, run.count, shape)) {
     if (run) pages_.FreeTo(cache, run.first, run.count);
     if (span->type_ids != nullptr) records_.FreeIds(span->type_ids, shape.slots);
+    span->type_ids = nullptr;
     records_.Free(span);
     return nullptr;
   }
@@ -417,6 +418,17 @@ void SpanStore::EnsureSwept(CollectedSpan* span) {
     }
     os::YieldThread();
   }
+}
+
+// Who is held and has an older generation is what it seems: it cannot be let go before it is swept,
+// and a record that begins anew has this generation before somebody holds it.
+bool SpanStore::SweepHeld(uint32_t& next, uint32_t count) {
+  const uint32_t end = records_.end();
+  for (; next < end && count != 0; ++next, --count) {
+    CollectedSpan& span = records_.At(next);
+    if (span.is_held.LoadAcquire() != 0) EnsureSwept(&span);
+  }
+  return next < end;
 }
 
 // ---- looking

@@ -88,6 +88,9 @@ class SpanStore {
   policy::Newcomers TakeNewcomers();
   // Sweeps one span that nobody holds; returns its pages, 0: none is left in the lists.
   Pages SweepOne();
+  // Sweeps what threads hold among `count` records from `next` on; their holders go on meanwhile.
+  // False: there are no more records. By the collector only: nobody else begins a sweep.
+  bool SweepHeld(uint32_t& next, uint32_t count);
   // Sweeps at least kReclaimStep pages, large objects first. False: about n pages have become free
   // since `before` were in use, or nothing is left to sweep.
   bool ReclaimSome(uint64_t before, Pages n);

@@ -101,8 +101,9 @@ class Specials {
   bool EndIfDead(ObjectRef object);
   bool has_destructors() const { return has_destructors_.LoadAcquire() != 0; }  // or had
   // The object is given up by the program: its finalizer is forgotten, all else takes effect now.
-  // Returns its destructors, to be run by RunDestructor and given to Finish, linked by `next`.
-  Special* GiveUp(ObjectRef object, const Mutator* runner);
+  // Returns its destructors, to be run by RunDestructor and given to Finish, linked by `next`; adds
+  // to `external` what it held outside of the heap.
+  Special* GiveUp(ObjectRef object, const Mutator* runner, uint64_t& external);
   // A destructor or finalizer of an object of its span waits or runs: it comes upon the object yet.
   bool IsAwaited(ObjectRef object) const {
     return ObjectFinder(*store_).SpanOf(object).waiting.LoadAcquire() != 0;

@@ -211,7 +211,7 @@ int64_t Specials::ExternalOfMarked(uint32_t block) {
 
 // ---- by hand
 
-Special* Specials::GiveUp(ObjectRef object, const Mutator* runner) {
+Special* Specials::GiveUp(ObjectRef object, const Mutator* runner, uint64_t& external) {
   const ObjectFinder finder(*store_);
   CollectedSpan& span = finder.SpanOf(object);
   const uintptr_t low = finder.BaseOf(object).value;
@@ -232,6 +232,7 @@ Special* Specials::GiveUp(ObjectRef object, const Mutator* runner) {
       special->next = destructors;
       destructors = special;
     } else {
+      if (kind == SpecialKind::kExternal) external += special->closure.LoadAcquire();
       TakeEffectLocked(special);
     }
   });

@@ -124,6 +124,16 @@ void MutatorRegistry::Unpin(Mutator& mutator) {
   if (mutator.pins.FetchSub(1) == 1) os::FutexWakeAll(mutator.pins);
 }
 
+bool MutatorRegistry::IsOnStack(uintptr_t address) {
+  {
+    MutexLock lock(mutex_);
+    for (const Mutator* m = first_; m != nullptr; m = m->next) {
+      if (stacks_.HasOn(*m, address)) return true;
+    }
+  }
+  return stacks_.Holds(address);
+}
+
 void MutatorRegistry::BeginEpoch(uint64_t epoch) {
   stacks_.BeginEpoch(epoch);
   ranges_.BeginEpoch();

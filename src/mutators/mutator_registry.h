@@ -98,6 +98,10 @@ class MutatorRegistry {
   void AfterForkInParent() NO_THREAD_SAFETY_ANALYSIS;
   void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS;
 
+  // Whether the address lies on the stack of a thread or fiber that is known. The caller is parked
+  // or none of ours.
+  bool IsOnStack(uintptr_t address);
+
   UserStacks& stacks() { return stacks_; }
   RootRanges& ranges() { return ranges_; }
   const MutatorHooks& hooks() const { return hooks_; }

@@ -78,6 +78,14 @@ void RootSlabs::AddLocked(RootPage* page) {
   page_count_.AddOwned(1);
 }
 
+bool RootSlabs::Holds(uintptr_t address) const {
+  bool is_slot = false;
+  ForEachPage([&](const RootPage& page) {
+    is_slot |= address - reinterpret_cast<uintptr_t>(page.slots) < sizeof page.slots;
+  });
+  return is_slot;
+}
+
 void RootSlabs::Verify() {
   const StopDelay delay;
   MutexLock lock(mutex_);

@@ -57,6 +57,8 @@ class RootSlabs {
   void ForEachPage(Function&& function) const {
     for (RootPage* page = first_.LoadAcquire(); page != nullptr; page = page->next) function(*page);
   }
+  // Whether it is the address of a slot, in use or not.
+  bool Holds(uintptr_t address) const;
   // The first page of that list; then follow `next`.
   RootPage* first_page() const { return first_.LoadAcquire(); }
   // Relaxed: statistics.

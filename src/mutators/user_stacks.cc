@@ -125,6 +125,20 @@ void UserStacks::Switch(Mutator& self, StackRecord& to, const void* frame) {
   self.current_stack = &to;
 }
 
+bool UserStacks::Holds(uintptr_t address) {
+  const StopDelay delay;
+  MutexLock lock(mutex_);
+  const StackRecord* stack = first_;
+  while (stack != nullptr && !stack->bounds.Holds(address)) stack = stack->next;
+  return stack != nullptr;
+}
+
+bool UserStacks::HasOn(const Mutator& mutator, uintptr_t address) {
+  const StopDelay delay;
+  MutexLock lock(mutex_);
+  return mutator.own_stack.bounds.Holds(address) || mutator.current_stack->bounds.Holds(address);
+}
+
 // No stack is scanned in an epoch that begins, so any order is right.
 void UserStacks::BeginEpoch(uint64_t epoch) {
   const StopDelay delay;

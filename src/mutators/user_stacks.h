@@ -53,6 +53,10 @@ class UserStacks {
   // not counted to its end.
   uint64_t UnscannedWork(uint64_t most);
 
+  // Whether the address lies on a stack that nobody runs on, or on one of the thread's.
+  bool Holds(uintptr_t address);
+  bool HasOn(const Mutator& mutator, uintptr_t address);
+
   // How many stacks ScanNext and UnscannedWork have looked at. Relaxed: a statistic.
   uint64_t looks() const { return looks_.LoadRelaxed(); }
   // The thread is gone without a word (it ended, or was lost in a fork), and with it what it ran on

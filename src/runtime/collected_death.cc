@@ -134,7 +134,9 @@ bool CollectedHeap::Delete(void* object) {
   do {
     destructors = nullptr;
     is_object |= WithObject(object, [&](ObjectRef ref, Marker* marking) {
-      destructors = collector.specials.GiveUp(ref, this_mutator);
+      uint64_t external = 0;
+      destructors = collector.specials.GiveUp(ref, this_mutator, external);
+      collector.NoteFreed(external);
       const bool is_in_use = destructors != nullptr || collector.specials.IsAwaited(ref);
       if (is_in_use || marking != nullptr || MayBeShared(ref)) return true;
       collector.NoteFreed(collector.store.Free(ref));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "collect/object_places.h"
+#include "mutators/blocking_region.h"
 #include "runtime/collected_heap.h"
 #include "runtime/runtime.h"
 #include "spanheap/gc_c.h"
@@ -9,11 +10,8 @@ namespace spanheap {
 int CollectedHeap::PlaceOf(const void* pointer) {
   const uintptr_t address = AddressOf(pointer).value;
   const collected::HeapThread* const thread = Thread();
-  const auto on = [&](const StackRecord* stack) {
-    return stack != nullptr && address >= stack->bounds.low.value &&
-           address < stack->bounds.high.value;
-  };
-  if (thread != nullptr && (on(&thread->own_stack) || on(thread->current_stack))) {
+  const auto on = [&](const StackRecord& stack) { return stack.bounds.Holds(address); };
+  if (thread != nullptr && (on(thread->own_stack) || on(*thread->current_stack))) {
     return SH_PLACE_STACK;
   }
   switch (collected::PlaceOf(collector.store, collector.layouts, address)) {
@@ -24,7 +22,9 @@ int CollectedHeap::PlaceOf(const void* pointer) {
     case collected::Place::kNoObject:
       break;
   }
-  return mutators.ranges().Holds(address) ? SH_PLACE_ROOT : SH_PLACE_UNSEEN;
+  if (roots.Holds(address) || mutators.ranges().Holds(address)) return SH_PLACE_ROOT;
+  const BlockingRegion parked;  // who has the list may wait for this thread to stop
+  return mutators.IsOnStack(address) ? SH_PLACE_STACK : SH_PLACE_UNSEEN;
 }
 
 BlockFacts CollectedHeap::FactsOf(Address p) const {

@@ -178,20 +178,9 @@ void CollectorThread::Sweep(bool forced) {
   collector_.events.Add(collected::EventKind::kSweep, os::ThreadId(), sweeping,
                         os::MonotonicNow_ns() - sweeping, collector_.store.swept_pages());
   SPANHEAP_PROBE(sweep__end, collector_.cycles(), collector_.store.swept_pages());
-  if (forced) {
-    collector_.SweepHeldByAll();
-    AwaitSwept();
-  }
+  if (forced) collector_.SweepHeld();
   heap::FreeDeferred();
   CollectedHeap::GetIfStarted()->RunQueued();
-}
-
-// The lists are empty, but another thread may be sweeping a span that it took from them. That takes
-// microseconds; a thread that does not get its turn for longer is not waited for.
-void CollectorThread::AwaitSwept() {
-  constexpr uint64_t kLongest_ns = 100'000'000;
-  const uint64_t end = os::MonotonicNow_ns() + kLongest_ns;
-  while (collector_.store.unswept() != 0 && os::MonotonicNow_ns() < end) os::YieldThread();
 }
 
 void CollectorThread::ResetInChild() {

@@ -58,7 +58,6 @@ class CollectorThread {
   void Serve();
   void Mark(bool forced);
   void Sweep(bool forced);
-  void AwaitSwept();
   // On a thread of the program; false: somebody else is at it.
   SPANHEAP_COLD bool ServeHere(bool forced) EXCLUDES(start_mutex_);
   SPANHEAP_COLD void ServeDueHere();

@@ -139,6 +139,31 @@ TEST_F(SpanStoreTest, ASpanWhoseLastObjectIsFreedIsGivenBack) {
   store().Verify();
 }
 
+TEST_F(SpanStoreTest, ARecordThatGotNoPagesTakesNothingAlong) {
+  world_.New(bytes_);
+  MemoryGauge& gauge = store().pages().gauge();
+  gauge.SetCeiling(1);
+  EXPECT_EQ(world_.New(typed_), nullptr);
+  gauge.SetCeiling(MemoryGauge::kNone);
+  void* const large = world_.New(typed_, 1000);
+  const ObjectRef ref = ObjectFinder(store()).Find(reinterpret_cast<uintptr_t>(large));
+  const CollectedSpan& span = ObjectFinder(store()).SpanOf(ref);
+  EXPECT_EQ(span.type_ids, nullptr);
+  EXPECT_NE(span.type_id.LoadAcquire(), 0U);
+}
+
+TEST_F(SpanStoreTest, WhatAThreadHoldsIsSweptBesideIt) {
+  for (int i = 0; i < 100; ++i) world_.New(node_);
+  world_.heap.RunCycle(false);
+  world_.heap.FinishSweep();
+  ASSERT_NE(store().unswept(), 0U) << "what the thread holds";
+  const int stops = world_.handshakes;
+  world_.heap.SweepHeld();
+  EXPECT_EQ(store().unswept(), 0U);
+  EXPECT_EQ(world_.handshakes, stops);
+  EXPECT_EQ(store().ReadStats().freed_objects, 100U);
+}
+
 TEST_F(SpanStoreTest, FreeingByHandAndCyclesAgreeWithAShadow) {
   std::minstd_rand random(7);
   std::set<void*> live;

@@ -42,7 +42,7 @@ class YoungCycleTest : public testing::Test {
     world_.heap.RequestVerify();
     world_.heap.RunCycle(forced);
     while (world_.heap.SweepSome()) {}
-    world_.heap.SweepHeldByAll();
+    world_.heap.SweepHeld();
     world_.heap.store.Verify();
     return world_.heap.missed();
   }

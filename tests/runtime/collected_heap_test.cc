@@ -105,6 +105,27 @@ TEST(CollectedHeapTest, StoresRememberWhatTheyWriteWhereATypeIsSearchedWordByWor
   ExpectBothAreRememberedBesides(frame);
 }
 
+TEST(CollectedHeapTest, APlaceIsKnownWhereverItIsScanned) {
+  CollectedHeap& heap = *CollectedHeap::Get();
+  void* here = NewNode(nullptr, nullptr);
+  EXPECT_EQ(heap.PlaceOf(&here), SH_PLACE_STACK);
+  void** const root = heap.roots.Take();
+  EXPECT_EQ(heap.PlaceOf(root), SH_PLACE_ROOT);
+  EXPECT_EQ(heap.PlaceOf(root + RootPage::kSlots), SH_PLACE_UNSEEN);
+  heap.roots.Put(root);
+  int known = -1;
+  int unknown = -1;
+  std::thread([&] {
+    unknown = heap.PlaceOf(&here);
+    NewNode(nullptr, nullptr);
+    known = heap.PlaceOf(&here);
+  }).join();
+  EXPECT_EQ(known, SH_PLACE_STACK) << "of another thread";
+  EXPECT_EQ(unknown, SH_PLACE_STACK) << "asked by a thread that is none of ours";
+  static void* elsewhere;
+  EXPECT_EQ(heap.PlaceOf(&elsewhere), SH_PLACE_UNSEEN);
+}
+
 // Stacks are no longer copied from then on: what the last copy held must not be marked again.
 TEST(CollectedHeapTest, TheLastCopyOfStacksKeepsNothing) {
   static sh_layout frame = {8, SH_SCAN_CONSERVATIVE, 0, nullptr, nullptr, nullptr, "frame", 0, 0};

@@ -95,6 +95,21 @@ template <class T, class... Args>
   }
 }
 
+// Words that any code may write, as a lambda's or a union's.
+template <class T>
+inline constexpr bool kHasAmbiguousWords =
+    TypeLayout<T>::Kind() == SH_SCAN_CONSERVATIVE ||
+    (TypeLayout<T>::Kind() == SH_SCAN_PRECISE && TypeLayout<T>::kMap.ambiguous);
+
+// An object is born marked while the collector marks. What a constructor has put there unseen by
+// the barrier may have come from a stack that is still to be scanned, and not be there by then.
+inline void TellStored(void* memory, std::size_t bytes) {
+  if (sh_inline_v1.barrier_on == 0) [[likely]]
+    return;
+  void** const words = static_cast<void**>(memory);
+  sh_gc_store_many(words, words, bytes / sizeof(void*));
+}
+
 // Registers the destructors of `count` elements; false: no memory, and they have been destroyed.
 template <class T>
 bool ArmDestructor([[maybe_unused]] T* object, [[maybe_unused]] std::size_t count) {
@@ -138,6 +153,9 @@ T* TryNew(Args&&... args) {
   void* const memory = detail::Written(detail::AllocateOne<std::remove_cv_t<T>>());
   if (memory == nullptr) return nullptr;
   T* const object = detail::ConstructAt<T>(memory, std::forward<Args>(args)...);
+  if constexpr (detail::kHasAmbiguousWords<T> && sizeof...(Args) != 0) {
+    detail::TellStored(memory, sizeof(T));
+  }
   return detail::ArmDestructor(object, 1) ? object : nullptr;
 }
 

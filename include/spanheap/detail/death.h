@@ -102,6 +102,7 @@ void* NewCall(Function function, Args... args) {
   void* const memory = Written(AllocateOne<Cell>());
   if (memory == nullptr) Throw(std::bad_alloc());
   ::new (memory) Closure<Made>(Made{std::move(function), {std::move(args)...}});
+  TellStored(memory, sizeof(Closure<Made>));
   if (!ArmDestructor(static_cast<Cell*>(memory), 1)) Throw(std::bad_alloc());
   return memory;
 }

@@ -5,7 +5,7 @@
 // Idea.   The word holds a small collected object, one for each address, which the collector
 //         empties at its death. So a Weak lives where a Ptr may: in collected objects and on
 //         stacks. Outside of these: WeakRoot<T>.
-// Threads. As Ptr and Root. get() may wait for the end of a mark phase.
+// Threads. As Ptr and Root. get() may sweep the object's pages, or wait for who does.
 // Fails.   Throws std::bad_alloc.
 // Limits.  A stale word on some stack can keep an object for a while. A finalizer that gives its
 //          object a new life does not give its Weaks one.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What the C++ face asks of the C interface, as only the fake can tell.
+#include <algorithm>
 #include <optional>
 
 #include "faces/native/fake_gc.h"
@@ -38,6 +39,35 @@ TEST_F(NativeCalls, BeginningOverAnOldValueTellsTheBarrier) {
   const auto stores = fake_gc::TakeStores();
   ASSERT_EQ(stores.size(), 1u);
   EXPECT_EQ(stores[0].first, old);
+}
+
+// The words of `values` among those that the barrier was told to store.
+std::size_t CountStored(const std::vector<void*>& values) {
+  const auto stores = fake_gc::TakeStores();
+  return static_cast<std::size_t>(std::count_if(values.begin(), values.end(), [&](void* value) {
+    return std::any_of(stores.begin(), stores.end(),
+                       [value](const auto& store) { return store.second == value; });
+  }));
+}
+
+TEST_F(NativeCalls, WhatALambdaBeginsWithIsToldToTheBarrier) {
+  Node* const one = New<Node>();
+  Node* const other = New<Node>();
+  const auto lambda = [one, other] { return one != other; };
+  fake_gc::RecordStores(true);
+  New<Conservative<decltype(lambda)>>(lambda);
+  fake_gc::RecordStores(false);
+  EXPECT_EQ(CountStored({one, other}), 2u);
+}
+
+TEST_F(NativeCalls, SoIsWhatACleanupIsGiven) {
+  Node* const object = New<Node>();
+  Node* const captured = New<Node>();
+  Node* const argument = New<Node>();
+  fake_gc::RecordStores(true);
+  AddCleanup(object, [captured](Node* node) { node->left = captured; }, argument);
+  fake_gc::RecordStores(false);
+  EXPECT_EQ(CountStored({captured, argument}), 2u);
 }
 
 TEST_F(NativeCalls, RootsGoThroughTheBarrierToo) {

@@ -244,6 +244,19 @@ TEST(NativeFaceTest, BytesHeldElsewhereCountUntilTheObjectDies) {
   EXPECT_TRUE(Eventually([&] { return ReadGcStats().external_bytes == before; }));
 }
 
+TEST(NativeFaceTest, WhatADeletedObjectHeldElsewhereIsOffThePace) {
+  CollectAndReuse();
+  const GcStats before = ReadGcStats();
+  for (int i = 0; i < 1000; ++i) {
+    Witness* const holder = NewWitness();
+    AdjustExternal(holder, 64_MiB);
+    Delete(holder);
+  }
+  const GcStats now = ReadGcStats();
+  EXPECT_LE(now.cycles, before.cycles + 10) << "1000 where it stays";
+  EXPECT_EQ(now.external_bytes, before.external_bytes);
+}
+
 // Some kilobytes of objects: by themselves they would bring no cycle.
 TEST(NativeFaceTest, WhatIsHeldElsewhereBringsCycles) {
   const GcStats before = ReadGcStats();
