@@ -14,10 +14,11 @@
  *          from its first call here (sh_gc_attach says it early); a thread that is not known must
  *          hold no pointer into the heap. One thread hands a pointer to another through a root, a
  *          field or a word that is written by sh_gc_store: a plain store into a frame of another
- *          thread, which may have been searched already, keeps nothing. The collector stops threads by a signal: SIGURG, or, if
- *          the program has a handler for that before the first call here, the highest real-time
- *          signal for which it has none. From then on that signal is neither given another action,
- *          nor blocked for long, nor waited for by sigwait outside of a blocking region.
+ *          thread, which may have been searched already, keeps nothing. The collector stops
+ *          threads by a signal: SIGURG, or, if the program has a handler for that before the first
+ *          call here, the highest real-time signal for which it has none. From then on that signal
+ *          is neither given another action, nor blocked for long, nor waited for by sigwait outside
+ *          of a blocking region.
  * Fails.   What needs memory says what it returns without it. Arguments that a call refuses, as it
  *          says, leave EINVAL in errno and change nothing. Any other misuse that is noticed ends
  *          the process with one line on stderr.

@@ -89,8 +89,8 @@ void Collector::FinishSweep() {
   }
 }
 
-// Destructors of the program may run, and wait for a lock of libc's malloc: so whoever has that must
-// not be stopped, here or by what comes next, until other threads have done with theirs as well.
+// Destructors of the program may run, and wait for a lock of libc's malloc: so nobody who has that
+// may be stopped, here or by what comes next, until other threads have done with theirs as well.
 void Collector::SweepHeld() {
   constexpr uint32_t kRecordsPerSection = 512;
   bool more = store.unswept() != 0;
