@@ -20,14 +20,18 @@ bool TrimOne(IdleCaches& idle, bool& any) {
 
 void TrimSleepingThreads() {
   if (Occupied::IsInHeap()) return;
+  runtime.threads.ReleaseRecycled();
   IdleCaches idle(runtime);
-  // More of them than fit into one look are found by the next.
-  for (bool any = true; any;) {
+  // More of them than fit into one look are found by the next. So many looks at most, though
+  // threads wake up and have something again.
+  uint32_t looks = runtime.threads.of_program() / IdleCaches::kMost + 1;
+  for (bool any = true; any && looks > 0; --looks) {
     idle.LookAtAll();
     any = false;
     while (idle.has_more()) {
       if (!TrimOne(idle, any)) return;
     }
+    if (!idle.is_full()) return;
   }
 }
 

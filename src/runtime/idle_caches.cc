@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "caches/thread_cache.h"
-#include "os/limits.h"
 #include "os/signal_frames.h"
 #include "os/sleeper.h"
 #include "runtime/runtime.h"
@@ -32,14 +31,6 @@ uint32_t ThreadIdOf(const ThreadBlock& block) {
 }
 
 ThreadBins* EmptyBins() { return const_cast<ThreadBins*>(&kEmptyBins); }
-
-// The stacks are all zero again, and take no memory.
-void ReleaseStacks(ThreadBlock& block) {
-  const Bytes page = os::PageSize();
-  const Address begin = RoundUp(AddressOf(block.first_stacks), page);
-  const Address end = RoundDown(AddressOf(block.full_stacks + kFullStacks.total), page);
-  if (begin < end) os::TheMemory().Release(begin, end - begin);
-}
 
 }  // namespace
 
@@ -129,7 +120,7 @@ bool IdleCaches::TrimClaimed(ThreadBlock& block) {
   cache.Flush();  // not to the shelf: its blocks wait for somebody who asks soon
   cache.End();
   cache.Begin();
-  ReleaseStacks(block);
+  ThreadRegistry::ReleaseStacks(block);
   block.idle.trimmed.StoreRelaxed(true);  // relaxed: the claim's end orders it
   return true;
 }

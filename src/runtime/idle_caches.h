@@ -39,6 +39,7 @@ class IdleCaches {
  public:
   // Rounds of a quarter second without a change before a thread counts as idle.
   static constexpr uint32_t kIdleRounds = 3;
+  static constexpr uint32_t kMost = 512;  // found in one look
 
   constexpr explicit IdleCaches(Runtime& runtime) : runtime_(runtime) {}
 
@@ -46,6 +47,8 @@ class IdleCaches {
   void Look();
   // The same, but all that have something to give count as idle.
   void LookAtAll();
+  // The last look found as many as it can: there may be others.
+  bool is_full() const { return count_ == kMost; }
   // A thread that the last look found is left.
   bool has_more() const { return next_ < count_; }
   // Trims the next of them. True: something may have gone back.
@@ -54,7 +57,6 @@ class IdleCaches {
   bool is_pending() const { return pending_.LoadRelaxed(); }  // relaxed: a hint
 
  private:
-  static constexpr uint32_t kMost = 512;  // found in one look
   // After so many vain attempts a thread is left alone until it changes.
   static constexpr uint32_t kAttempts = 3;
   // Whoever frees what it has allocated and sleeps a little leaves its bins as they were, and is

@@ -58,10 +58,8 @@ ThreadBlock* ThreadRegistry::Attach() {
 ThreadBlock* ThreadRegistry::NewBlockLocked() {
   ThreadState outside;  // fork waits for this lock, so this section is not in its way
   CoreSection section(runtime_.gate, outside);
-  ThreadBlock* block = recycled_;
-  if (block != nullptr) {
-    recycled_ = block->next;
-  } else {
+  ThreadBlock* block = TakeRecycledLocked();
+  if (block == nullptr) {
     block = static_cast<ThreadBlock*>(
         runtime_.metadata.Allocate(Bytes(sizeof(ThreadBlock)), Bytes(kCacheLine)));
     if (block == nullptr) return nullptr;
@@ -71,6 +69,14 @@ ThreadBlock* ThreadRegistry::NewBlockLocked() {
   block->exit_rounds = 0;
   block->thread_id.StoreRelaxed(os::ThreadId());  // relaxed: the list's lock is held
   StartSampling(*block);
+  return block;
+}
+
+ThreadBlock* ThreadRegistry::TakeRecycledLocked() {
+  ThreadBlock* const block = recycled_ != nullptr ? recycled_ : cold_;
+  if (block == nullptr) return nullptr;
+  if (recycled_ != nullptr) warm_.AddOwned(-1U);
+  (recycled_ != nullptr ? recycled_ : cold_) = block->next;
   return block;
 }
 
@@ -103,26 +109,29 @@ void ThreadRegistry::OnThreadExit(void* block) {
 
 void ThreadRegistry::Detach(ThreadBlock& block) {
   const Occupied occupied;
-  this_thread.bins.StoreRelaxed(
-      const_cast<ThreadBins*>(&kEmptyBins));  // relaxed: this thread's own
   {
+    // Nobody else has the record while the section is open: before, who trims it may still put the
+    // bins back that it found.
     CoreSection section(runtime_.gate, block.state);
-    block.idle.anchor.StoreRelease(
-        nullptr);  // nobody else has the record while the section is open
+    this_thread.bins.StoreRelaxed(
+        const_cast<ThreadBins*>(&kEmptyBins));  // relaxed: this thread's own
+    block.idle.anchor.StoreRelease(nullptr);
     ThreadCache(runtime_.spans, runtime_.cache_share, block).End();
   }
   this_thread.block = nullptr;
   this_thread.exited = true;
+  const bool goes_cold = warm_.LoadRelaxed() >= kMostWarm;  // relaxed: a hint
+  if (goes_cold) ReleaseStacks(block);
   {
     MutexLock lock(mutex_);
     UnlinkLocked(&block);
-    RecycleLocked(&block);
+    RecycleLocked(&block, goes_cold);
     if (block.of_program) of_program_.AddOwned(-1U);
     DepartLocked();
   }
 }
 
-void ThreadRegistry::RecycleLocked(ThreadBlock* block) {
+void ThreadRegistry::RecycleLocked(ThreadBlock* block, bool is_cold) {
   // The analysis does not see that the lambda runs here, under the lock.
   block->ForEachUsed([&](unsigned c) NO_THREAD_SAFETY_ANALYSIS {
     // Relaxed: the block's thread has ended.
@@ -141,8 +150,41 @@ void ThreadRegistry::RecycleLocked(ThreadBlock* block) {
   block->refills.StoreRelaxed(0);
   block->flushes.StoreRelaxed(0);
   HandOverDeferred(*block);
-  block->next = recycled_;
-  recycled_ = block;
+  KeepLocked(block, is_cold);
+}
+
+void ThreadRegistry::KeepLocked(ThreadBlock* block, bool is_cold) {
+  ThreadBlock*& list = is_cold ? cold_ : recycled_;
+  block->next = list;
+  list = block;
+  if (!is_cold) warm_.AddOwned(1);
+}
+
+void ThreadRegistry::ReleaseStacks(ThreadBlock& block) {
+  const Bytes page = os::PageSize();
+  const Address begin = RoundUp(AddressOf(block.first_stacks), page);
+  const Address end = RoundDown(AddressOf(block.full_stacks + kFullStacks.total), page);
+  if (begin < end) os::TheMemory().Release(begin, end - begin);
+}
+
+void ThreadRegistry::ReleaseRecycled() {
+  // As many at most, though others end meanwhile.
+  for (uint32_t i = 0; i < kMostWarm && ReleaseOneRecycled(); ++i) {}
+}
+
+bool ThreadRegistry::ReleaseOneRecycled() {
+  const Occupied occupied;
+  ThreadBlock* block = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (recycled_ == nullptr || resting_ != nullptr) return false;
+    block = resting_ = TakeRecycledLocked();
+  }
+  ReleaseStacks(*block);
+  MutexLock lock(mutex_);
+  resting_ = nullptr;
+  KeepLocked(block, true);
+  return true;
 }
 
 // What a handler freed in the thread's last slow path waits at the shared block for the next free.
@@ -194,6 +236,8 @@ void ThreadRegistry::AfterForkInChild() {
   }
   shared_.state.section_depth.StoreRelaxed(0);
   orphans_.StoreRelaxed(lost);  // relaxed: one thread is left
+  if (resting_ != nullptr) KeepLocked(resting_, false);
+  resting_ = nullptr;
   knows_first_ = this_thread.block != nullptr;
   present_ = this_thread.presence > 0 ? 1 : 0;
   // Relaxed: one thread is left.
@@ -226,7 +270,7 @@ void ThreadRegistry::ReclaimOrphan() {
   }
   MutexLock lock(mutex_);
   UnlinkLocked(orphan);
-  RecycleLocked(orphan);
+  RecycleLocked(orphan, false);
 }
 
 }  // namespace spanheap

@@ -90,6 +90,11 @@ class ThreadRegistry {
   // Attached threads that are none of the heap's own. Relaxed: a hint, but for who has just ended.
   uint32_t of_program() const { return of_program_.LoadRelaxed(); }
 
+  // What a block's stacks have in memory goes back: they are zero, as the bins are empty.
+  static void ReleaseStacks(ThreadBlock& block);
+  // The same for the blocks that wait for threads. Outside of sections.
+  void ReleaseRecycled() EXCLUDES(mutex_);
+
   bool has_orphans() const { return orphans_.LoadRelaxed() != 0; }  // relaxed: a hint
   // Empties one orphan and recycles its block.
   void ReclaimOrphan();
@@ -133,11 +138,17 @@ class ThreadRegistry {
   bool IsWorthAlone() REQUIRES(mutex_);
   void AwaitOthersOutside() REQUIRES(mutex_);
 
+  // So many wait as their threads have left them: what a thread used, some hundred KiB at most.
+  static constexpr uint32_t kMostWarm = 16;
+
   ThreadBlock* NewBlockLocked() REQUIRES(mutex_);
+  ThreadBlock* TakeRecycledLocked() REQUIRES(mutex_);
+  void KeepLocked(ThreadBlock* block, bool is_cold) REQUIRES(mutex_);
+  bool ReleaseOneRecycled() EXCLUDES(mutex_);
   void NoteFirstLocked(ThreadBlock& block) REQUIRES(mutex_);
   void LinkLocked(ThreadBlock* block) REQUIRES(mutex_);
   void UnlinkLocked(ThreadBlock* block) REQUIRES(mutex_);
-  void RecycleLocked(ThreadBlock* block) REQUIRES(mutex_);
+  void RecycleLocked(ThreadBlock* block, bool is_cold) REQUIRES(mutex_);
   void HandOverDeferred(ThreadBlock& block);
   ThreadBlock* ClaimOrphan();
 
@@ -146,8 +157,11 @@ class ThreadRegistry {
   Mutex mutex_{LockRank::kThreads};
   ThreadBlock* first_ GUARDED_BY(mutex_) = nullptr;
   ThreadBlock* recycled_ GUARDED_BY(mutex_) = nullptr;
-  bool knows_first_ GUARDED_BY(mutex_) = false;  // a block's is_first is set, or was
-  uint32_t present_ GUARDED_BY(mutex_) = 0;      // threads that may open sections
+  ThreadBlock* cold_ GUARDED_BY(mutex_) = nullptr;     // the same, their stacks given back
+  ThreadBlock* resting_ GUARDED_BY(mutex_) = nullptr;  // on its way from one to the other
+  Atomic<uint32_t> warm_;                              // in recycled_; written under mutex_
+  bool knows_first_ GUARDED_BY(mutex_) = false;        // a block's is_first is set, or was
+  uint32_t present_ GUARDED_BY(mutex_) = 0;            // threads that may open sections
   // Of the last departure that left one, and how many came shortly after one another before it.
   uint64_t left_one_ns_ GUARDED_BY(mutex_) = 0;
   uint32_t short_visits_ GUARDED_BY(mutex_) = 0;

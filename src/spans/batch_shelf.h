@@ -84,7 +84,7 @@ class BatchShelf {
     Atomic<uint64_t> blocks;               // written under the lock
   };
 
-  // Records made at a time: 7 slabs fill a piece of metadata.
+  // Records made at a time: 14 slabs fill a piece of metadata.
   static constexpr uint32_t kSlab = 32;
 
   bool Reserve(uint64_t bytes);

@@ -6,6 +6,7 @@
 namespace spanheap {
 
 void* MetadataArena::Allocate(Bytes size, Bytes alignment) {
+  if (size + size > kPiece) return AllocateAlone(size, alignment);
   {
     MutexLock lock(mutex_);
     if (void* p = TakeLocked(size, alignment)) return p;
@@ -15,6 +16,15 @@ void* MetadataArena::Allocate(Bytes size, Bytes alignment) {
   MutexLock lock(mutex_);
   InstallLocked(piece);
   return TakeLocked(size, alignment);
+}
+
+void* MetadataArena::AllocateAlone(Bytes size, Bytes alignment) {
+  const Bytes header = RoundUp(Bytes(sizeof(Piece)), alignment);
+  Piece* const piece = MapPiece(RoundUp(header + size, os::PageSize()));
+  if (piece == nullptr) return nullptr;
+  MutexLock lock(mutex_);
+  LinkLocked(piece);
+  return PointerTo(AddressOf(piece) + header);
 }
 
 void* MetadataArena::TakeLocked(Bytes size, Bytes alignment) {
@@ -38,11 +48,15 @@ MetadataArena::Piece* MetadataArena::MapPiece(Bytes size) {
   return piece;
 }
 
+void MetadataArena::LinkLocked(Piece* piece) {
+  piece->next = pieces_.LoadRelaxed();  // relaxed: written under this lock
+  pieces_.StoreRelease(piece);
+}
+
 // The new piece always serves the request at hand: it is installed even if another thread has
 // installed one meanwhile, and the rest of that one is lost.
 void MetadataArena::InstallLocked(Piece* piece) {
-  piece->next = pieces_.LoadRelaxed();  // relaxed: written under this lock
-  pieces_.StoreRelease(piece);
+  LinkLocked(piece);
   next_ = AddressOf(piece + 1);
   end_ = AddressOf(piece) + piece->size;
 }

@@ -2,10 +2,11 @@
 //
 // MetadataArena: memory for the heap's own records, bump-allocated and never given back one by one.
 //
-// Idea.       Pieces of 256 KiB from the OS; requests are cut off the current piece under a lock.
+// Idea.       Pieces of 512 KiB from the OS; requests are cut off the current piece under a lock.
 //             A thread that finds the piece used up makes the next one ready without the lock and
-//             installs it; what was left of the one before is dropped. Each piece begins with a
-//             link to the one before, so that tools find them all.
+//             installs it; what was left of the one before is dropped. A request of more than half
+//             a piece (a thread's block) has one of its own. Each piece begins with a link to the
+//             one before, so that tools find them all.
 // Invariants. What Allocate returns is zero, aligned as asked, and stays valid for ever.
 // Threads.    Any. No system call under the lock.
 // Fails.      Null when the OS refuses.
@@ -51,7 +52,9 @@ class MetadataArena {
   };
 
   void* TakeLocked(Bytes size, Bytes alignment) REQUIRES(mutex_);
+  void* AllocateAlone(Bytes size, Bytes alignment);
   Piece* MapPiece(Bytes size);
+  void LinkLocked(Piece* piece) REQUIRES(mutex_);
   void InstallLocked(Piece* piece) REQUIRES(mutex_);
 
   Mutex mutex_{LockRank::kMetadata};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Every interleaving of a thread that uses its bin, sleeps, and is interrupted by handlers that
-// sleep, with another that trims its caches (runtime/idle_caches.h): no block is handed out twice
-// or lost, and each protocol with a condition left out is caught.
+// Every interleaving of a thread that uses its bin, sleeps, is interrupted by handlers that
+// sleep, and ends, with another that trims its caches (runtime/idle_caches.h): no block is handed
+// out twice or lost, and each protocol with a condition left out is caught.
 //
 // The bin has room for two blocks. A fast operation is four steps: read the bins pointer, read the
 // top, decide, write the top. Membarrier has no step of its own: memory is sequential here.
@@ -22,6 +22,7 @@ enum class Fault {
   kNoSleep,       // nobody looks whether the owner sleeps
   kHandlersPass,  // sleep in a handler counts as sleep
   kSleepFirst,    // the look comes before the swap
+  kEndsOutside,   // the owner lets its bins go before the section of its end
 };
 
 constexpr int kBlocks = 2;
@@ -34,6 +35,7 @@ struct Shared {
   int stack[kBlocks + 1] = {0, 1, 2};
   bool in_section = false;
   bool claimed = false;
+  bool anchored = true;  // the owner has not ended
   bool asleep = false;
   bool in_handler = false;
   // The truth, which the code does not read: who has each block. 0: the span, 1: the bin or nobody
@@ -57,6 +59,7 @@ class IdleClaim {
     };
     program.check = [] {};
     program.check_end = [this] {
+      Require(s_.bins == 0, "who has ended has no bins");
       for (int b = 1; b <= kBlocks; ++b) {
         int places = s_.holder[b] == 0 || s_.holder[b] == 2 ? 1 : 0;
         for (int i = 1; i <= s_.top; ++i) places += s_.stack[i] == b ? 1 : 0;
@@ -87,6 +90,26 @@ class IdleClaim {
     Pop(true);  // a handler interrupts this one
     Sleep();
     Pop(false);
+    End();
+  }
+  void End() {
+    if (fault_ == Fault::kEndsOutside) Write(s_.bins, 0);
+    EnterSection();
+    if (fault_ != Fault::kEndsOutside) Write(s_.bins, 0);
+    Write(s_.anchored, false);
+    for (int top = Read(s_.top); top > 0; --top) {
+      s_.holder[Read(s_.stack[top])] = 0;
+      Write(s_.top, top - 1);
+    }
+    Write(s_.in_section, false);
+  }
+  void EnterSection() {
+    for (;;) {
+      Write(s_.in_section, true);
+      if (fault_ == Fault::kNoClaim || !Read(s_.claimed)) return;
+      Write(s_.in_section, false);
+      StepUntilFree(&s_.claimed);
+    }
   }
   void Sleep() {
     Write(s_.asleep, true);
@@ -108,12 +131,7 @@ class IdleClaim {
     Hand(block);
   }
   void PopSlow() {
-    for (;;) {
-      Write(s_.in_section, true);
-      if (fault_ == Fault::kNoClaim || !Read(s_.claimed)) break;
-      Write(s_.in_section, false);
-      StepUntilFree(&s_.claimed);
-    }
+    EnterSection();
     Write(s_.bins, 0);
     const int top = Read(s_.top);
     if (top > 0) {
@@ -158,7 +176,7 @@ class IdleClaim {
     Write(s_.claimed, false);
   }
   void TrimClaimed() {
-    if (Read(s_.bins) == 0) return;
+    if (!Read(s_.anchored) || Read(s_.bins) == 0) return;
     if (fault_ == Fault::kSleepFirst && !Sleeps()) return;
     if (fault_ != Fault::kNoSwap) Write(s_.bins, 0);
     if (fault_ != Fault::kSleepFirst && !Sleeps()) {
@@ -192,7 +210,7 @@ TEST(IdleClaimTest, HoldsInEveryInterleaving) {
 
 TEST(IdleClaimTest, EachConditionIsNeeded) {
   for (const Fault fault : {Fault::kNoClaim, Fault::kNoSwap, Fault::kNoSleep, Fault::kHandlersPass,
-                            Fault::kSleepFirst}) {
+                            Fault::kSleepFirst, Fault::kEndsOutside}) {
     const auto claim = std::make_unique<IdleClaim>(fault);
     EXPECT_NE(Explore(claim->AsProgram()).failure, "") << static_cast<int>(fault);
   }
