@@ -73,12 +73,13 @@ int sh_set(const char* name, const char* value) SH_NOTHROW;
 int sh_get(const char* name, char* value, size_t capacity) SH_NOTHROW;
 
 /* Called when the option hardlimit refuses an allocation of `wanted` bytes: `counted` bytes count
- * against `limit`, and all free memory has gone back to the kernel already. Called by the thread
- * whose allocation it is, outside of the heap's locks: it may use the heap. Allocations of its own
- * that are refused fail without calling it again; it may run in several threads at once. It must
- * return: 1 if it has freed memory and the allocation is to be tried again (three times at most),
- * else 0; the allocation then fails with ENOMEM. If it is one of a collected object, that has been
- * tried after a cycle, and a cycle follows each 1: to let go of collected objects is enough. */
+ * against `limit`, and all free memory has gone back to the kernel already, unless `wanted` is more
+ * than `limit`. Called by the thread whose allocation it is, outside of the heap's locks: it may
+ * use the heap. Allocations of its own that are refused fail without calling it again; it may run
+ * in several threads at once. It must return: 1 if it has freed memory and the allocation is to be
+ * tried again (three times at most), else 0; the allocation then fails with ENOMEM. If it is one of
+ * a collected object, that has been tried after a cycle, and a cycle follows each 1: to let go of
+ * collected objects is enough. */
 typedef int (*sh_limit_callback)(size_t wanted, size_t counted, size_t limit, void* context);
 /* Null: none. To be set now and then: each call keeps 16 bytes for ever. Returns 0, or -1 with
  * errno ENOMEM. */

@@ -34,6 +34,12 @@ constexpr Bytes BytesOf(Pages n) { return Bytes(size_t{n.value} << kPageShift); 
 constexpr Pages PagesFor(Bytes n) {
   return Pages(static_cast<uint32_t>((n.value + kPageSize.value - 1) >> kPageShift));
 }
+// What one who wants about n bytes back asks for: one page at least, and no more than there can be.
+constexpr Pages PagesWithin(Bytes n) {
+  constexpr size_t kMost = ~uint32_t{0};
+  const size_t pages = n.value >> kPageShift;
+  return Pages(static_cast<uint32_t>(pages == 0 ? 1 : pages < kMost ? pages : kMost));
+}
 constexpr ChunkIndex ChunkOf(PageIndex p) { return ChunkIndex(p.value >> kChunkPagesShift); }
 constexpr uint32_t PageInChunk(PageIndex p) { return p.value & (kChunkPages.value - 1); }
 constexpr PageIndex FirstPage(ChunkIndex c) { return PageIndex(c.value << kChunkPagesShift); }

@@ -25,7 +25,8 @@ Bytes ReleaseFree(const HeapSection& section, Bytes most) {
   Bytes released = runtime.scavenger.ReleaseSome(most, section.block().page_cache);
   if (released < most) {
     section.cache().Flush();
-    const Pages rest = runtime.pages.ReleaseFree(PagesFor(most - released), true);
+    const Bytes wanted = RoundUp(most - released, kPageSize);
+    const Pages rest = runtime.pages.ReleaseFree(PagesWithin(wanted), true);
     runtime.scavenger.Note(ReleaseCause::kLimit, BytesOf(rest));
     released += BytesOf(rest);
   }
@@ -153,14 +154,19 @@ void Limits::NoteVain() {
   search_at_ns_.StoreRelaxed(now_ns + policy::RestAfterSearch_ns(search_ns_.LoadRelaxed()));
 }
 
+// Where nothing that can be given back makes room for n, it stays: the program goes on without this
+// block, and needs what is free for others. The callback is asked all the same: it may set another
+// hard limit.
 bool Limits::AfterFailure(size_t n, unsigned failures) {
   if (n > PTRDIFF_MAX || Occupied::IsInHeap()) return false;
-  if (failures == 1) return GiveBackAll(n);
-  if (failures == 2) NoteVain();
+  const bool is_below = n <= gauge_.ceiling();
+  if (is_below && LargeBlocks::IsTooMuch(Bytes(n))) return false;
+  if (failures == 1) return !is_below || GiveBackAll(n);
+  if (failures == 2 && is_below) NoteVain();
   constexpr Bytes kLargestSpan = 64_KiB;
   if (gauge_.HasRoomFor(Bytes(n) + kLargestSpan)) return false;  // it was not the limit
   Log(n);
-  return CallBack(n, failures) && GiveBackSome(n);
+  return CallBack(n, failures) && (!is_below || GiveBackSome(n));
 }
 
 void Limits::Log(size_t n) {

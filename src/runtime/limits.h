@@ -7,7 +7,8 @@
 //          that ends above the target gives back a bounded piece before its block is handed out
 //          (policy/memory_limit.h says how much). The hard limit: an allocation that was refused is
 //          tried again once everything that can go back has gone, what sleeping threads keep
-//          included; after that the program's callback may help; then the allocation fails. When
+//          included; after that the program's callback may help; then the allocation fails. What is
+//          larger than the whole limit, or than the machine, has nothing given back for it. When
 //          even that found too little, further allocations that fail soon look for less: a program
 //          that tries again and again spends a fifth of its time in whole searches at most.
 // Threads. Any, outside of sections. The callback is called outside of every lock and section, by

@@ -2,14 +2,6 @@
 #include "scavenge/forced_release.h"
 
 namespace spanheap {
-namespace {
-
-// Whole pages, one at least.
-Pages PagesIn(Bytes bytes) {
-  return Pages(static_cast<uint32_t>(std::max<uint64_t>(bytes.value >> kPageShift, 1)));
-}
-
-}  // namespace
 
 void ForcedRelease::StartPages(Phase phase) {
   phase_ = phase;
@@ -17,7 +9,7 @@ void ForcedRelease::StartPages(Phase phase) {
 }
 
 void ForcedRelease::ReleasePages(Phase next) {
-  const Pages wanted = PagesIn(Piece());
+  const Pages wanted = PagesWithin(Piece());
   const Pages given = pages_.ReleaseFree(wanted, true);
   released_ += BytesOf(given);
   if (given >= wanted && --pieces_left_ > 0) return;

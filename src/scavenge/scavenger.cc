@@ -6,15 +6,6 @@
 #include "os/clock.h"
 
 namespace spanheap {
-namespace {
-
-// Whole pages, at least one.
-Pages PagesIn(Bytes bytes) {
-  constexpr uint64_t kMost = ~uint32_t{0};
-  return Pages(static_cast<uint32_t>(std::clamp<uint64_t>(bytes.value >> kPageShift, 1, kMost)));
-}
-
-}  // namespace
 
 Scavenger::Use Scavenger::ReadUse() const {
   const PageHeapStats stats = pages_.ReadStats();
@@ -71,7 +62,7 @@ Bytes Scavenger::ReleasePages(Bytes most) {
   const uint64_t wanted =
       std::min(std::max(goal_.Excess(use.retained), for_limit), use.free_backed);
   if (wanted < ScavengeGoal::kLeastExcessWhenStill) return Bytes(0);
-  const Pages pages = PagesIn(std::min(Bytes(wanted), most));
+  const Pages pages = PagesWithin(std::min(Bytes(wanted), most));
   // What a limit asks for goes however new and dense it is, and is not left to the kernel.
   const Urgency pieces = for_limit != 0 ? Urgency::kAtOnce : Urgency::kNone;
   const Urgency units = for_limit == 0 && goal_.has_fallen() ? Urgency::kNewToo : pieces;
@@ -106,9 +97,9 @@ Bytes Scavenger::ReleaseSomeHoles(Bytes most, PageCache& cache) {
 }
 
 Bytes Scavenger::ReleaseSome(Bytes at_most, PageCache& cache) {
-  Bytes released = BytesOf(pages_.ReleaseFree(PagesIn(at_most), true));
+  Bytes released = BytesOf(pages_.ReleaseFree(PagesWithin(at_most), true));
   if (released < at_most && spans_.GiveUpSpares()) {
-    released += BytesOf(pages_.ReleaseFree(PagesIn(at_most - released), true));
+    released += BytesOf(pages_.ReleaseFree(PagesWithin(at_most - released), true));
   }
   if (released < at_most) released += ReleaseSomeHoles(at_most - released, cache);
   Note(ReleaseCause::kLimit, released);

@@ -68,9 +68,9 @@ void LargeBlocks::NoteDensity(const Window& window) {
 
 // What is reserved is not charged for, so the kernel refuses no size; libc's malloc does, and
 // programs rely on it: better a null than the out-of-memory killer.
-bool LargeBlocks::IsTooMuch(Bytes ready) {
+bool LargeBlocks::IsTooMuch(Bytes size) {
   constexpr Bytes kLeast = 256_MiB;  // not worth a system call below
-  return ready > kLeast && os::IsObviousOvercommit(ready);
+  return size > kLeast && os::IsObviousOvercommit(size);
 }
 
 void* LargeBlocks::AllocateCharged(Bytes size, Bytes ready, Bytes alignment) {
@@ -136,7 +136,7 @@ bool LargeBlocks::InsertLocked(const Window& window) {
   memmove(static_cast<void*>(windows_ + at + 1), windows_ + at, (count_ - at) * sizeof(Window));
   windows_[at] = window;
   ++count_;
-  live_bytes_.FetchAddRelaxed(window.ready.value);  // relaxed: statistics
+  live_bytes_.FetchAddRelaxed(window.ready.value);                           // relaxed: statistics
   waste_.FetchAddRelaxed((window.ready - window.asked).value);
   reserved_.FetchAddRelaxed(window.reserved.value);
   return true;

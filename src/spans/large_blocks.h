@@ -37,6 +37,8 @@ class LargeBlocks {
   void Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge = nullptr,
             HugePages* huge_pages = nullptr);
 
+  // Whether the machine is too small for a block of `size` bytes, whatever is given back before.
+  static bool IsTooMuch(Bytes size);
   // A zero block of at least `size` bytes, its start a multiple of `alignment` (a power of two).
   void* Allocate(Bytes size, Bytes alignment);
   // Usable bytes of the block that starts at p; 0: none does.
@@ -71,7 +73,6 @@ class LargeBlocks {
   static constexpr uint32_t kFormer = 8;
 
   static Bytes WindowFor(Bytes size);
-  static bool IsTooMuch(Bytes ready);
   static BlockFacts FactsOf(const Window& window);
   uint32_t LowerBoundLocked(Address p) const REQUIRES(mutex_);
   bool FindLocked(Address start, uint32_t& at) const REQUIRES(mutex_);

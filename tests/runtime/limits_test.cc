@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "os/limits.h"
 #include "runtime/heap_fixture.h"
 #include "runtime/runtime.h"
 #include "runtime/sleepers.h"
@@ -145,6 +146,62 @@ TEST_F(LimitsTest, TheCallbackMayFreeMemoryAndHaveItTriedAgain) {
   EXPECT_EQ(heap::Allocate(100 * kMiB), nullptr);
   EXPECT_EQ(helper.calls, 3);
   heap::Free(p, "free");
+}
+
+// What goes by if caches and free memory are thrown away.
+struct Kept {
+  uint64_t released;
+  uint64_t cached;
+  bool operator==(const Kept&) const = default;
+};
+
+class KeptTest : public LimitsTest {
+ protected:
+  // Free memory of all kinds.
+  void MakeFree() {
+    for (const size_t size : {size_t{100}, size_t{50'000}, 3 * kMiB}) Take(size, 30 * kMiB);
+    Drop(blocks_.size());
+  }
+  static Kept WhatIsKept() {
+    const HeapReport report = Report();
+    return {report.released_limit_bytes, report.thread_cache_bytes};
+  }
+};
+
+TEST_F(KeptTest, NothingIsGivenBackForWhatTheMachineCannotHold) {
+  constexpr size_t kMuch = size_t{1} << 46;
+  if (!os::IsObviousOvercommit(Bytes(kMuch))) GTEST_SKIP() << "the kernel would try";
+  MakeFree();
+  blocks_.push_back(heap::Allocate(100'000));
+  const Kept before = WhatIsKept();
+  EXPECT_EQ(heap::Allocate(kMuch), nullptr);
+  EXPECT_EQ(heap::AllocateAligned(1 << 21, kMuch), nullptr);
+  EXPECT_EQ(heap::Reallocate(blocks_.back(), kMuch, "realloc"), nullptr);
+  EXPECT_EQ(WhatIsKept(), before);
+}
+
+TEST_F(KeptTest, NothingIsGivenBackForWhatIsLargerThanTheHardLimitButItIsSaid) {
+  MakeFree();
+  Helper helper;
+  SetLimit("hardlimit", Counted() + 100 * kMiB);
+  ASSERT_TRUE(heap::SetLimitCallback(FreeOne, &helper));
+  const size_t much = runtime.pages.gauge().ceiling() + 1;
+  const Kept before = WhatIsKept();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(heap::Allocate(much), nullptr);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("hardlimit: refused"), std::string::npos);
+  EXPECT_EQ(helper.calls, 1);
+  EXPECT_EQ(helper.wanted, much);
+  EXPECT_EQ(WhatIsKept(), before);
+}
+
+int LiftLimit(size_t, size_t, size_t, void*) { return heap::SetOption("hardlimit", "off") ? 1 : 0; }
+
+TEST_F(KeptTest, TheCallbackMaySetALimitThatIsLargeEnough) {
+  SetLimit("hardlimit", Counted() + 10 * kMiB);
+  ASSERT_TRUE(heap::SetLimitCallback(LiftLimit, nullptr));
+  blocks_.push_back(heap::Allocate(runtime.pages.gauge().ceiling() + kMiB));
+  EXPECT_NE(blocks_.back(), nullptr);
 }
 
 int AlwaysAgain(size_t, size_t, size_t, void* context) {
