@@ -69,13 +69,15 @@ void* AllocateInSection(const HeapSection& section, unsigned c, size_t n, bool& 
   return cache.Refill(c, zeroed);
 }
 
+SPANHEAP_ALWAYS_INLINE void* TryAllocateOfClass(unsigned c, size_t n, bool& zeroed) {
+  const HeapSection section;
+  if (section.is_open()) [[likely]]
+    return AllocateInSection(section, c, n, zeroed);
+  return section.is_reentrant() ? runtime.bootstrap.Allocate(n) : nullptr;
+}
+
 SPANHEAP_NOINLINE void* AllocateOfClass(unsigned c, size_t n, bool& zeroed) {
-  return Persist(n, [&]() -> void* {
-    const HeapSection section;
-    if (section.is_open()) [[likely]]
-      return AllocateInSection(section, c, n, zeroed);
-    return section.is_reentrant() ? runtime.bootstrap.Allocate(n) : nullptr;
-  });
+  return Persist(n, [&] { return TryAllocateOfClass(c, n, zeroed); });
 }
 
 // A run this thread kept, found without a section. It counts as fast path, for signal handlers,
@@ -125,6 +127,13 @@ void* Allocate(size_t n) {
   if (n > kMaxRunBytes) return n > kMaxBlock ? nullptr : AllocateLarge(n, kMinAlignment);
   bool zeroed = false;
   return AllocateOfClass(MallocClassFor(n == 0 ? 1 : n), n, zeroed);
+}
+
+void* TryAllocateRun(size_t n) {
+  bool zeroed = false;
+  void* block = TryAllocateOfClass(MallocClassFor(n), n, zeroed);
+  if (block != nullptr) runtime.limits.AfterAllocation(n);
+  return block;
 }
 
 void* AllocateZeroed(size_t n) {

@@ -35,6 +35,9 @@ void* Allocate(size_t n);
 // The same from what this thread has kept, or null: call Allocate. The usual case of blocks that
 // are too large for the fast path and come and go; nothing has grown then.
 void* TryAllocateKept(size_t n);
+// The same for an n from 1 to 32 MiB that can be done without: null where memory would have to be
+// given up for it. Nothing is given back then, nothing said, and no callback called.
+void* TryAllocateRun(size_t n);
 // The same, its n bytes zero.
 void* AllocateZeroed(size_t n);
 // `alignment` is a power of two up to kMaxAlignment; above it: null.

@@ -51,11 +51,13 @@ size_t RoomFor(size_t n, size_t usable) {
   return BlockBytes(c) < 2 * n ? BlockBytes(c) : BlockBytes(c - 1);
 }
 
-// Where huge pages were asked for, room would be backed with the block's end: there is none.
-void* AllocateWithRoom(size_t n, size_t usable) {
+// Null: no room is due, or none is to be had as things are; the program did not ask for it. Where
+// huge pages were asked for, room would be backed with the block's end: there is none.
+void* TryAllocateWithRoom(size_t n, size_t usable) {
   const size_t room = RoomFor(n, usable);
-  void* fresh = Allocate(room);
-  if (room == n || fresh == nullptr) return fresh;
+  if (room == n) return nullptr;
+  void* fresh = TryAllocateRun(room);
+  if (fresh == nullptr) return nullptr;
   const Address end = AddressOf(fresh) + Bytes(n);
   if (!runtime.pages.Contains(end)) return fresh;
   if (runtime.pages.IsAdvisedHuge(runtime.pages.IndexOf(end))) ResizeInPlace(fresh, n, room);
@@ -64,7 +66,7 @@ void* AllocateWithRoom(size_t n, size_t usable) {
 
 void* Move(void* p, size_t n, size_t usable, const char* call) {
   void* fresh = TryAllocateFast(n);
-  if (fresh == nullptr) fresh = AllocateWithRoom(n, usable);
+  if (fresh == nullptr) fresh = TryAllocateWithRoom(n, usable);
   if (fresh == nullptr) fresh = Allocate(n);
   if (fresh == nullptr) return nullptr;
   memcpy(fresh, p, n < usable ? n : usable);
@@ -90,7 +92,7 @@ void* Reallocate(void* p, size_t n, const char* call) {
   if (FitsInPlace(n, usable)) return p;
   if (void* resized = ResizeInPlace(p, n, usable)) return resized;
   if (void* moved = Move(p, n, usable, call)) return moved;
-  // By now all free memory has gone back to the OS; there may be room for the difference.
+  // By now what could help has gone back to the OS; there may be room for the difference.
   return ResizeInPlace(p, n, usable);
 }
 

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -202,6 +203,32 @@ TEST_F(KeptTest, TheCallbackMaySetALimitThatIsLargeEnough) {
   ASSERT_TRUE(heap::SetLimitCallback(LiftLimit, nullptr));
   blocks_.push_back(heap::Allocate(runtime.pages.gauge().ceiling() + kMiB));
   EXPECT_NE(blocks_.back(), nullptr);
+}
+
+TEST_F(KeptTest, RoomThatNobodyAskedForIsNoReasonToGiveBackOrToRefuse) {
+  std::vector<void*> runs(8);
+  for (void*& run : runs) run = heap::Allocate(6 * kMiB);
+  blocks_ = runs;
+  std::sort(runs.begin(), runs.end());
+  size_t i = 0;  // one with another right behind it
+  while (i + 1 < runs.size() &&
+         AddressOf(runs[i + 1]) != AddressOf(runs[i]) + Bytes(heap::GoodSize(6 * kMiB))) {
+    ++i;
+  }
+  ASSERT_LT(i + 1, runs.size());
+  heap::Trim(0);
+  Helper helper;
+  SetLimit("hardlimit", Counted() + 11 * kMiB);
+  ASSERT_TRUE(heap::SetLimitCallback(FreeOne, &helper));
+  const uint64_t before = WhatIsKept().released;
+  testing::internal::CaptureStderr();
+  void* const moved = heap::Reallocate(runs[i], 8 * kMiB, "realloc");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  ASSERT_NE(moved, nullptr);
+  EXPECT_NE(moved, runs[i]);
+  EXPECT_EQ(helper.calls, 0);
+  EXPECT_EQ(WhatIsKept().released, before);
+  *std::find(blocks_.begin(), blocks_.end(), runs[i]) = moved;
 }
 
 int AlwaysAgain(size_t, size_t, size_t, void* context) {
