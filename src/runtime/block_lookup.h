@@ -26,7 +26,8 @@ struct BlockInfo {
 };
 
 // Whether a block of `usable` bytes is kept for a request of n: blocks are moved to shrink only
-// when that gives back more than half, and something worth it.
+// when that gives back more than half, and something worth it. Large ones are cut where they are
+// before (runtime/reallocate.cc).
 constexpr bool FitsInPlace(size_t n, size_t usable) {
   constexpr size_t kNeverShrunk = 128;
   return n <= usable && (usable <= kNeverShrunk || n > usable / 2);

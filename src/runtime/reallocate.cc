@@ -2,6 +2,7 @@
 //
 // Changing a block's size: in place while its class, the pages behind it or its window allow, by
 // copying otherwise.
+#include <algorithm>
 #include <cstring>
 
 #include "caches/fast_path_inl.h"
@@ -74,6 +75,17 @@ void* Move(void* p, size_t n, size_t usable, const char* call) {
   return fresh;
 }
 
+// What fits where it is (FitsInPlace) leaves memory behind; of a large block this goes back when it
+// is an eighth of it. Where the size goes up and down by less, no system call follows it; by more,
+// it is those of libc's malloc, which asks the kernel for every page. Large it stays, so that it
+// may grow in its window again. A run keeps its end: that may be the room of its next growth
+// (RoomFor), and nothing tells how much of it was asked for last.
+void CutLarge(void* p, size_t n, size_t usable) {
+  if (usable <= kMaxRunBytes) return;
+  const size_t kept = std::max(n, kMaxRunBytes + 1);
+  if (usable - kept >= usable / 8) ResizeLarge(p, kept);
+}
+
 // A block that stays where it is comes to no free that would look at it.
 void CheckLive(const void* p, const char* call) {
   const HeapSection section;
@@ -89,7 +101,10 @@ void* Reallocate(void* p, size_t n, const char* call) {
   if (usable == 0) return nullptr;  // what p is cannot be told now
   if (options.verify >= 2) [[unlikely]]
     CheckLive(p, call);
-  if (FitsInPlace(n, usable)) return p;
+  if (FitsInPlace(n, usable)) {
+    CutLarge(p, n, usable);
+    return p;
+  }
   if (void* resized = ResizeInPlace(p, n, usable)) return resized;
   if (void* moved = Move(p, n, usable, call)) return moved;
   // By now what could help has gone back to the OS; there may be room for the difference.

@@ -196,6 +196,26 @@ TEST_F(HeapTest, ALargeBlockGrowsInItsWindowAndThenMovesItsPages) {
   heap::Free(block, "test");
 }
 
+TEST_F(HeapTest, ALargeBlockGivesBackWhatIsCutOffFromAnEighthOnAndGrowsInItsWindowAgain) {
+  constexpr size_t kMiB = 1 << 20;
+  void* const block = heap::Allocate(100 * kMiB);
+  Fill(block, 100 * kMiB, 4);
+  const uint64_t whole = runtime.pages.gauge().counted();
+  EXPECT_EQ(heap::Reallocate(block, 60 * kMiB, "test"), block);
+  EXPECT_EQ(heap::UsableSize(block, "test"), 60 * kMiB);
+  EXPECT_LE(runtime.pages.gauge().counted(), whole - 39 * kMiB);
+  EXPECT_EQ(heap::Reallocate(block, 55 * kMiB, "test"), block);
+  EXPECT_EQ(heap::UsableSize(block, "test"), 60 * kMiB) << "not worth a system call";
+  EXPECT_TRUE(IsFilled(block, 55 * kMiB, 4));
+  EXPECT_EQ(heap::Reallocate(block, 31 * kMiB, "test"), block) << "and stays large";
+  EXPECT_LE(heap::UsableSize(block, "test"), 33 * kMiB);
+  EXPECT_TRUE(IsFilled(block, 31 * kMiB, 4));
+  EXPECT_EQ(heap::Reallocate(block, 128 * kMiB, "test"), block);
+  EXPECT_TRUE(IsFilled(static_cast<char*>(block) + 33 * kMiB, 95 * kMiB, 0));
+  ExpectLive(1);
+  heap::Free(block, "test");
+}
+
 TEST_F(HeapTest, AGrowingBlockKeepsItsContentAllTheWay) {
   size_t size = 1;
   void* block = heap::Allocate(size);

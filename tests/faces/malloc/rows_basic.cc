@@ -219,6 +219,22 @@ void LargeReallocDoesNotCopy(Verdict& v) {
   v.Note("256 MiB to 1 GiB: %ld page faults", faults);
 }
 
+void LargeReallocGivesBack(Verdict& v) {
+  constexpr size_t kSize = size_t{256} << 20;
+  constexpr size_t kLess = kSize / 2 + 4096;
+  auto* p = static_cast<char*>(malloc(kSize));
+  EXPECT(v, p != nullptr);
+  if (p == nullptr) return;
+  memset(p, 'm', kSize);
+  const long before = ProcStatus("VmRSS");
+  p = static_cast<char*>(realloc(p, kLess));
+  const long gone = before - ProcStatus("VmRSS");
+  EXPECT(v, p != nullptr && AllBytesAre(p, kLess, 'm'));
+  EXPECT(v, gone >= static_cast<long>((kSize - kLess) >> 10) - 1024);
+  free(p);
+  v.Note("256 MiB to 128 MiB + 4 KiB: %ld KiB less resident", gone);
+}
+
 void UsableSize(Verdict& v) {
   for (size_t n = 0; n < size_t{70} << 20; n += n / 5 + 1) {
     auto* p = static_cast<char*>(malloc(n));
@@ -249,6 +265,7 @@ Rows BasicRows() {
       {"zeroing", "calloc does not touch pages that the kernel gives zeroed", CallocOfFreshPages},
       {"realloc", "content is kept up to the smaller size", ReallocKeepsContent},
       {"large realloc", "grows blocks of many MiB without copying", LargeReallocDoesNotCopy},
+      {"large realloc", "gives back what it cuts off", LargeReallocGivesBack},
       {"usable size", "at least what was asked for, constant, all of it writable", UsableSize},
   };
 }
