@@ -80,6 +80,7 @@ struct HeapReport {
   uint64_t os_releases = 0;       // release calls that succeeded
   uint64_t scavenger_ns = 0;      // processor time of giving back unasked
   uint64_t collected_spans = 0;
+  uint64_t large_blocks = 0;  // how many large_bytes are
 
   unsigned class_count = 0;  // entries used of `classes`
   SizeClassReport classes[kMaxClasses];

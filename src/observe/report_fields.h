@@ -66,6 +66,7 @@ inline constexpr ReportField kReportCounts[] = {
     {"os_releases", "releases to the OS", &HeapReport::os_releases},
     {"scavenger_ns", "giving back unasked, ns", &HeapReport::scavenger_ns},
     {"collected_spans", "collected spans", &HeapReport::collected_spans},
+    {"large_blocks", "large blocks", &HeapReport::large_blocks},
 };
 
 inline constexpr ClassField kClassFields[] = {

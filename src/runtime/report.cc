@@ -100,6 +100,7 @@ void FillReport(const Census& census, HeapReport& report) {
   report.mapped_bytes += records + large;
   report.reserved_bytes += runtime.large.reserved_bytes().value;
   report.large_bytes = large;
+  report.large_blocks = runtime.large.live_count();
   report.sampled_bytes = runtime.spans.solo_bytes();
   report.live_bytes = large + report.sampled_bytes;
   report.rounding_waste_bytes = runtime.large.waste_bytes().value;

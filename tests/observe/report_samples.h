@@ -47,6 +47,7 @@ inline HeapReport SampleReport() {
   report.page_allocations = 33;
   report.os_releases = 44;
   report.collected_spans = 55;
+  report.large_blocks = 1;
   report.class_count = 3;
   report.classes[0] = {16, 2, 1000, 24, 1000, 5000, 16384, 1024, 66};
   report.classes[1] = {32, 0, 0, 0, 0, 0, 16384, 512, 0};

@@ -4,10 +4,13 @@
 // A heap that left them out would have them drive glibc's own, unused one.
 //
 // Idea.  All figures are read from one HeapReport. The fields of mallinfo:
-//          arena    bytes mapped for small blocks   uordblks  bytes in the program's hands
-//          ordblks  free blocks                     fordblks  bytes free in spans, caches, pages
-//          hblkhd   of uordblks: large blocks      keepcost  bytes that malloc_trim could return
-//        The others are zero. mallinfo's fields stop at INT_MAX instead of wrapping around.
+//          arena    bytes mapped, but for those of   uordblks  bytes in the program's hands, but
+//                   large blocks                               for those of large blocks
+//          ordblks  free blocks                      fordblks  bytes free in spans, caches, pages
+//          hblks    large blocks                     keepcost  bytes that malloc_trim could return
+//          hblkhd   their bytes
+//        As in glibc's, what is mapped is arena + hblkhd, and what the program has is uordblks +
+//        hblkhd. The others are zero. mallinfo's fields stop at INT_MAX instead of wrapping around.
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -31,12 +34,13 @@ namespace {
 struct mallinfo2 ReadMallinfo() {
   const FreshReport report;
   struct mallinfo2 info{};
+  info.hblks = report->large_blocks;
   info.hblkhd = report->large_bytes;
-  info.arena = report->mapped_bytes - report->released_bytes;
+  info.arena = report->mapped_bytes - report->released_bytes - report->large_bytes;
   for (unsigned i = 0; i < report->class_count; ++i) {
     info.ordblks += report->classes[i].free_blocks + report->classes[i].cached_blocks;
   }
-  info.uordblks = report->live_bytes;
+  info.uordblks = report->live_bytes - report->large_bytes;
   info.fordblks = report->free_in_spans_bytes + report->thread_cache_bytes +
                   report->free_pages_bytes + report->page_cache_bytes + report->central_cache_bytes;
   info.keepcost = report->free_pages_bytes;
@@ -55,6 +59,7 @@ SPANHEAP_EXPORT struct mallinfo mallinfo() noexcept {
   const struct mallinfo2 wide = ReadMallinfo();
   struct mallinfo info{};
   info.arena = Saturated(wide.arena);
+  info.hblks = Saturated(wide.hblks);
   info.hblkhd = Saturated(wide.hblkhd);
   info.ordblks = Saturated(wide.ordblks);
   info.uordblks = Saturated(wide.uordblks);

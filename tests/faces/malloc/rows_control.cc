@@ -27,10 +27,29 @@ void MallinfoCounts(Verdict& v) {
   for (void* p : blocks) free(p);
   const size_t grown = full.uordblks - before.uordblks;
   EXPECT(v, grown >= 10000000 && grown < 14000000);
-  EXPECT(v, full.uordblks <= full.arena + full.hblkhd);
+  EXPECT(v, full.uordblks <= full.arena);
   const struct mallinfo narrow = mallinfo();
   EXPECT(v, narrow.uordblks > 0);
   v.Note("uordblks grows by %zu for 10 000 000 B", grown);
+}
+
+// Programs add the fields up: a block must not be in two of them.
+void MallinfoCountsOnce(Verdict& v) {
+  constexpr size_t kLarge = size_t{64} << 20;
+  constexpr size_t kLittle = size_t{1} << 20;
+  const struct mallinfo2 before = mallinfo2();
+  void* p = malloc(kLarge);
+  const struct mallinfo2 full = mallinfo2();
+  const struct mallinfo narrow = mallinfo();
+  free(p);
+  const struct mallinfo2 after = mallinfo2();
+  EXPECT(v, full.hblks == before.hblks + 1 && full.hblks == static_cast<size_t>(narrow.hblks));
+  EXPECT(v,
+         full.hblkhd >= before.hblkhd + kLarge && full.hblkhd < before.hblkhd + kLarge + kLittle);
+  EXPECT(v, full.uordblks < before.uordblks + kLittle);
+  EXPECT(v, full.arena < before.arena + kLittle);
+  EXPECT(v, after.hblks == before.hblks && after.hblkhd == before.hblkhd);
+  v.Note("64 MiB: %zu more of hblkhd", full.hblkhd - before.hblkhd);
 }
 
 constexpr size_t kTrimBlock = 10000;
@@ -243,6 +262,7 @@ void MallctlByMib(Verdict& v) {
 Rows ControlRows() {
   return {
       {"mallinfo2", "counts this heap's blocks", MallinfoCounts},
+      {"mallinfo2", "counts large blocks beside the others, and how many", MallinfoCountsOnce},
       {"malloc_trim", "1 and memory goes back; at once again: 0", TrimReturnsMemory},
       {"mallopt", "accepts glibc's parameters", MalloptKnowsItsNumbers},
       {"malloc_info", "XML into the caller's stream; options other than 0 refused", InfoIsXml},
