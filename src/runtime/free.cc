@@ -40,6 +40,12 @@ void FreeClassedInSection(const HeapSection& section, unsigned c, void* p, const
   block.bins.tops[c].StoreRelease(top + 1);
 }
 
+// Whether p can be a block, as far as that is known without a lock: the interrupted code may hold
+// that of the large blocks.
+bool MayBeBlock(const void* p) {
+  return runtime.pages.Contains(AddressOf(p)) || runtime.large.MayStartAt(AddressOf(p));
+}
+
 // A signal handler, or a destructor that runs while its collected object is swept, frees a block
 // while its thread is in a slow path. The block is kept until the thread's next slow path; the link
 // is in the block itself: there is no other memory to use here.
@@ -142,11 +148,21 @@ size_t AboutReturned(const HeapSection& section, unsigned c) {
   return std::max<size_t>(blocks, 1) * BlockBytes(c);
 }
 
+// Nothing is written into what is none of our blocks.
+void FreeReentrant(ThreadBlock& block, void* p, const char* call) {
+  if (runtime.bootstrap.Contains(p)) return;
+  if (MayBeBlock(p)) {
+    DeferFree(block, p);
+  } else if (options.foreign == ForeignPointer::kAbort) {
+    FatalForeignPointer(call, AddressOf(p));
+  }
+}
+
 // Returns about as much as that has given the heap back.
 size_t FreeBySection(void* p, const char* call) {
   const HeapSection section;
   if (section.is_reentrant()) {
-    if (!runtime.bootstrap.Contains(p)) DeferFree(section.block(), p);
+    FreeReentrant(section.block(), p, call);
     return 0;
   }
   if (!section.is_open()) {  // the heap never started: nothing can be ours

@@ -136,6 +136,7 @@ bool LargeBlocks::InsertLocked(const Window& window) {
   memmove(static_cast<void*>(windows_ + at + 1), windows_ + at, (count_ - at) * sizeof(Window));
   windows_[at] = window;
   ++count_;
+  start_bits_.StoreRelaxed(start_bits_.LoadRelaxed() | window.start.value);  // relaxed: see its use
   live_bytes_.FetchAddRelaxed(window.ready.value);                           // relaxed: statistics
   waste_.FetchAddRelaxed((window.ready - window.asked).value);
   reserved_.FetchAddRelaxed(window.reserved.value);

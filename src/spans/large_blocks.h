@@ -45,6 +45,12 @@ class LargeBlocks {
   Bytes SizeAt(Address p) const;
   // True if p lies in a window.
   bool Contains(Address p) const;
+  // False: no block can start at p, nor has one. Takes no lock: who asks may have interrupted one
+  // that holds it.
+  bool MayStartAt(Address p) const {
+    const size_t bits = start_bits_.LoadRelaxed();  // relaxed: who has a block has seen its start
+    return bits != 0 && p.value % (bits & (~bits + 1)) == 0;
+  }
   // For fatal lines: what is known of the window that p lies in; zero: none.
   BlockFacts FactsOf(Address p) const;
   // The same of the block that began at p and was freed, one of the last few. False: none.
@@ -105,6 +111,7 @@ class LargeBlocks {
   Atomic<size_t> live_bytes_;
   Atomic<size_t> reserved_;
   Atomic<size_t> waste_;
+  Atomic<size_t> start_bits_;  // of all blocks there have been; the lowest is what all keep to
 };
 
 }  // namespace spanheap

@@ -3,6 +3,7 @@
 // What a signal handler gets that interrupted a slow path of its own thread. The interrupted code
 // is played by Occupied, which HeapSection treats like an open section.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <cstring>
 
@@ -53,6 +54,41 @@ TEST_F(ReentrantRegressionTest, ALargeBlockIsLeftAloneRatherThanLookedUp) {
   EXPECT_EQ(heap::UsableSize(p, "malloc_usable_size"), kLarge);
   EXPECT_EQ(p[0], 9);
   heap::Free(p, "free");
+}
+
+TEST_F(ReentrantRegressionTest, NothingIsWrittenIntoAForeignPointerThatIsIgnored) {
+  ASSERT_TRUE(heap::SetOption("foreign", "ignore"));
+  alignas(16) char foreign[64];
+  memset(foreign, 5, sizeof foreign);
+  {
+    const Occupied occupied;
+    heap::Free(foreign, "free");
+  }
+  heap::FreeDeferred();
+  for (const char each : foreign) EXPECT_EQ(each, 5);
+  ASSERT_TRUE(heap::SetOption("foreign", "abort"));
+}
+
+TEST_F(ReentrantRegressionTest, AForeignPointerDiesAtTheCall) {
+  alignas(16) static const char foreign[64] = {};  // not to be written to
+  EXPECT_EXIT(
+      {
+        const Occupied occupied;
+        heap::Free(const_cast<char*>(foreign), "handler");
+      },
+      testing::KilledBySignal(SIGABRT), "handler\\(0x");
+}
+
+TEST_F(ReentrantRegressionTest, BlocksOfEverySizeAreFreedLater) {
+  const uint64_t before = heap::Verify();
+  void* blocks[] = {heap::Allocate(100), heap::Allocate(100'000), heap::Allocate(1 << 20),
+                    heap::Allocate(40 << 20)};
+  {
+    const Occupied occupied;
+    for (void* p : blocks) heap::Free(p, "free");
+  }
+  heap::FreeDeferred();
+  EXPECT_EQ(heap::Verify(), before);
 }
 
 TEST_F(ReentrantRegressionTest, OccupiedNests) {

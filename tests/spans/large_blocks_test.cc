@@ -44,6 +44,25 @@ class LargeBlocksFixture {
   LargeBlocks large_;
 };
 
+TEST(LargeBlocksPlaceTest, WhereNoBlockCanStartIsKnownWithoutALock) {
+  os::FakeMemory windows(os::FakeMemory::Backing::kNone);
+  os::FakeMemory records(os::FakeMemory::Backing::kKernel);
+  MetadataArena metadata;
+  metadata.Init(records);
+  LargeBlocks large;
+  large.Init(windows, metadata);
+  EXPECT_FALSE(large.MayStartAt(Address((1024_GiB).value))) << "there has been none";
+  void* a = large.Allocate(40_MiB, 16_B);
+  void* b = large.Allocate(40_MiB, 1_GiB);
+  for (void* block : {a, b}) {
+    EXPECT_TRUE(large.MayStartAt(AddressOf(block)));
+    EXPECT_FALSE(large.MayStartAt(AddressOf(block) + 16_B));
+    EXPECT_FALSE(large.MayStartAt(AddressOf(block) + os::PageSize()));
+    EXPECT_TRUE(large.Free(block));
+    EXPECT_TRUE(large.MayStartAt(AddressOf(block))) << "a second free is told apart later";
+  }
+}
+
 TEST(LargeBlocksLimitTest, BlocksAreChargedAndTheCeilingIsNeverPassed) {
   os::FakeMemory windows(os::FakeMemory::Backing::kNone);
   os::FakeMemory records(os::FakeMemory::Backing::kKernel);

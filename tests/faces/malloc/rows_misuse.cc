@@ -132,7 +132,13 @@ void MisalignedFree(Verdict& v) {
   });
   ExpectAbort(v, "free", "not the start",
               [] { free(static_cast<char*>(Hidden(malloc(1 << 20))) + 8192); });
-  v.Note("inside a small and a large block");
+  ExpectAbort(v, "free", "not the start",
+              [] { free(static_cast<char*>(Hidden(malloc(200 << 10))) + 8192); });
+  ExpectAbort(v, "", "not the start", [] {
+    free(static_cast<char*>(Hidden(malloc(200 << 10))) + 16);
+    Churn();
+  });
+  v.Note("inside a small, a medium and a large block");
 }
 
 void ForeignPointer(Verdict& v) {
