@@ -80,8 +80,7 @@ void* Move(void* p, size_t n, size_t usable, const char* call) {
 // it is those of libc's malloc, which asks the kernel for every page. Large it stays, so that it
 // may grow in its window again. A run keeps its end: that may be the room of its next growth
 // (RoomFor), and nothing tells how much of it was asked for last.
-void CutLarge(void* p, size_t n, size_t usable) {
-  if (usable <= kMaxRunBytes) return;
+SPANHEAP_COLD void CutLarge(void* p, size_t n, size_t usable) {
   const size_t kept = std::max(n, kMaxRunBytes + 1);
   if (usable - kept >= usable / 8) ResizeLarge(p, kept);
 }
@@ -102,7 +101,8 @@ void* Reallocate(void* p, size_t n, const char* call) {
   if (options.verify >= 2) [[unlikely]]
     CheckLive(p, call);
   if (FitsInPlace(n, usable)) {
-    CutLarge(p, n, usable);
+    if (usable > kMaxRunBytes) [[unlikely]]
+      CutLarge(p, n, usable);
     return p;
   }
   if (void* resized = ResizeInPlace(p, n, usable)) return resized;
