@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "os/futex.h"
 
 namespace spanheap::os {
 namespace {
@@ -75,6 +76,9 @@ bool FakeMemory::MakeReady(Address start, Bytes size) {
 }
 
 bool FakeMemory::Release(Address start, Bytes size) {
+  if (const uint64_t duration_ns = release_ns_.LoadAcquire(); duration_ns != 0) {
+    SleepFor_ns(duration_ns);
+  }
   Guard guard(*this);
   ++calls_.release;
   CheckAligned(start, size);

@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "base/atomic.h"
 #include "os/memory.h"
 #include "os/range_states.h"
 
@@ -77,6 +78,8 @@ class FakeMemory final : public Memory {
   void set_commit_limit(Bytes limit) { commit_limit_ = limit; }
   // Release is refused, as it is for locked pages.
   void set_locked(bool locked) { locked_ = locked; }
+  // Release takes so long, under a second.
+  void set_release_ns(uint64_t duration_ns) { release_ns_.StoreRelease(duration_ns); }
 
   // What the three calls about advice answer from now on.
   void set_advice_is_refused(bool refused) { refuses_advice_ = refused; }
@@ -110,6 +113,7 @@ class FakeMemory final : public Memory {
   Bytes address_space_{~size_t{0}};
   Bytes commit_limit_{~size_t{0}};
   bool locked_ = false;
+  Atomic<uint64_t> release_ns_;
   bool refuses_all_after_ = false;
   uint64_t until_refusal_ = 0;  // refusable calls until the refused one, it included; 0: none
   Calls calls_;

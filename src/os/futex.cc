@@ -56,4 +56,14 @@ void SleepFor_ns(uint64_t ns) {
   syscall(SYS_nanosleep, &duration, nullptr);
 }
 
+void GiveWay(unsigned turn) {
+  constexpr unsigned kYields = 200;
+  constexpr uint64_t kNap_ns = 50'000;
+  if (turn < kYields) {
+    YieldThread();
+  } else {
+    SleepFor_ns(kNap_ns);
+  }
+}
+
 }  // namespace spanheap::os

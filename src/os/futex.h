@@ -20,6 +20,11 @@ void FutexWakeAll(Atomic<uint32_t>& word);
 void YieldThread();
 // At least so long, unless a signal comes. Under a billion.
 void SleepFor_ns(uint64_t ns);
+// The `turn`-th wait in a row, from 0 on, for something that another thread is about to do. It is
+// over within microseconds unless that thread is not running: then this one must not keep the
+// processor from it, as it would under a real-time policy by yielding alone. So it yields at first
+// and naps later.
+void GiveWay(unsigned turn);
 // Tells the core that this is a spin loop.
 inline void SpinHint() {
 #if defined(__x86_64__)

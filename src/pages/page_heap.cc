@@ -99,7 +99,7 @@ PageRun PageHeap::AllocateWith(Pages n, Pages alignment, bool is_ahead) {
   const PageRun near = TryAllocate(n, alignment);
   if (near || near.over_limit) [[likely]]
     return near;
-  for (;;) {
+  for (unsigned turn = 0;; ++turn) {
     if (reclaimer_ != nullptr && reclaimer_(keeper_)) {
       if (const PageRun run = TryAllocate(n, alignment)) return run;
     }
@@ -109,7 +109,7 @@ PageRun PageHeap::AllocateWith(Pages n, Pages alignment, bool is_ahead) {
       MutexLock lock(lock_);
       if (pages_.counts().claimed == 0) return AllocateLocked(n, alignment);
     }
-    os::YieldThread();  // pages on their way back to the OS will be free again
+    os::GiveWay(turn);  // pages on their way back to the OS will be free again
   }
 }
 

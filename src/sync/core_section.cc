@@ -9,11 +9,6 @@
 namespace spanheap {
 namespace {
 
-// A section is over within microseconds unless its thread is not running: then this one must not
-// keep the processor from it, as it would under a real-time policy by yielding alone.
-constexpr int kYields = 200;
-constexpr uint64_t kNap_ns = 50'000;
-
 SPANHEAP_TOUCHED_AT_START constinit Atomic<bool> sections_are_required{false};
 
 // Of this thread, through any gate. A template: it exists only where it is used, in debug builds.
@@ -35,13 +30,7 @@ void CoreGate::Open() {
 }
 
 void CoreGate::AwaitOutside(const ThreadState& thread) const {
-  for (int i = 0; thread.section_depth.LoadSequential() != 0; ++i) {
-    if (i < kYields) {
-      os::YieldThread();
-    } else {
-      os::SleepFor_ns(kNap_ns);
-    }
-  }
+  for (unsigned turn = 0; thread.section_depth.LoadSequential() != 0; ++turn) os::GiveWay(turn);
 }
 
 void CoreGate::AwaitOpen(ThreadState& self) {

@@ -3,6 +3,8 @@
 // Threads on one PageHeap: each marks the pages it holds, so two holders of a page would notice.
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <memory>
 #include <random>
 #include <thread>
@@ -138,6 +140,33 @@ void StartTogether(int threads) {
 
 TEST(PageHeapThreadsTest, WhoGrowsTheHeapGetsPagesThoughOthersTakeAllThatHasGrown) {
   for (int round = 0; round < 60 && !HasFailure(); ++round) StartTogether(12);
+}
+
+long TimesThisThreadSlept() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nvcsw;
+}
+
+// Under a real-time policy a thread that only yields keeps the processor from the one that gives
+// the pages back.
+TEST(PageHeapThreadsTest, WhoWaitsForPagesOnTheirWayBackToTheSystemSleepsNowAndThen) {
+  os::FakeMemory memory(os::FakeMemory::Backing::kKernel);
+  PageHeap heap;
+  ASSERT_TRUE(heap.Init(memory, {}));
+  const PageRun all = heap.Allocate(kChunkPages);
+  heap.Free(all.first, all.count);
+  memory.set_release_ns(300'000'000);
+  std::thread giver([&] { heap.ReleaseFree(all.count, true); });
+  while (const PageRun still_there = heap.TryExtend(all.first, Pages(1))) {
+    heap.Free(still_there.first, still_there.count);
+    os::YieldThread();
+  }
+  memory.RefuseFrom(1);
+  const long before = TimesThisThreadSlept();
+  EXPECT_TRUE(heap.Allocate(all.count));
+  EXPECT_GE(TimesThisThreadSlept() - before, 20);
+  giver.join();
 }
 
 }  // namespace
