@@ -19,10 +19,16 @@ uint32_t UnitFor(uint32_t span_bytes, Bytes os_page) {
   return std::max(page, std::bit_ceil(span_bytes / SpanHoles::kMaxUnits));
 }
 
+// Without those behind the last slot: no slot that is taken would clear the bit of such a hole.
+uint32_t UnitsWithSlots(const Span& span, uint32_t unit) {
+  return static_cast<uint32_t>(std::min<uint64_t>(
+      SpanBytes(span) / unit, DivideUp(uint64_t{span.slots} * span.block_bytes, unit)));
+}
+
 }  // namespace
 
 SpanHoles::SpanHoles(Span& span, Bytes os_page)
-    : span_(span), unit_(UnitFor(SpanBytes(span), os_page)), count_(SpanBytes(span) / unit_) {}
+    : span_(span), unit_(UnitFor(SpanBytes(span), os_page)), count_(UnitsWithSlots(span, unit_)) {}
 
 uint32_t SpanHoles::UnitsIn(uint32_t begin, uint32_t end) const {
   const uint32_t first = begin / unit_;

@@ -6,8 +6,9 @@
 //             that cover a free OS page, which keeps everybody off it, gives the page back, notes a
 //             hole, and returns the slots. Whoever takes slots later prefers those that touch no
 //             hole, and clears the bits of the holes it does touch.
-// Invariants. A bit of `holes` is set only while every slot on that OS page is free. Bit i is the
-//             i-th unit of the span: an OS page, or 1/32 of the span if that is more.
+// Invariants. A bit of `holes` is set only while every slot on that OS page is free, and there is
+//             one. Bit i is the i-th unit of the span: an OS page, or 1/32 of the span if that is
+//             more.
 // Threads.    The span's holder; anyone may read `holes` as a statistic.
 // Go.         None: Go gives back whole free pages of the heap only.
 // Tests.      tests/spans/span_holes_test.cc, tests/scavenge/hole_sweep_test.cc.
@@ -46,7 +47,7 @@ class SpanHoles {
 
   Span& span_;
   uint32_t unit_;   // bytes
-  uint32_t count_;  // whole units in the span
+  uint32_t count_;  // whole units of the span that a slot touches
 };
 
 }  // namespace spanheap

@@ -5,9 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
+#include "base/bits.h"
+#include "base/count_ones.h"
 #include "span_fixture.h"
 
 namespace spanheap {
@@ -43,12 +46,13 @@ class SpanHolesTest : public testing::Test {
     fixture_.pages().Flush(cache_);
     fixture_.ExpectEmpty();
   }
-  // Units on which no live block has a byte.
+  // Units that slots have bytes on, but no live block.
   uint32_t PlainFreeUnits(Bytes unit) {
-    const size_t bytes = BytesOf(Pages(span_->pages)).value;
+    const size_t slots = DivideUp(size_t{span_->slots} * span_->block_bytes, unit.value);
+    const size_t units = std::min(slots, BytesOf(Pages(span_->pages)) / unit);
     const Address start = fixture_.pages().AddressOf(span_->first);
     uint32_t free = 0;
-    for (unsigned i = 0; i < bytes / unit.value; ++i) {
+    for (unsigned i = 0; i < units; ++i) {
       const size_t from = i * unit.value;
       bool any = false;
       for (const void* block : live_) {
@@ -107,6 +111,22 @@ TEST_F(SpanHolesTest, AClaimKeepsEverybodyOffItsUnits) {
   holes.Finish(claimed, 0);  // the OS refused
   EXPECT_EQ(span_->holes.LoadAcquire(), 0U);
   FreeRest(c);
+}
+
+TEST_F(SpanHolesTest, NoHoleIsLeftOnceEverySlotIsTaken) {
+  for (unsigned c = 1; c <= kSmallClasses; ++c) {
+    TakeSpan(c, 0);
+    SpanHoles holes(*span_, kOsPage);
+    const uint32_t claimed = holes.Claim();
+    holes.Finish(claimed, claimed);
+    fixture_.spans().NoteHoles(static_cast<int64_t>(CountOnes(claimed) * holes.unit().value));
+    live_.resize(span_->slots);
+    uint32_t cursor = 0;
+    ASSERT_EQ(fixture_.spans().TakeSlots(*span_, span_->slots, cursor, live_.data()), span_->slots);
+    EXPECT_EQ(span_->holes.LoadAcquire(), 0U) << "class " << c;
+    EXPECT_EQ(fixture_.spans().hole_bytes(), 0U) << "class " << c;
+    FreeRest(c);
+  }
 }
 
 TEST_F(SpanHolesTest, AFullSpanHasNone) {
