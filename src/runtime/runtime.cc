@@ -94,6 +94,7 @@ SPANHEAP_AT_START bool Runtime::StartLocked() {
   scavenger.Init(memory);
   pages.SetLazyRelease(options.release == ReleaseBy::kFree);
   large.Init(memory, metadata, &pages.gauge(), &huge_pages);
+  if (page_options.limits.address_space != os::kUnlimited) large.SpareAddressSpace();
   threads.Init();
   limits.Set(options.memlimit, options.hardlimit);
   CoreSection::RequireForLocks();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "spans/large_blocks.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -20,11 +21,12 @@ SPANHEAP_AT_START void LargeBlocks::Init(os::Memory& memory, MetadataArena& meta
   metadata_ = &metadata;
 }
 
-Bytes LargeBlocks::WindowFor(Bytes size) {
+Bytes LargeBlocks::WindowFor(Bytes ready) const {
   constexpr Bytes kSmallest = 64_MiB;
+  if (!has_head_room_) return ready;
   // Beyond a terabyte head-room is no use and address space is.
-  if (size > 1024_GiB) return RoundUp(size, kWindowAlignment);
-  return size < kSmallest ? kSmallest : Bytes(std::bit_ceil(size.value));
+  if (ready > 1024_GiB) return RoundUp(ready, kWindowAlignment);
+  return ready < kSmallest ? kSmallest : Bytes(std::bit_ceil(ready.value));
 }
 
 BlockFacts LargeBlocks::FactsOf(const Window& window) {
@@ -75,10 +77,10 @@ bool LargeBlocks::IsTooMuch(Bytes size) {
 
 void* LargeBlocks::AllocateCharged(Bytes size, Bytes ready, Bytes alignment) {
   Window window{Address(), WindowFor(ready), ready, size, false};
-  const Bytes aligned = alignment < kWindowAlignment ? kWindowAlignment : alignment;
+  const Bytes aligned = std::max(alignment, LeastAlignment());
   window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
   if (window.start == Address()) {  // less head-room, then
-    window.reserved = RoundUp(ready, kWindowAlignment);
+    window.reserved = RoundUp(ready, LeastAlignment());
     window.start = memory_->Reserve(window.reserved, aligned, "spanheap-large");
     if (window.start == Address()) return nullptr;
   }
@@ -235,7 +237,7 @@ bool LargeBlocks::ResizeCharged(Window& window, Bytes ready) {
   }
   Window larger{Address(), WindowFor(ready), ready, window.asked, false};
   NoteDensity(window);
-  larger.start = memory_->Reserve(larger.reserved, kWindowAlignment, "spanheap-large");
+  larger.start = memory_->Reserve(larger.reserved, LeastAlignment(), "spanheap-large");
   if (larger.start == Address()) return false;
   if (memory_->Resize(window.start, window.ready, ready, larger.start) == Address()) {
     memory_->Unreserve(larger.start, larger.reserved);

@@ -5,7 +5,9 @@
 //
 // Idea.       A window is the block's size rounded up to a power of two (at least 64 MiB), reserved
 //             and aligned to 32 MiB. The block grows in place while its window lasts; beyond it a
-//             larger window takes over its pages. Freeing unreserves the window.
+//             larger window takes over its pages. Freeing unreserves the window. Where address
+//             space is limited, thread stacks and other mappings need what head-room would take:
+//             a window is as long as its block then, and aligned to OS pages.
 // Invariants. `windows_` is sorted by start, windows do not overlap, each holds one live block.
 // Threads.    Any. No system call under the lock.
 // Fails.      Null when the OS or the gauge's ceiling refuses, or kMaxBlocks are live; the old
@@ -29,13 +31,15 @@ namespace spanheap {
 
 class LargeBlocks {
  public:
-  // Alignments above the OS page are those of windows.
+  // Of windows that have head-room.
   static constexpr Bytes kWindowAlignment = 32_MiB;
 
   constexpr LargeBlocks() = default;
   // `gauge`: what blocks are charged to, `huge_pages`: who asks the OS for them, if anything.
   void Init(os::Memory& memory, MetadataArena& metadata, MemoryGauge* gauge = nullptr,
             HugePages* huge_pages = nullptr);
+  // Address space is limited: windows have no head-room from here on.
+  void SpareAddressSpace() { has_head_room_ = false; }
 
   // Whether the machine is too small for a block of `size` bytes, whatever is given back before.
   static bool IsTooMuch(Bytes size);
@@ -78,7 +82,8 @@ class LargeBlocks {
   static constexpr uint32_t kMaxBlocks = 1 << 16;
   static constexpr uint32_t kFormer = 8;
 
-  static Bytes WindowFor(Bytes size);
+  Bytes WindowFor(Bytes ready) const;
+  Bytes LeastAlignment() const { return has_head_room_ ? kWindowAlignment : os::PageSize(); }
   static BlockFacts FactsOf(const Window& window);
   uint32_t LowerBoundLocked(Address p) const REQUIRES(mutex_);
   bool FindLocked(Address start, uint32_t& at) const REQUIRES(mutex_);
@@ -101,6 +106,7 @@ class LargeBlocks {
   MetadataArena* metadata_ = nullptr;
   MemoryGauge* gauge_ = nullptr;
   HugePages* huge_pages_ = nullptr;
+  bool has_head_room_ = true;  // constant after start-up
   LargeDensity density_;
   mutable Mutex mutex_{LockRank::kLargeBlocks};
   Window* windows_ GUARDED_BY(mutex_) = nullptr;

@@ -208,6 +208,41 @@ TEST(LargeBlocksTest, WithLittleAddressSpaceABlockDoesWithoutHeadRoom) {
   EXPECT_TRUE(fixture.large().Free(block));
 }
 
+// As many blocks of this size as there are to be had; all are freed again.
+size_t BlocksToBeHad(LargeBlocks& large, Bytes size) {
+  std::vector<void*> blocks;
+  while (void* block = large.Allocate(size, 16_B)) blocks.push_back(block);
+  for (void* block : blocks) EXPECT_TRUE(large.Free(block));
+  return blocks.size();
+}
+
+TEST(LargeBlocksTest, ALimitedAddressSpaceIsBlocksAndNoHeadRoom) {
+  LargeBlocksFixture fixture(os::FakeMemory::Backing::kNone);
+  fixture.large().SpareAddressSpace();
+  fixture.windows().set_address_space(1000_MiB);
+  EXPECT_EQ(BlocksToBeHad(fixture.large(), 70_MiB), 14U);
+  EXPECT_EQ(BlocksToBeHad(fixture.large(), 40_MiB), 25U);
+  EXPECT_EQ(BlocksToBeHad(fixture.large(), 33_MiB + 1_B), 30U);
+  fixture.ExpectCounts(0, Bytes(0));
+}
+
+TEST(LargeBlocksTest, WithoutHeadRoomABlockStillGrowsAndIsAlignedAsAsked) {
+  LargeBlocksFixture fixture(os::FakeMemory::Backing::kKernel);
+  fixture.large().SpareAddressSpace();
+  void* block = fixture.large().Allocate(40_MiB, 1_GiB);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(AddressOf(block).value % (1_GiB).value, 0U);
+  *static_cast<char*>(block) = 7;
+  block = fixture.large().Resize(block, 100_MiB);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(*static_cast<char*>(block), 7);
+  EXPECT_EQ(fixture.large().reserved_bytes(), 100_MiB);
+  EXPECT_EQ(fixture.large().Resize(block, 50_MiB), block);
+  EXPECT_EQ(fixture.large().Resize(block, 100_MiB), block);
+  EXPECT_TRUE(fixture.large().Free(block));
+  fixture.ExpectCounts(0, Bytes(0));
+}
+
 // The first and the last byte of each MiB, so that few pages become resident.
 constexpr size_t kStride = 1 << 20;
 
