@@ -5,14 +5,31 @@
 
 namespace spanheap {
 
-PageRun RunCache::Take(unsigned malloc_class) {
-  MutexLock lock(mutex_);
-  Shelf& shelf = shelves_[malloc_class - kFirstRunClass];
-  if (shelf.count == 0) return {};
+// Those kept later move down.
+PageRun RunCache::TakeLocked(Shelf& shelf, unsigned malloc_class, unsigned at) {
+  const PageRun run{shelf.runs[at], RunPages(malloc_class), Pages(0), false};
+  std::copy(shelf.runs + at + 1, shelf.runs + shelf.count, shelf.runs + at);
   bytes_.AddOwned(-BlockBytes(malloc_class));
   --shelf.count;
   shelf.least = std::min(shelf.least, shelf.count);
-  return {shelf.runs[shelf.count], RunPages(malloc_class), Pages(0), false};
+  return run;
+}
+
+PageRun RunCache::Take(unsigned malloc_class) {
+  MutexLock lock(mutex_);
+  Shelf& shelf = shelves_[malloc_class - kFirstRunClass];
+  return shelf.count == 0 ? PageRun{} : TakeLocked(shelf, malloc_class, shelf.count - 1);
+}
+
+PageRun RunCache::TakeAligned(unsigned malloc_class, Pages alignment, const PageHeap& pages) {
+  MutexLock lock(mutex_);
+  Shelf& shelf = shelves_[malloc_class - kFirstRunClass];
+  const unsigned end = shelf.count > kLooks ? shelf.count - kLooks : 0;
+  for (unsigned at = shelf.count; at-- > end;) {
+    const Address start = pages.AddressOf(shelf.runs[at]);
+    if (RoundUp(start, BytesOf(alignment)) == start) return TakeLocked(shelf, malloc_class, at);
+  }
+  return {};
 }
 
 bool RunCache::Keep(unsigned malloc_class, PageIndex first) {

@@ -27,6 +27,8 @@ class RunCache {
 
   // The run of this class kept last; count 0 if there is none.
   PageRun Take(unsigned malloc_class);
+  // Of the last few of them the one kept last whose address is a multiple of `alignment`.
+  PageRun TakeAligned(unsigned malloc_class, Pages alignment, const PageHeap& pages);
   // Keeps the run. False: enough is kept already.
   bool Keep(unsigned malloc_class, PageIndex first);
   // Gives everything to the page heap; true if that was anything.
@@ -49,6 +51,10 @@ class RunCache {
     PageIndex runs[kDepth];
   };
 
+  // So many are looked at for one that is aligned: in a program that wants them most are.
+  static constexpr unsigned kLooks = 8;
+
+  PageRun TakeLocked(Shelf& shelf, unsigned malloc_class, unsigned at) REQUIRES(mutex_);
   bool Drain(PageHeap& pages, bool idle_only);
   unsigned TakeFrom(unsigned index, bool idle_only, PageRun (&runs)[kDepth]);
 

@@ -320,8 +320,8 @@ void SpanHeap::NoteReturned(Span& span, uint32_t k, unsigned malloc_class, PageC
 
 void* SpanHeap::AllocateRun(unsigned malloc_class, Pages alignment, PageCache& cache,
                             bool& zeroed) {
-  PageRun run;
-  if (alignment == Pages(1)) run = lists_.runs.Take(malloc_class);
+  PageRun run = alignment == Pages(1) ? lists_.runs.Take(malloc_class)
+                                      : lists_.runs.TakeAligned(malloc_class, alignment, pages_);
   if (run.count == Pages(0)) run = TakePages(RunPages(malloc_class), alignment, cache);
   if (run.count == Pages(0)) return nullptr;
   zeroed = run.zeroed;

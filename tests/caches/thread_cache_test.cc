@@ -483,15 +483,16 @@ TEST(ThreadCacheTest, SingleBlocksAndResizedRunsAreCountedAndLeaveTheBinsAlone) 
 TEST(ThreadCacheTest, AlignedRunsStartWhereAsked) {
   CacheFixture fixture;
   CacheUser user(fixture);
+  std::vector<void*> runs;  // kept to the end: each is new
   for (uint32_t alignment = 1; alignment <= 4096; alignment *= 4) {
     bool zeroed = false;
     void* const run = user.cache().AllocateRun(kFirstRunClass, Pages(alignment), zeroed);
     ASSERT_NE(run, nullptr);
     EXPECT_EQ(AddressOf(run).value % BytesOf(Pages(alignment)).value, 0U);
     EXPECT_TRUE(zeroed);
-    user.Give(kFirstRunClass, run);
-    user.cache().Flush();
+    runs.push_back(run);
   }
+  for (void* run : runs) user.Give(kFirstRunClass, run);
   user.cache().End();
   fixture.ExpectEmpty();
 }

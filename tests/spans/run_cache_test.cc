@@ -113,6 +113,31 @@ TEST(RunCacheTest, AFreedRunServesTheNextRequestOfItsClass) {
   fixture.ExpectEmpty();
 }
 
+TEST(RunCacheTest, AnAlignedRequestTakesAKeptRunThatIsAlignedAndLeavesTheOthers) {
+  SpanFixture fixture;
+  PageCache pages;
+  bool zeroed = false;
+  const unsigned c = MallocClassFor(2 << 20);
+  const Pages aligned(256);
+  void* const first = fixture.spans().AllocateRun(c, aligned, pages, zeroed);
+  void* const between = fixture.spans().AllocateRun(kFirstRunClass, Pages(1), pages, zeroed);
+  void* const second = fixture.spans().AllocateRun(c, Pages(1), pages, zeroed);
+  ASSERT_NE(AddressOf(second).value % BytesOf(aligned).value, 0U);
+  fixture.spans().FreeRun(c, first, pages, "test");
+  fixture.spans().FreeRun(c, second, pages, "test");
+  const uint64_t kept = fixture.spans().kept_run_bytes();
+  EXPECT_EQ(fixture.spans().AllocateRun(c, aligned, pages, zeroed), first);
+  EXPECT_EQ(fixture.spans().kept_run_bytes(), kept - BlockBytes(c));
+  void* const other = fixture.spans().AllocateRun(c, aligned, pages, zeroed);
+  EXPECT_EQ(AddressOf(other).value % BytesOf(aligned).value, 0U);
+  EXPECT_EQ(fixture.spans().kept_run_bytes(), kept - BlockBytes(c));
+  EXPECT_EQ(fixture.spans().AllocateRun(c, Pages(1), pages, zeroed), second);
+  for (void* run : {first, second, other}) fixture.spans().FreeRun(c, run, pages, "test");
+  fixture.spans().FreeRun(kFirstRunClass, between, pages, "test");
+  fixture.pages().Flush(pages);
+  fixture.ExpectEmpty();
+}
+
 TEST(RunCacheTest, ThePageHeapAsksForKeptRunsBeforeItAsksTheSystem) {
   SpanFixture fixture;
   PageCache pages;
