@@ -103,6 +103,11 @@ bool FreeListHeap::GrowWith(ChunkIndex c, const PageBitmap& used, const PageBitm
 
 // ---- taking
 
+// The shorter one; of equals the lower one.
+bool FreeListHeap::IsBetterFit(const Run& a, const Run& b) {
+  return a.count != b.count ? a.count < b.count : a.first < b.first;
+}
+
 uint32_t FreeListHeap::FindFit(Pages n) const {
   for (uint32_t length = n.value; length < kLists - 1; ++length) {
     if (lists_[length] != 0) return lists_[length];
@@ -111,9 +116,7 @@ uint32_t FreeListHeap::FindFit(Pages n) const {
   for (uint32_t r = lists_[kLists - 1]; r != 0; r = records_[r].next) {
     const Run& run = records_[r];
     if (run.count < n) continue;
-    const bool is_better = best == 0 || run.count < records_[best].count ||
-                           (run.count == records_[best].count && run.first < records_[best].first);
-    if (is_better) best = r;
+    if (best == 0 || IsBetterFit(run, records_[best])) best = r;
   }
   return best;
 }
@@ -139,6 +142,21 @@ PageRun FreeListHeap::TakeFrom(uint32_t record, PageIndex first, Pages n) {
 PageRun FreeListHeap::Allocate(Pages n) {
   const uint32_t record = FindFit(n);
   return record == 0 ? PageRun{} : TakeFrom(record, records_[record].first, n);
+}
+
+PageRun FreeListHeap::AllocateAligned(Pages n, PageAlignment alignment) {
+  uint32_t best = 0;
+  for (uint32_t list = ListOf(n); list < kLists && best == 0; ++list) {
+    for (uint32_t r = lists_[list]; r != 0; r = records_[r].next) {
+      const Run& run = records_[r];
+      const uint64_t end = uint64_t{run.first.value} + run.count.value;
+      if (alignment.NextAt(run.first.value) + n.value > end) continue;
+      if (best == 0 || IsBetterFit(run, records_[best])) best = r;
+    }
+  }
+  if (best == 0) return {};
+  const uint64_t first = alignment.NextAt(records_[best].first.value);
+  return TakeFrom(best, PageIndex(static_cast<uint32_t>(first)), n);
 }
 
 PageRun FreeListHeap::AllocateAt(PageIndex first, Pages n) {

@@ -63,6 +63,8 @@ class FreeListHeap {
   bool GrowWith(ChunkIndex c, const PageBitmap& used, const PageBitmap& scavenged);
   // A best-fitting run. All of the run that it is cut from counts as backed afterwards.
   PageRun Allocate(Pages n);
+  // The same of the runs that have one in them which begins at a place of `alignment`.
+  PageRun AllocateAligned(Pages n, PageAlignment alignment);
   PageRun AllocateAt(PageIndex first, Pages n);
   void Free(PageIndex first, Pages n);
   // Gives whole free runs back, short ones first, until it is enough.
@@ -88,6 +90,7 @@ class FreeListHeap {
   bool IsGrown(PageIndex p) const { return grown_.Contains(ChunkOf(p)); }
   uint32_t FreeRecordAt(PageIndex p) const;
   void VerifyRun(const Run& run, uint32_t record) const;
+  static bool IsBetterFit(const Run& a, const Run& b);
   uint32_t FindFit(Pages n) const;
   uint32_t NewRecord();
   void Insert(Run run);  // joined with its neighbours

@@ -229,6 +229,19 @@ PageIndex PageAllocator::FindRun(Pages n) {
   return FirstPage(place.chunk) + Pages(at);
 }
 
+PageIndex PageAllocator::FindAligned(Pages n, PageAlignment alignment) {
+  if (search_ == kNone) return kNone;
+  Propagate();
+  const uint64_t found =
+      tree_.FindAligned(n.value, alignment, ChunkOf(search_), [&](ChunkIndex c) -> uint64_t {
+        const uint64_t base = FirstPage(c).value;
+        const PageAlignment inside{alignment.pages, alignment.offset + base};
+        const unsigned at = FindFreeAligned(chunks_[c.value].used, n.value, inside);
+        return at == PageBitmap::kNone ? SummaryTree::kNowhere : base + at;
+      });
+  return found == SummaryTree::kNowhere ? kNone : PageIndex(static_cast<uint32_t>(found));
+}
+
 // ---- taking and freeing
 
 void PageAllocator::TakeInChunk(ChunkIndex c, unsigned from, unsigned n, PageRun& run) {
@@ -256,6 +269,11 @@ PageRun PageAllocator::Take(PageIndex first, Pages n) {
 
 PageRun PageAllocator::Allocate(Pages n) {
   const PageIndex first = FindRun(n);
+  return first == kNone ? PageRun{} : Take(first, n);
+}
+
+PageRun PageAllocator::AllocateAligned(Pages n, PageAlignment alignment) {
+  const PageIndex first = FindAligned(n, alignment);
   return first == kNone ? PageRun{} : Take(first, n);
 }
 

@@ -76,6 +76,9 @@ class PageAllocator {
   PageRun Allocate(Pages n);
   // Where that run would be; kNone: nowhere. Nothing is taken.
   PageIndex FindRun(Pages n);
+  // The same two among those runs that begin at a place of `alignment`.
+  PageRun AllocateAligned(Pages n, PageAlignment alignment);
+  PageIndex FindAligned(Pages n, PageAlignment alignment);
   // The lowest free page; kNone: there is none.
   PageIndex LowestFree() const;
   // Exactly these pages, if all are free.

@@ -28,6 +28,22 @@ unsigned LongestInside(uint64_t word, unsigned longest) {
   return longest;
 }
 
+// The first bit from `from` on that is set once `flip` was applied to each word; kNone: there is
+// none.
+unsigned NextSet(const PageBitmap& bits, unsigned from, uint64_t flip) {
+  unsigned w = from / 64;
+  uint64_t set = (bits.words[w] ^ flip) & ~LowBits(from % 64);
+  while (set == 0) {
+    if (++w == PageBitmap::kWords) return PageBitmap::kNone;
+    set = bits.words[w] ^ flip;
+  }
+  return w * 64 + LowZeros(set);
+}
+unsigned NextUsed(const PageBitmap& bits, unsigned from) { return NextSet(bits, from, 0); }
+unsigned NextFree(const PageBitmap& bits, unsigned from) {
+  return NextSet(bits, from, ~uint64_t{0});
+}
+
 }  // namespace
 
 PageBitmap::Found PageBitmap::FindFree(unsigned n, unsigned from) const {
@@ -114,6 +130,16 @@ RunSummary PageBitmap::Summarize() const {
     if (words[w] != 0) longest = LongestInside(words[w], longest);
   }
   return RunSummary(start, longest, run);
+}
+
+unsigned FindFreeAligned(const PageBitmap& bits, uint64_t n, PageAlignment alignment) {
+  uint64_t at = alignment.NextAt(bits.FindFirstFree(0));
+  while (at + n <= PageBitmap::kBits) {
+    const unsigned used = NextUsed(bits, static_cast<unsigned>(at));
+    if (used >= at + n) return static_cast<unsigned>(at);
+    at = alignment.NextAt(NextFree(bits, used));
+  }
+  return PageBitmap::kNone;
 }
 
 }  // namespace spanheap

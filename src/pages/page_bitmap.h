@@ -16,6 +16,7 @@
 #include "base/count_ones.h"
 #include "base/platform.h"
 #include "layout/geometry.h"
+#include "pages/page_run.h"
 #include "pages/run_summary.h"
 
 namespace spanheap {
@@ -102,5 +103,8 @@ struct alignas(kCacheLine) PageBitmap {
   Found FindShort(unsigned n, unsigned from) const;
   Found FindLong(unsigned n, unsigned from) const;
 };
+
+// The lowest run of n >= 1 free pages that begins at a place of `alignment`; kNone: there is none.
+unsigned FindFreeAligned(const PageBitmap& bits, uint64_t n, PageAlignment alignment);
 
 }  // namespace spanheap

@@ -71,18 +71,30 @@ void PageHeap::NoteBackedLocked() {
   charged_ = backed;
 }
 
-PageRun PageHeap::AllocateLocked(Pages n, Pages alignment) {
-  if (alignment <= Pages(1)) {
-    const PageIndex first = pages_.FindRun(n);
-    return first == PageAllocator::kNone ? PageRun{} : TakeLocked(first, n);
+// Arenas are aligned to chunks. Beyond that a page's number tells its alignment only where there is
+// one arena. Among several the lowest run is taken if it happens to be aligned, or else a part of
+// one that is long enough for an aligned run wherever it lies.
+PageIndex PageHeap::FindLocked(Pages n, Pages alignment) {
+  if (alignment <= Pages(1)) return pages_.FindRun(n);
+  if (alignment <= kChunkPages || space_.has_one_arena()) {
+    return pages_.FindAligned(n, {alignment.value, tables().base.value >> kPageShift});
   }
+  const PageIndex lowest = pages_.FindRun(n);
+  if (lowest == PageAllocator::kNone || SkipTo(alignment, lowest) == Pages(0)) return lowest;
   const uint64_t padded = uint64_t{n.value} + alignment.value - 1;
-  if (padded > ~uint32_t{0}) return {};
+  if (padded > ~uint32_t{0}) return PageAllocator::kNone;
   const PageIndex hole = pages_.FindRun(Pages(static_cast<uint32_t>(padded)));
-  if (hole == PageAllocator::kNone) return {};
-  const Address start = AddressOf(hole);
-  const Bytes skip = RoundUp(start, BytesOf(alignment)) - start;
-  return TakeLocked(hole + PagesFor(skip), n);
+  return hole == PageAllocator::kNone ? hole : hole + SkipTo(alignment, hole);
+}
+
+Pages PageHeap::SkipTo(Pages alignment, PageIndex p) const {
+  const Address start = AddressOf(p);
+  return PagesFor(RoundUp(start, BytesOf(alignment)) - start);
+}
+
+PageRun PageHeap::AllocateLocked(Pages n, Pages alignment) {
+  const PageIndex first = FindLocked(n, alignment);
+  return first == PageAllocator::kNone ? PageRun{} : TakeLocked(first, n);
 }
 
 PageRun PageHeap::TryAllocate(Pages n, Pages alignment) {

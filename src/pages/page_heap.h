@@ -160,6 +160,8 @@ class PageHeap {
   PageRun AllocateWith(Pages n, Pages alignment, bool is_ahead) EXCLUDES(lock_);
   PageRun TryAllocate(Pages n, Pages alignment) EXCLUDES(lock_);
   PageRun AllocateLocked(Pages n, Pages alignment) REQUIRES(lock_);
+  PageIndex FindLocked(Pages n, Pages alignment) REQUIRES(lock_);
+  Pages SkipTo(Pages alignment, PageIndex p) const;
   SPANHEAP_NOINLINE PageRun AllocateByGrowing(Pages n, Pages alignment, bool is_ahead)
       EXCLUDES(lock_);
   ChunkRange GrowFor(Count chunks, Bytes alignment) REQUIRES(growth_lock_) EXCLUDES(lock_);

@@ -16,10 +16,11 @@ namespace spanheap {
 
 template <class T>
 concept PageStrategy = requires(T pages, const T& const_pages, ChunkIndex c, PageIndex p, Pages n,
-                                const PageBitmap& bits, uint64_t at_most) {
+                                PageAlignment alignment, const PageBitmap& bits, uint64_t at_most) {
   // The chunk comes with these pages used and these of the others not backed. False: no room.
   { pages.GrowWith(c, bits, bits) } -> std::same_as<bool>;
   { pages.Allocate(n) } -> std::same_as<PageRun>;
+  { pages.AllocateAligned(n, alignment) } -> std::same_as<PageRun>;
   { pages.AllocateAt(p, n) } -> std::same_as<PageRun>;
   { const_pages.LowestFree() } -> std::same_as<PageIndex>;
   // Free only what is AllUsed.

@@ -10,13 +10,15 @@
 // Invariants. Every entry above the leaves is the merge of its children (Verify).
 // Threads.    The owner's lock.
 // Cost.       Set: up to count - 1 merges of 8, stops at the first level that does not change.
-//             Find: the root from the start position, then 8 entries a level.
+//             Find: the root from the start position, then 8 entries a level. FindAligned: the
+//             same for each run that is long enough, up to the first that is aligned.
 // Go.         pageAlloc.summary, .update, .find; there always five levels and a root of 2^14.
 // Tests.      tests/pages/summary_tree_test.cc against recomputation and a linear search.
 #pragma once
 
 #include "base/units.h"
 #include "layout/geometry.h"
+#include "pages/page_run.h"
 #include "pages/run_summary.h"
 
 namespace spanheap {
@@ -86,6 +88,16 @@ class SummaryTree {
 
   // The lowest run of n free pages; nothing below chunk `from` is free.
   Place Find(uint32_t n, ChunkIndex from) const;
+  // The same among those runs that begin at a place of `alignment`; its page, or kNowhere.
+  // find_inside(chunk) looks for one inside a chunk that has n free pages in a row, and answers in
+  // the same way.
+  static constexpr uint64_t kNowhere = ~uint64_t{0};
+  template <class FindInside>
+  uint64_t FindAligned(uint32_t n, PageAlignment alignment, ChunkIndex from,
+                       FindInside find_inside) const {
+    AlignedSearch search{n, alignment, 0};
+    return SearchAligned(0, from.value >> ShiftOf(0), shape_.entries[0], search, find_inside);
+  }
 
   // Aborts if an entry of the path above a chunk of [first, last] is not the merge of its children.
   void Verify(ChunkIndex first, ChunkIndex last) const;
@@ -96,6 +108,37 @@ class SummaryTree {
   }
   unsigned PagesLog2Of(unsigned level) const { return ShiftOf(level) + kChunkPagesShift; }
   RunSummary MergeOf(unsigned level, uint32_t entry) const;
+
+  struct AlignedSearch {
+    uint32_t n;
+    PageAlignment alignment;
+    uint64_t run;  // free pages that reach up to the current entry
+  };
+  // Looks at entries [begin, end) of a level, and into those that have n free pages in a row.
+  template <class FindInside>
+  uint64_t SearchAligned(unsigned level, uint32_t begin, uint32_t end, AlignedSearch& search,
+                         FindInside& find_inside) const {
+    const uint64_t whole = uint64_t{1} << PagesLog2Of(level);
+    for (uint32_t e = begin; e < end; ++e) {
+      const RunSummary s = levels_[level][e];
+      const uint64_t run = search.run;
+      const uint64_t spanning = search.alignment.NextAt(e * whole - run);
+      if (spanning + search.n <= e * whole + s.start()) return spanning;
+      if (s.max() >= search.n) {
+        const uint64_t inside = SearchInside(level, e, search, find_inside);
+        if (inside != kNowhere) return inside;
+      }
+      search.run = s.end() == whole ? run + whole : s.end();
+    }
+    return kNowhere;
+  }
+  template <class FindInside>
+  uint64_t SearchInside(unsigned level, uint32_t e, AlignedSearch& search,
+                        FindInside& find_inside) const {
+    if (level + 1 == shape_.levels) return find_inside(ChunkIndex(e));
+    const uint32_t block = e << SummaryShape::kFanOutLog2;
+    return SearchAligned(level + 1, block, block + SummaryShape::kFanOut, search, find_inside);
+  }
 
   struct Scan {
     Place place;

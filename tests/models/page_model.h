@@ -36,6 +36,17 @@ class PageModel final : public script::Machine {
     return std::nullopt;
   }
 
+  std::optional<script::Taken> AllocateAligned(uint64_t n, uint64_t alignment) override {
+    if (chunks_.empty()) return std::nullopt;
+    const uint64_t end = chunks_.rbegin()->first * 512 + 512;
+    for (const auto& [chunk, pages] : chunks_) {
+      for (uint64_t page = chunk * 512; page < chunk * 512 + 512; ++page) {
+        if (page % alignment == 0 && page + n <= end && AreFree(page, n)) return TakePages(page, n);
+      }
+    }
+    return std::nullopt;
+  }
+
   void Free(uint64_t page, uint64_t count) override {
     for (uint64_t p = page; p < page + count; ++p) {
       const auto chunk = chunks_.find(p / 512);
@@ -155,6 +166,14 @@ class PageModel final : public script::Machine {
   using Pages = std::array<State, 512>;
 
   State& At(uint64_t page) { return chunks_.at(page / 512)[page % 512]; }
+
+  bool AreFree(uint64_t first, uint64_t n) const {
+    for (uint64_t p = first; p < first + n; ++p) {
+      const auto chunk = chunks_.find(p / 512);
+      if (chunk == chunks_.end() || chunk->second[p % 512] == kUsed) return false;
+    }
+    return true;
+  }
 
   script::Taken TakePages(uint64_t first, uint64_t n) {
     script::Taken taken{first, 0};

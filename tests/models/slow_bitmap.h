@@ -34,6 +34,12 @@ struct SlowBitmap {
     }
     return PageBitmap::kNone;
   }
+  unsigned FindAligned(unsigned n, uint64_t alignment, uint64_t offset) const {
+    for (unsigned i = 0; i + n <= used.size(); ++i) {
+      if ((i + offset) % alignment == 0 && Count(i, n) == 0) return i;
+    }
+    return PageBitmap::kNone;
+  }
   RunSummary Summarize() const {
     unsigned start = 0;
     unsigned max = 0;

@@ -118,5 +118,19 @@ TEST(FindRunOfOnesTest, EqualsTryingEachPosition) {
   EXPECT_EQ(FindRunOfOnes(~uint64_t{0}, 64), 0U);
 }
 
+TEST(PageBitmapTest, FindsTheLowestAlignedRun) {
+  std::mt19937 random(6);
+  for (int i = 0; i < 3000; ++i) {
+    const PageBitmap bits = RandomBitmap(random);
+    const SlowBitmap slow(bits);
+    for (unsigned n = 1; n <= PageBitmap::kBits; n += 1 + n / 4) {
+      const PageAlignment alignment{uint64_t{1} << (random() % 12), random() % 2048};
+      ASSERT_EQ(FindFreeAligned(bits, n, alignment),
+                slow.FindAligned(n, alignment.pages, alignment.offset))
+          << n << " at " << alignment.pages << " with " << alignment.offset;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace spanheap

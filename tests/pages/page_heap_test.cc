@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "os/fake_memory.h"
@@ -299,6 +300,64 @@ TEST_F(PageHeapTest, AlignedBlockOfAGibibyteCommitsOnlyItself) {
   ASSERT_TRUE(run);
   EXPECT_EQ(heap_->AddressOf(run.first).value % (1_GiB).value, 0U);
   EXPECT_LE(Stats().grown, (8_MiB).value);
+}
+
+// Blocks of one alignment that are replaced at random, beside others that are not aligned: holes of
+// the aligned ones serve the next of them.
+void ReplaceAlignedBlocks(PageHeap& heap, Pages n, Pages alignment) {
+  std::mt19937 random(5);
+  std::vector<PageRun> live;
+  for (int i = 0; i < 40; ++i) live.push_back(heap.Allocate(n, alignment));
+  const uint64_t grown = heap.grown_bytes();
+  for (int i = 0; i < 2000; ++i) {
+    const PageRun gone = std::exchange(live[random() % live.size()], live.back());
+    live.pop_back();
+    heap.Free(gone.first, gone.count);
+    if (random() % 8 == 0) {
+      const PageRun other = heap.Allocate(Pages(1 + random() % n.value));
+      heap.Free(other.first, other.count);
+    }
+    live.push_back(heap.Allocate(n, alignment));
+    ASSERT_EQ(heap.AddressOf(live.back().first).value % BytesOf(alignment).value, 0U);
+  }
+  EXPECT_EQ(heap.grown_bytes(), grown) << n.value << " pages at " << alignment.value;
+  heap.FreeMany(live.data(), live.size());
+  EXPECT_EQ(heap.Verify(), 0U);
+}
+
+TEST_F(PageHeapTest, AlignedBlocksThatAreReplacedDoNotMakeTheHeapGrow) {
+  constexpr Pages kShapes[][2] = {{Pages(256), Pages(256)},
+                                  {Pages(37), Pages(8)},
+                                  {Pages(100), Pages(128)},
+                                  {Pages(600), Pages(512)}};
+  for (const bool sparse : {false, true}) {
+    for (const auto& [n, alignment] : kShapes) {
+      PageHeapOptions options;
+      options.sparse = sparse;
+      ASSERT_TRUE(Start(options));
+      ReplaceAlignedBlocks(*heap_, n, alignment);
+    }
+  }
+}
+
+TEST_F(PageHeapTest, RunsOfSeveralArenasAreAlignedByTheirAddresses) {
+  PageHeapOptions options;
+  options.limits.address_space = 512_MiB;
+  ASSERT_TRUE(Start(options));
+  std::vector<PageRun> live;
+  const auto take = [&](Pages n, Pages alignment) {
+    live.push_back(heap_->Allocate(n, alignment));
+    ASSERT_TRUE(live.back());
+    EXPECT_EQ(heap_->AddressOf(live.back().first).value % BytesOf(alignment).value, 0U);
+  };
+  while (heap_->is_linear()) take(Pages(511), Pages(1));
+  for (uint32_t alignment = 2; alignment <= 8192; alignment *= 2) take(Pages(3), Pages(alignment));
+  const PageRun gone = live.back();
+  live.pop_back();
+  heap_->Free(gone.first, gone.count);
+  take(Pages(3), Pages(8192));
+  heap_->FreeMany(live.data(), live.size());
+  EXPECT_EQ(heap_->Verify(), 0U);
 }
 
 TEST_F(PageHeapTest, CachePagesAreCountedAndComeBackOnFlush) {

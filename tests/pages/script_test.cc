@@ -4,8 +4,11 @@
 // what any heap must obey, and the script language itself.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <random>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "models/page_model.h"
 #include "pages/driver/random_script.h"
@@ -32,6 +35,60 @@ TEST(ScriptTest, BitmapAllocatorAnswersAsThePlainModel) {
   }
 }
 
+// Runs as random scripts have them, and aligned ones among them, on a heap that is mostly used.
+class AlignedScript {
+ public:
+  explicit AlignedScript(uint64_t seed) : random_(seed) {}
+
+  std::string Next() {
+    const uint64_t what = random_() % 12;
+    if (chunks_ < 20 && (chunks_ == 0 || what == 0)) {
+      next_chunk_ += 1 + (random_() % 4 == 0 ? random_() % 30 : 0);
+      ++chunks_;
+      return "chunk " + std::to_string(next_chunk_);
+    }
+    if (what < 3 || live_.empty()) return "alloc " + std::to_string(count_ = Size());
+    if (what < 7) {
+      count_ = Size();
+      return "alloc_aligned " + std::to_string(count_) + ' ' +
+             std::to_string(uint64_t{1} << random_() % 14);
+    }
+    const size_t at = random_() % live_.size();
+    const auto [page, count] = live_[at];
+    live_[at] = live_.back();
+    live_.pop_back();
+    return "free " + std::to_string(page) + ' ' + std::to_string(count);
+  }
+  void Note(const std::string& answer) {
+    unsigned long page = 0;
+    if (std::sscanf(answer.c_str(), "page %lu", &page) == 1) live_.push_back({page, count_});
+  }
+
+ private:
+  uint64_t Size() { return 1 + random_() % (uint64_t{1} << random_() % 12); }
+
+  std::mt19937_64 random_;
+  uint64_t chunks_ = 0;
+  uint64_t next_chunk_ = 0;
+  uint64_t count_ = 0;
+  std::vector<std::pair<uint64_t, uint64_t>> live_;
+};
+
+TEST(ScriptTest, BitmapAllocatorFindsTheLowestAlignedRunAsThePlainModelDoes) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    const auto machine = script::MakeBitmapMachine();
+    model::PageModel model;
+    AlignedScript script(seed);
+    for (int i = 0; i < 1500; ++i) {
+      const std::string line = script.Next();
+      const std::string answer = RunLine(*machine, line);
+      ASSERT_EQ(answer, RunLine(model, line)) << "seed " << seed << " line " << i << ": " << line;
+      script.Note(answer);
+    }
+    machine->Verify();
+  }
+}
+
 // Says which pages are out, from what a machine answers, and that none is handed out twice.
 class Ledger final {
  public:
@@ -46,11 +103,13 @@ class Ledger final {
   void Give(uint64_t page, uint64_t count) {
     for (uint64_t p = page; p < page + count; ++p) ASSERT_TRUE(free_.insert(p).second);
   }
-  bool HasRun(uint64_t n) const {
-    uint64_t run = 0;
+  // One that begins at a multiple of `alignment`.
+  bool HasRun(uint64_t n, uint64_t alignment) const {
+    uint64_t run = 0;  // pages up to p, from an aligned one on
     uint64_t next = 0;
     for (const uint64_t p : free_) {
-      run = p == next ? run + 1 : 1;
+      const bool goes_on = p == next && run != 0;
+      run = goes_on ? run + 1 : p % alignment == 0 ? 1 : 0;
       next = p + 1;
       if (run >= n) return true;
     }
@@ -82,9 +141,12 @@ void CheckLegality(Make make, uint64_t seed) {
       ++grown;
     } else if (what < 5) {
       const uint64_t n = 1 + random() % (uint64_t{1} << (random() % 11));
-      const auto taken = machine->Allocate(n);
-      ASSERT_EQ(taken.has_value(), ledger.HasRun(n)) << n << " pages";
+      const uint64_t alignment = random() % 2 == 0 ? 1 : uint64_t{1} << random() % 12;
+      const auto taken =
+          alignment == 1 ? machine->Allocate(n) : machine->AllocateAligned(n, alignment);
+      ASSERT_EQ(taken.has_value(), ledger.HasRun(n, alignment)) << n << " pages at " << alignment;
       if (!taken) continue;
+      ASSERT_EQ(taken->page % alignment, 0U);
       ledger.Take(taken->page, n);
       ASSERT_LE(taken->scavenged, n);
       live.push_back({taken->page, n});
@@ -142,6 +204,9 @@ TEST_F(ScriptLineTest, AnswersEachCommandInItsForm) {
   EXPECT_EQ(Run("chunk 0 alloc 0+10 8+4 scav 5+20"), "ok\n");
   EXPECT_EQ(Run("alloc 3"), "page 12 scav 3\n");
   EXPECT_EQ(Run("alloc 600"), "fail\n");
+  EXPECT_EQ(Run("alloc_aligned 3 256"), "page 256 scav 0\n");
+  EXPECT_EQ(Run("alloc_aligned 255 256"), "fail\n");
+  EXPECT_EQ(Run("free 256 3"), "ok\n");
   EXPECT_EQ(Run("chunk 1"), "ok\n");
   EXPECT_EQ(Run("chunk 5"), "ok\n");
   EXPECT_EQ(Run("in_use"), "[0,2) [5,6)\n");
@@ -176,6 +241,8 @@ TEST_F(ScriptLineTest, SaysWhatWasExpectedOfBadInput) {
   EXPECT_NE(Error("alloc").find("alloc <n>"), std::string::npos);
   EXPECT_NE(Error("alloc 1 2").find("alloc <n>"), std::string::npos);
   EXPECT_NE(Error("alloc 0").find("at least 1"), std::string::npos);
+  EXPECT_NE(Error("alloc_aligned 1 3").find("a power of two"), std::string::npos);
+  EXPECT_NE(Error("alloc_aligned 1 4194304").find("at most"), std::string::npos);
   EXPECT_NE(Error("alloc -1").find("decimal number"), std::string::npos);
   EXPECT_NE(Error("alloc 0x10").find("decimal number"), std::string::npos);
   EXPECT_NE(Error("alloc 99999999999999999999").find("decimal number"), std::string::npos);

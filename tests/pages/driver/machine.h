@@ -26,6 +26,7 @@ struct ScriptError : std::runtime_error {
 // are relative to it.
 inline constexpr uint64_t kMaxChunk = (uint64_t{1} << 21) - 1;
 inline constexpr unsigned kLevels = 5;
+inline constexpr uint64_t kMaxAlignment = uint64_t{1} << 21;
 
 struct Taken {
   uint64_t page = 0;
@@ -52,6 +53,8 @@ class Machine {
 
   virtual void Chunk(uint64_t chunk, const PageBitmap& used, const PageBitmap& scavenged) = 0;
   virtual std::optional<Taken> Allocate(uint64_t pages) = 0;
+  // At a page whose number is a multiple of `alignment`, a power of two of at most kMaxAlignment.
+  virtual std::optional<Taken> AllocateAligned(uint64_t pages, uint64_t alignment) = 0;
   virtual void Free(uint64_t page, uint64_t count) = 0;
   virtual std::optional<Block> Take(uint64_t cache) = 0;
   virtual std::optional<Taken> CacheAllocate(uint64_t cache, uint64_t pages) = 0;

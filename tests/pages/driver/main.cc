@@ -31,6 +31,8 @@ Reads commands from standard input, one a line, and prints what each answers.
       grow chunk i (0..2097151) with these of its 512 pages in use, these given back to the OS;
       a page that is both is in use only
   alloc <n>                take n pages                           page <p> scav <k>, or fail
+  alloc_aligned <n> <a>    the same; p is a multiple of a, a     page <p> scav <k>, or fail
+                           power of two. (Go has none.)
   free <p> <n>             pages p..p+n-1, all in use             ok
   take <id>                fill an empty page cache               cache <base page> <free hex16>
                                                                   <scav hex16>, or fail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "pages/driver/script_runner.h"
 
+#include <bit>
 #include <charconv>
 #include <cstdio>
 #include <functional>
@@ -106,6 +107,16 @@ std::string DoAlloc(Machine& machine, const Words& words) {
   return Answer(machine.Allocate(AtLeastOne(words[1], "a page count")));
 }
 
+std::string DoAllocAligned(Machine& machine, const Words& words) {
+  ExpectWords(words, 3, "alloc_aligned <n> <alignment>");
+  const uint64_t n = AtLeastOne(words[1], "a page count");
+  const uint64_t alignment = AtLeastOne(words[2], "an alignment");
+  if (!std::has_single_bit(alignment) || alignment > kMaxAlignment) {
+    throw ScriptError("a power of two of at most " + std::to_string(kMaxAlignment));
+  }
+  return Answer(machine.AllocateAligned(n, alignment));
+}
+
 std::string DoFree(Machine& machine, const Words& words) {
   ExpectWords(words, 3, "free <p> <n>");
   const uint64_t page = Number(words[1], "a page");
@@ -182,17 +193,10 @@ std::string DoVerify(Machine& machine, const Words& words) {
 }
 
 const std::map<std::string_view, std::string (*)(Machine&, const Words&)> kCommands = {
-    {"chunk", DoChunk},
-    {"alloc", DoAlloc},
-    {"free", DoFree},
-    {"take", DoTake},
-    {"cache_alloc", DoCacheAlloc},
-    {"flush", DoFlush},
-    {"scavenge", DoScavenge},
-    {"dump", DoDump},
-    {"summary", DoSummary},
-    {"in_use", DoInUse},
-    {"verify", DoVerify}};
+    {"chunk", DoChunk},     {"alloc", DoAlloc},       {"alloc_aligned", DoAllocAligned},
+    {"free", DoFree},       {"take", DoTake},         {"cache_alloc", DoCacheAlloc},
+    {"flush", DoFlush},     {"scavenge", DoScavenge}, {"dump", DoDump},
+    {"summary", DoSummary}, {"in_use", DoInUse},      {"verify", DoVerify}};
 
 }  // namespace
 

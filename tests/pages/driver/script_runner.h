@@ -4,6 +4,7 @@
 //
 // Picture.  chunk <i> [alloc <start>+<n> ...] [scav <start>+<n> ...]   ok
 //           alloc <n>              page <p> scav <k> | fail
+//           alloc_aligned <n> <a>  page <p> scav <k> | fail
 //           free <p> <n>           ok
 //           take <id>              cache <base page> <free hex16> <scav hex16> | fail
 //           cache_alloc <id> <n>   page <p> scav <k> | fail

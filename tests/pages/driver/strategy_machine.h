@@ -35,6 +35,12 @@ class StrategyMachine : public Machine {
     return Answer(pages_.Allocate(Pages(static_cast<uint32_t>(pages))));
   }
 
+  std::optional<Taken> AllocateAligned(uint64_t pages, uint64_t alignment) override {
+    static_assert(kPageOffset % kMaxAlignment == 0);
+    if (pages > kMostPages) return std::nullopt;
+    return Answer(pages_.AllocateAligned(Pages(static_cast<uint32_t>(pages)), {alignment, 0}));
+  }
+
   void Free(uint64_t page, uint64_t count) override {
     if (count > kMostPages || page > kMostPages - count) {
       throw ScriptError("pages of grown chunks");
