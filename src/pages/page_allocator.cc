@@ -229,11 +229,12 @@ PageIndex PageAllocator::FindRun(Pages n) {
   return FirstPage(place.chunk) + Pages(at);
 }
 
-PageIndex PageAllocator::FindAligned(Pages n, PageAlignment alignment) {
+PageIndex PageAllocator::FindAligned(Pages n, PageAlignment alignment, unsigned most_looks) {
   if (search_ == kNone) return kNone;
   Propagate();
   const uint64_t found =
       tree_.FindAligned(n.value, alignment, ChunkOf(search_), [&](ChunkIndex c) -> uint64_t {
+        if (most_looks-- == 0) return kNone.value;
         const uint64_t base = FirstPage(c).value;
         const PageAlignment inside{alignment.pages, alignment.offset + base};
         const unsigned at = FindFreeAligned(chunks_[c.value].used, n.value, inside);
@@ -273,7 +274,7 @@ PageRun PageAllocator::Allocate(Pages n) {
 }
 
 PageRun PageAllocator::AllocateAligned(Pages n, PageAlignment alignment) {
-  const PageIndex first = FindAligned(n, alignment);
+  const PageIndex first = FindAligned(n, alignment, kAnyLooks);
   return first == kNone ? PageRun{} : Take(first, n);
 }
 

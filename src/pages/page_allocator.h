@@ -76,9 +76,11 @@ class PageAllocator {
   PageRun Allocate(Pages n);
   // Where that run would be; kNone: nowhere. Nothing is taken.
   PageIndex FindRun(Pages n);
-  // The same two among those runs that begin at a place of `alignment`.
+  // The same two among those runs that begin at a place of `alignment`. Each chunk with a long
+  // enough run costs a look at its bitmap: after `most_looks` of them in vain, kNone.
+  static constexpr unsigned kAnyLooks = ~0U;
   PageRun AllocateAligned(Pages n, PageAlignment alignment);
-  PageIndex FindAligned(Pages n, PageAlignment alignment);
+  PageIndex FindAligned(Pages n, PageAlignment alignment, unsigned most_looks);
   // The lowest free page; kNone: there is none.
   PageIndex LowestFree() const;
   // Exactly these pages, if all are free.

@@ -16,6 +16,9 @@ namespace {
 constexpr uint32_t kMostChunksPerStep = 16;
 // A cache is worth refilling for requests up to this; larger ones would mostly not fit into it.
 constexpr Pages kRefillFor{16};
+// So many chunks are searched for an aligned run, at up to a microsecond each: all of half a GiB,
+// and in larger heaps more than most requests come to.
+constexpr unsigned kMostLooks = 128;
 
 uint32_t ChunksFor(Pages n) { return static_cast<uint32_t>(DivideUp(n.value, kChunkPages.value)); }
 
@@ -71,14 +74,20 @@ void PageHeap::NoteBackedLocked() {
   charged_ = backed;
 }
 
-// Arenas are aligned to chunks. Beyond that a page's number tells its alignment only where there is
-// one arena. Among several the lowest run is taken if it happens to be aligned, or else a part of
-// one that is long enough for an aligned run wherever it lies.
 PageIndex PageHeap::FindLocked(Pages n, Pages alignment) {
   if (alignment <= Pages(1)) return pages_.FindRun(n);
+  // Arenas are aligned to chunks. Beyond that page numbers tell alignment only in a single one.
   if (alignment <= kChunkPages || space_.has_one_arena()) {
-    return pages_.FindAligned(n, {alignment.value, tables().base.value >> kPageShift});
+    const PageAlignment places{alignment.value, tables().base.value >> kPageShift};
+    const PageIndex found = pages_.FindAligned(n, places, kMostLooks);
+    if (found != PageAllocator::kNone) return found;
   }
+  return FindPaddedLocked(n, alignment);
+}
+
+// The lowest run if it happens to be aligned, or else a part of one that is long enough for an
+// aligned run wherever it lies.
+PageIndex PageHeap::FindPaddedLocked(Pages n, Pages alignment) {
   const PageIndex lowest = pages_.FindRun(n);
   if (lowest == PageAllocator::kNone || SkipTo(alignment, lowest) == Pages(0)) return lowest;
   const uint64_t padded = uint64_t{n.value} + alignment.value - 1;

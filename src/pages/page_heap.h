@@ -161,6 +161,7 @@ class PageHeap {
   PageRun TryAllocate(Pages n, Pages alignment) EXCLUDES(lock_);
   PageRun AllocateLocked(Pages n, Pages alignment) REQUIRES(lock_);
   PageIndex FindLocked(Pages n, Pages alignment) REQUIRES(lock_);
+  PageIndex FindPaddedLocked(Pages n, Pages alignment) REQUIRES(lock_);
   Pages SkipTo(Pages alignment, PageIndex p) const;
   SPANHEAP_NOINLINE PageRun AllocateByGrowing(Pages n, Pages alignment, bool is_ahead)
       EXCLUDES(lock_);

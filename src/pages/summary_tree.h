@@ -90,7 +90,7 @@ class SummaryTree {
   Place Find(uint32_t n, ChunkIndex from) const;
   // The same among those runs that begin at a place of `alignment`; its page, or kNowhere.
   // find_inside(chunk) looks for one inside a chunk that has n free pages in a row, and answers in
-  // the same way.
+  // the same way; what else it answers ends the search, too.
   static constexpr uint64_t kNowhere = ~uint64_t{0};
   template <class FindInside>
   uint64_t FindAligned(uint32_t n, PageAlignment alignment, ChunkIndex from,

@@ -89,6 +89,21 @@ TEST(PageAllocatorTest, AllocateAtTakesExactlyThesePagesOrNone) {
   EXPECT_EQ(pages->Verify(), 40U);
 }
 
+TEST(PageAllocatorTest, AnAlignedSearchEndsAfterSoManyLooks) {
+  AllocatorOnTables pages(64);
+  pages.Grow(1, 40);
+  for (uint32_t c = 1; c < 40; ++c) {
+    for (uint32_t page = 0; page < 512; page += 4) pages->AllocateAt(PageAt(c, page), Pages(1));
+  }
+  pages->Free(PageAt(30, 256), Pages(1));
+  const PageAlignment fours{4, 0};
+  EXPECT_EQ(pages->FindAligned(Pages(3), fours, 29), PageAllocator::kNone);
+  EXPECT_EQ(pages->FindAligned(Pages(3), fours, 30), PageAt(30, 256));
+  EXPECT_EQ(pages->AllocateAligned(Pages(3), fours).first, PageAt(30, 256));
+  EXPECT_FALSE(pages->AllocateAligned(Pages(3), fours));
+  EXPECT_EQ(pages->FindAligned(Pages(3), {4, 3}, 1), PageAt(1, 1));
+}
+
 TEST(PageAllocatorTest, ShrinkTakesChunksOutAndKeepsTheRestFindable) {
   AllocatorOnTables pages(64);
   pages.Grow(1, 5);

@@ -340,6 +340,22 @@ TEST_F(PageHeapTest, AlignedBlocksThatAreReplacedDoNotMakeTheHeapGrow) {
   }
 }
 
+// More chunks with holes that are not aligned than are searched: what is behind them serves.
+TEST_F(PageHeapTest, ManyHolesThatAreNotAlignedDoNotKeepAnAlignedRequestFromItsPages) {
+  ASSERT_TRUE(Start());
+  const PageRun all = heap_->Allocate(Pages(300 * 512));
+  for (PageIndex p = all.first; p + Pages(512) <= all.end(); p += Pages(512)) {
+    heap_->Free(p + Pages(1), Pages(255));
+  }
+  const uint64_t grown = heap_->grown_bytes();
+  heap_->Free(all.end() - Pages(512), Pages(1));
+  heap_->Free(all.end() - Pages(256), Pages(256));
+  const PageRun run = heap_->Allocate(Pages(200), Pages(256));
+  ASSERT_TRUE(run);
+  EXPECT_EQ(heap_->AddressOf(run.first).value % BytesOf(Pages(256)).value, 0U);
+  EXPECT_EQ(heap_->grown_bytes(), grown);
+}
+
 TEST_F(PageHeapTest, RunsOfSeveralArenasAreAlignedByTheirAddresses) {
   PageHeapOptions options;
   options.limits.address_space = 512_MiB;
