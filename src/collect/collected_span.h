@@ -39,6 +39,7 @@ struct alignas(kCacheLine) CollectedSpan {
   Atomic<uint8_t> has_specials;  // a hint that is never wrong about "none" when nobody adds
   bool needs_zero = false;       // free slots may hold old content; holder or sweeper only
   bool is_new = false;           // nothing in it was there when it was swept last; sweeper only
+  bool has_finalizers = false;   // or had, while it has specials; under the specials' lock
   Atomic<uint32_t>
       waiting;  // finalizers and destructors of its objects, queued or running; written
                 // under the specials' lock

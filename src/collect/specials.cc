@@ -86,7 +86,7 @@ bool Specials::SetFinalizer(ObjectRef object, void* function, uintptr_t closure,
   }
   special->function = function;
   special->closure.StoreRelease(closure);
-  has_finalizers_ = true;
+  finder.SpanOf(object).has_finalizers = true;
   if (marking != nullptr) ShadeFor(*special, *marking);
   return true;
 }

@@ -208,7 +208,6 @@ class Specials {
   uint64_t doomed_ GUARDED_BY(mutex_) = 0;  // the last attempt that held
   // In this mark: what is not marked by then is dead.
   bool has_ended_lives_ GUARDED_BY(mutex_) = false;
-  bool has_finalizers_ GUARDED_BY(mutex_) = false;  // or had
   Atomic<uint32_t> has_destructors_;
   Block** blocks_ = nullptr;  // written under mutex_; entries below block_count_ are constant
   Atomic<uint32_t> block_count_;

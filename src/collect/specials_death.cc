@@ -38,7 +38,9 @@ void Specials::TakeOutLocked(CollectedSpan& span, Wanted&& wanted, Act&& act) {
     *at = special->next;
     act(special);
   }
-  if (span.specials == nullptr) span.has_specials.StoreRelease(0);
+  if (span.specials != nullptr) return;
+  span.has_specials.StoreRelease(0);
+  span.has_finalizers = false;
 }
 
 void Specials::QueueLocked(Special* special) {
@@ -145,8 +147,9 @@ uint64_t Specials::Doom(uint32_t block, uint64_t attempt) {
 
 bool Specials::HasFinalizerLocked(ObjectRef object) {
   const ObjectFinder finder(*store_);
-  return has_finalizers_ && FindLocked(finder.SpanOf(object), finder.BaseOf(object).value,
-                                       SpecialKind::kFinalizer) != nullptr;
+  CollectedSpan& span = finder.SpanOf(object);
+  return span.has_finalizers &&
+         FindLocked(span, finder.BaseOf(object).value, SpecialKind::kFinalizer) != nullptr;
 }
 
 bool Specials::IsDoomedLocked(const Special& special) const {
