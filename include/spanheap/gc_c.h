@@ -129,7 +129,9 @@ enum {
   SH_PLACE_ROOT = 3,   /* a root or a range of sh_gc_add_range */
   SH_PLACE_HOLE = 4    /* a live object, but at a word that its layout does not name */
 };
-int sh_gc_place(const void* address) SH_NOTHROW; /* for checks in debug builds; up to 1 us */
+/* For checks in debug builds. Up to 1 us for objects and the caller's own stack; what lies
+ * elsewhere is looked for among all roots and threads, and may wait for a stop to end. */
+int sh_gc_place(const void* address) SH_NOTHROW;
 
 /* ---- Stores -------------------------------------------------------------------------------------
  *

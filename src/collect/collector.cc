@@ -95,9 +95,9 @@ void Collector::SweepHeld() {
   constexpr uint32_t kRecordsPerSection = 512;
   bool more = store.unswept() != 0;
   for (uint32_t next = 1; more;) {
-    InSection([&] { more = store.SweepHeld(next, kRecordsPerSection); });
+    InSection([&] { more = store.SweepHeld(next, kRecordsPerSection) && store.unswept() != 0; });
   }
-  while (store.unswept() != 0) os::YieldThread();
+  for (unsigned turn = 0; store.unswept() != 0; ++turn) os::GiveWay(turn);
 }
 
 void Collector::ResetInChild() {

@@ -411,12 +411,12 @@ bool SpanStore::ReclaimSome(uint64_t before, Pages n) {
 
 void SpanStore::EnsureSwept(CollectedSpan* span) {
   if (records_.IndexOf(span) == 0) return;  // its pages went back after its object was found
-  while (span->swept.LoadAcquire() != generation()) {
+  for (unsigned turn = 0; span->swept.LoadAcquire() != generation(); ++turn) {
     if (ClaimSweep(span)) {
       SweepClaimed(span);
       return;
     }
-    os::YieldThread();
+    os::GiveWay(turn);
   }
 }
 

@@ -60,11 +60,16 @@ Special* Specials::AttachLocked(ObjectRef object, SpecialKind kind, void* functi
   return special;
 }
 
+void Specials::NoteNoneLocked(CollectedSpan& span) {
+  span.has_specials.StoreRelease(0);
+  span.has_finalizers = false;
+}
+
 void Specials::UnlinkLocked(CollectedSpan& span, const Special* special) {
   Special** at = &span.specials;
   while (*at != special) at = &(*at)->next;
   *at = special->next;
-  if (span.specials == nullptr) span.has_specials.StoreRelease(0);
+  if (span.specials == nullptr) NoteNoneLocked(span);
 }
 
 // ---- facts

@@ -164,6 +164,8 @@ class Specials {
   Special* AttachLocked(ObjectRef object, SpecialKind kind, void* function, uintptr_t closure)
       REQUIRES(mutex_);
   void UnlinkLocked(CollectedSpan& span, const Special* special) REQUIRES(mutex_);
+  // The span's last fact is gone.
+  static void NoteNoneLocked(CollectedSpan& span);
   void QueueLocked(Special* special) REQUIRES(mutex_);
   void AddWaitingLocked(const Special& special, int32_t change) REQUIRES(mutex_);
   static void BeginRunning(Special& special, SpecialKind kind, const Mutator* runner);

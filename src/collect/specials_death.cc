@@ -38,9 +38,7 @@ void Specials::TakeOutLocked(CollectedSpan& span, Wanted&& wanted, Act&& act) {
     *at = special->next;
     act(special);
   }
-  if (span.specials != nullptr) return;
-  span.has_specials.StoreRelease(0);
-  span.has_finalizers = false;
+  if (span.specials == nullptr) NoteNoneLocked(span);
 }
 
 void Specials::QueueLocked(Special* special) {

@@ -125,6 +125,7 @@ void MutatorRegistry::Unpin(Mutator& mutator) {
 }
 
 bool MutatorRegistry::IsOnStack(uintptr_t address) {
+  const StopDelay delay;
   {
     MutexLock lock(mutex_);
     for (const Mutator* m = first_; m != nullptr; m = m->next) {

@@ -148,7 +148,7 @@ size_t AboutReturned(const HeapSection& section, unsigned c) {
   return std::max<size_t>(blocks, 1) * BlockBytes(c);
 }
 
-// Nothing is written into what is none of our blocks.
+// Nothing is written into what is none of our blocks, as far as that can be told here.
 void FreeReentrant(ThreadBlock& block, void* p, const char* call) {
   if (runtime.bootstrap.Contains(p)) return;
   if (MayBeBlock(p)) {

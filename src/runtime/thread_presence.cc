@@ -13,7 +13,7 @@
 namespace spanheap {
 namespace {
 
-// Threads that come and go faster than this, so many in a row: the next one is near.
+// Threads that end faster than this after one another, so many in a row: the next one is near.
 constexpr uint64_t kShortVisit_ns = 1'000'000;
 constexpr uint32_t kShortVisits = 8;
 
@@ -55,16 +55,20 @@ void ThreadRegistry::EndAlone() {
 // What this thread has done is done: whoever is left may go on without atomics in mid-section.
 void ThreadRegistry::DepartLocked() {
   if (--this_thread.presence > 0) return;
-  if (--present_ == 1 && IsWorthAlone()) SetAlone(true);
+  if (--present_ == 1 && IsWorthAloneLocked()) SetAlone(true);
+}
+
+void ThreadRegistry::NoteVisitLocked() {
+  const uint64_t now_ns = os::MonotonicNow_ns();
+  const bool was_short = now_ns - std::exchange(ended_ns_, now_ns) < kShortVisit_ns;
+  short_visits_ = was_short ? short_visits_ + 1 : 0;
 }
 
 // To end it costs a barrier and a wait for who is inside. Not to begin costs the one that is left
-// its atomics until somebody departs after a longer while: the heap's own thread, if there is one.
-bool ThreadRegistry::IsWorthAlone() {
-  const uint64_t now_ns = os::MonotonicNow_ns();
-  const bool was_short = now_ns - std::exchange(left_one_ns_, now_ns) < kShortVisit_ns;
-  short_visits_ = was_short ? short_visits_ + 1 : 0;
-  return short_visits_ < kShortVisits;
+// its atomics until somebody departs after a while in which no thread has ended: the heap's own
+// thread, if there is one.
+bool ThreadRegistry::IsWorthAloneLocked() const {
+  return short_visits_ < kShortVisits || os::MonotonicNow_ns() - ended_ns_ >= kShortVisit_ns;
 }
 
 }  // namespace spanheap

@@ -120,12 +120,12 @@ void ThreadRegistry::Detach(ThreadBlock& block) {
   }
   this_thread.block = nullptr;
   this_thread.exited = true;
-  const bool goes_cold = warm_.LoadRelaxed() >= kMostWarm;  // relaxed: a hint
-  if (goes_cold) ReleaseStacks(block);
+  const bool is_cold = ReleaseUnlessWarm(block);
   {
     MutexLock lock(mutex_);
     UnlinkLocked(&block);
-    RecycleLocked(&block, goes_cold);
+    RecycleLocked(&block, is_cold);
+    NoteVisitLocked();
     if (block.of_program) of_program_.AddOwned(-1U);
     DepartLocked();
   }
@@ -165,6 +165,12 @@ void ThreadRegistry::ReleaseStacks(ThreadBlock& block) {
   const Address begin = RoundUp(AddressOf(block.first_stacks), page);
   const Address end = RoundDown(AddressOf(block.full_stacks + kFullStacks.total), page);
   if (begin < end) os::TheMemory().Release(begin, end - begin);
+}
+
+bool ThreadRegistry::ReleaseUnlessWarm(ThreadBlock& block) {
+  if (warm_.LoadRelaxed() < kMostWarm) return false;  // relaxed: a hint
+  ReleaseStacks(block);
+  return true;
 }
 
 void ThreadRegistry::ReleaseRecycled() {
@@ -268,9 +274,10 @@ void ThreadRegistry::ReclaimOrphan() {
     CoreSection section(runtime_.gate, orphan->state);
     ThreadCache(runtime_.spans, runtime_.cache_share, *orphan).End();
   }
+  const bool is_cold = ReleaseUnlessWarm(*orphan);
   MutexLock lock(mutex_);
   UnlinkLocked(orphan);
-  RecycleLocked(orphan, false);
+  RecycleLocked(orphan, is_cold);
 }
 
 }  // namespace spanheap

@@ -135,7 +135,8 @@ class ThreadRegistry {
   void ArriveLocked() REQUIRES(mutex_);
   void DepartLocked() REQUIRES(mutex_);
   void EndAlone() REQUIRES(mutex_);
-  bool IsWorthAlone() REQUIRES(mutex_);
+  void NoteVisitLocked() REQUIRES(mutex_);
+  bool IsWorthAloneLocked() const REQUIRES(mutex_);
   void AwaitOthersOutside() REQUIRES(mutex_);
 
   // So many wait as their threads have left them: what a thread used, some hundred KiB at most.
@@ -145,6 +146,8 @@ class ThreadRegistry {
   ThreadBlock* TakeRecycledLocked() REQUIRES(mutex_);
   void KeepLocked(ThreadBlock* block, bool is_cold) REQUIRES(mutex_);
   bool ReleaseOneRecycled() EXCLUDES(mutex_);
+  // Of a block that is about to be recycled; true: they are given back, for enough others are not.
+  bool ReleaseUnlessWarm(ThreadBlock& block);
   void NoteFirstLocked(ThreadBlock& block) REQUIRES(mutex_);
   void LinkLocked(ThreadBlock* block) REQUIRES(mutex_);
   void UnlinkLocked(ThreadBlock* block) REQUIRES(mutex_);
@@ -162,8 +165,8 @@ class ThreadRegistry {
   Atomic<uint32_t> warm_;                              // in recycled_; written under mutex_
   bool knows_first_ GUARDED_BY(mutex_) = false;        // a block's is_first is set, or was
   uint32_t present_ GUARDED_BY(mutex_) = 0;            // threads that may open sections
-  // Of the last departure that left one, and how many came shortly after one another before it.
-  uint64_t left_one_ns_ GUARDED_BY(mutex_) = 0;
+  // When a thread ended last, and how many did so shortly after one another before it.
+  uint64_t ended_ns_ GUARDED_BY(mutex_) = 0;
   uint32_t short_visits_ GUARDED_BY(mutex_) = 0;
   Totals totals_ GUARDED_BY(mutex_);
   Atomic<uint32_t> of_program_;  // written under mutex_

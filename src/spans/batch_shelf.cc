@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "os/memory.h"
 
 namespace spanheap {
@@ -27,10 +28,23 @@ bool BatchShelf::Keep(unsigned malloc_class, void* const* blocks, uint32_t n) {
   }
   batch->count = n;
   memcpy(batch->blocks, blocks, n * sizeof(void*));
-  MutexLock lock(shelf.mutex);
-  Push(shelf, batch);
-  shelf.blocks.AddOwned(n);
+  Batch* empty = nullptr;
+  {
+    MutexLock lock(shelf.mutex);
+    // What was there when this batch did not fit may have been taken meanwhile.
+    empty = TakeEmptyLocked(shelf);
+    Push(shelf, batch);
+    shelf.blocks.AddOwned(n);
+  }
+  if (empty != nullptr) Recycle(empty);
   return true;
+}
+
+BatchShelf::Batch* BatchShelf::TakeEmptyLocked(Shelf& shelf) {
+  Batch* const newest = shelf.newest;
+  if (newest == nullptr || newest->count != 0) return nullptr;
+  Unlink(shelf, newest);
+  return newest;
 }
 
 // Small batches, those of large blocks above all, share a record.
@@ -166,11 +180,21 @@ void BatchShelf::RecycleEmpty() {
     Batch* empty = nullptr;
     {
       MutexLock lock(shelf.mutex);
-      if (shelf.newest == nullptr || shelf.newest->count != 0) continue;
-      empty = shelf.newest;
-      Unlink(shelf, empty);
+      empty = TakeEmptyLocked(shelf);
     }
-    Recycle(empty);
+    if (empty != nullptr) Recycle(empty);
+  }
+}
+
+void BatchShelf::Verify() {
+  for (Shelf& shelf : shelves_) {
+    MutexLock lock(shelf.mutex);
+    uint64_t blocks = 0;
+    for (const Batch* batch = shelf.newest; batch != nullptr; batch = batch->older) {
+      SPANHEAP_CHECK(batch->count != 0 || shelf.newest == shelf.oldest);
+      blocks += batch->count;
+    }
+    SPANHEAP_CHECK(blocks == shelf.blocks.LoadRelaxed());  // relaxed: written under this lock
   }
 }
 

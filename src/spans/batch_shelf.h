@@ -66,6 +66,8 @@ class BatchShelf {
   uint64_t bytes() const { return bytes_.LoadRelaxed(); }
   bool is_empty() const { return bytes() == 0; }
   void ResetInChild();
+  // Checks every shelf.
+  void Verify();
 
  private:
   friend struct RootRecord;  // its layout is described to tools
@@ -94,6 +96,8 @@ class BatchShelf {
   bool AddSlab();
   void Recycle(Batch* batch);
   void RecycleEmpty();
+  // The shelf's record without a block, out of it; null: it has none.
+  static Batch* TakeEmptyLocked(Shelf& shelf) REQUIRES(shelf.mutex);
   static void Unlink(Shelf& shelf, Batch* batch) REQUIRES(shelf.mutex);
   static void Push(Shelf& shelf, Batch* batch) REQUIRES(shelf.mutex);
   bool TryAppend(Shelf& shelf, void* const* blocks, uint32_t n);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <thread>
 #include <vector>
@@ -174,6 +175,27 @@ TEST(BatchShelfTest, RecordsGoBackOnceNobodyNeededThemForATurn) {
 
 // Each block carries a word that only its owner touches: a block that two threads got shows as a
 // wrong word, and under ThreadSanitizer as a race.
+// A batch that did not fit into a record which is used up by the time it gets one of its own.
+TEST(BatchShelfTest, WhatIsWithoutABlockIsAloneThoughOthersTakeMeanwhile) {
+  ShelfFixture fixture;
+  std::atomic<bool> stop{false};
+  std::thread keeper([&] {
+    Blocks batch(100, &fixture);
+    while (!stop) fixture.shelf.Keep(5, batch.data(), 100);
+  });
+  std::thread taker([&] {
+    void* out[BatchShelf::kMaxBatch];
+    while (!stop) fixture.shelf.Take(5, BatchShelf::kMaxBatch, out);
+  });
+  for (int i = 0; i < 20'000; ++i) fixture.shelf.Verify();
+  stop = true;
+  keeper.join();
+  taker.join();
+  void* out[BatchShelf::kMaxBatch];
+  while (fixture.shelf.TakeOldest(5, out) != 0) {}
+  EXPECT_TRUE(fixture.shelf.is_empty());
+}
+
 TEST(BatchShelfTest, ThreadsPassBlocksThroughItOneOwnerAtATime) {
   constexpr unsigned kThreads = 4;
   constexpr uint32_t kBlocks = 2000;
