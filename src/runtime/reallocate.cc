@@ -80,7 +80,7 @@ void* Move(void* p, size_t n, size_t usable, const char* call) {
 // it is those of libc's malloc, which asks the kernel for every page. Large it stays, so that it
 // may grow in its window again. A run keeps its end: that may be the room of its next growth
 // (RoomFor), and nothing tells how much of it was asked for last.
-SPANHEAP_COLD void CutLarge(void* p, size_t n, size_t usable) {
+void CutLarge(void* p, size_t n, size_t usable) {
   const size_t kept = std::max(n, kMaxRunBytes + 1);
   if (usable - kept >= usable / 8) ResizeLarge(p, kept);
 }
@@ -93,22 +93,27 @@ void CheckLive(const void* p, const char* call) {
   if (info.kind == BlockKind::kClassed) runtime.spans.CheckLive(info.malloc_class, p, call);
 }
 
-}  // namespace
-
-void* Reallocate(void* p, size_t n, const char* call) {
-  const size_t usable = UsableSize(p, call);
+SPANHEAP_NOINLINE void* ReallocateSlow(void* p, size_t n, size_t usable, const char* call) {
   if (usable == 0) return nullptr;  // what p is cannot be told now
-  if (options.verify >= 2) [[unlikely]]
-    CheckLive(p, call);
+  if (options.verify >= 2) CheckLive(p, call);
   if (FitsInPlace(n, usable)) {
-    if (usable > kMaxRunBytes) [[unlikely]]
-      CutLarge(p, n, usable);
+    if (usable > kMaxRunBytes) CutLarge(p, n, usable);
     return p;
   }
   if (void* resized = ResizeInPlace(p, n, usable)) return resized;
   if (void* moved = Move(p, n, usable, call)) return moved;
   // By now what could help has gone back to the OS; there may be room for the difference.
   return ResizeInPlace(p, n, usable);
+}
+
+}  // namespace
+
+void* Reallocate(void* p, size_t n, const char* call) {
+  const size_t usable = UsableSize(p, call);
+  // Most often it stays, of any size but the smallest and the largest.
+  if (n > usable || n <= usable / 2 || usable > kMaxRunBytes || options.verify >= 2) [[unlikely]]
+    return ReallocateSlow(p, n, usable, call);
+  return p;
 }
 
 }  // namespace spanheap::heap
