@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/count_ones.h"
+#include "collect/pointer_bits.h"
 #include "collect/visitor.h"
 
 namespace spanheap::collected {
@@ -431,18 +432,33 @@ void Marker::ScanTyped(ObjectRef object, uintptr_t from, uintptr_t to) {
   }
 }
 
+// The words from `at` on that `bits` names.
+SPANHEAP_NO_SANITIZE SPANHEAP_ALWAYS_INLINE void Marker::ScanWords(uintptr_t at, uint64_t bits) {
+  for (; bits != 0; bits &= bits - 1) {
+    Notice(LoadWord(at + uintptr_t{8} * static_cast<unsigned>(std::countr_zero(bits))));
+  }
+}
+
+// The same bits for each 64 words.
+SPANHEAP_NO_SANITIZE void Marker::ScanRepeated(uint64_t bits, uintptr_t from, uintptr_t to) {
+  constexpr uintptr_t kBytes = 64 * sizeof(uintptr_t);
+  for (; to - from >= kBytes; from += kBytes) ScanWords(from, bits);
+  ScanWords(from, bits & LowBits(static_cast<unsigned>((to - from) / 8)));
+}
+
 // The element's bits over and over; slots are zero behind the last element.
 SPANHEAP_NO_SANITIZE void Marker::ScanPrecise(const sh_layout& layout, uintptr_t base,
                                               uintptr_t from, uintptr_t to) {
   const size_t words = layout.size / 8;
   size_t word = (from - base) / 8 % words;
+  if (64 % words == 0) {
+    const uint64_t bits = RepeatBits(layout.pointer_bits[0], static_cast<unsigned>(words), 64);
+    return ScanRepeated(std::rotr(bits, static_cast<int>(word)), from, to);
+  }
   for (uintptr_t at = from; at + 8 <= to;) {
     const size_t run = std::min({size_t{64} - word % 64, words - word, (to - at) / 8});
-    uint64_t bits =
-        layout.pointer_bits[word / 64] >> (word % 64) & LowBits(static_cast<unsigned>(run));
-    for (; bits != 0; bits &= bits - 1) {
-      Notice(LoadWord(at + uintptr_t{8} * static_cast<unsigned>(std::countr_zero(bits))));
-    }
+    ScanWords(at,
+              layout.pointer_bits[word / 64] >> (word % 64) & LowBits(static_cast<unsigned>(run)));
     at += 8 * run;
     word = word + run == words ? 0 : word + run;
   }

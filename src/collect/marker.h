@@ -119,6 +119,8 @@ class Marker {
   }
   void ScanQueued(uintptr_t at);
   void ScanTyped(ObjectRef object, uintptr_t from, uintptr_t to);
+  void ScanWords(uintptr_t at, uint64_t bits);
+  void ScanRepeated(uint64_t bits, uintptr_t from, uintptr_t to);
   void ScanPrecise(const sh_layout& layout, uintptr_t base, uintptr_t from, uintptr_t to);
 
   ObjectFinder finder_;
