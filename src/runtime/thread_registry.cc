@@ -73,10 +73,12 @@ ThreadBlock* ThreadRegistry::NewBlockLocked() {
 }
 
 ThreadBlock* ThreadRegistry::TakeRecycledLocked() {
-  ThreadBlock* const block = recycled_ != nullptr ? recycled_ : cold_;
+  const bool is_cold = recycled_ == nullptr;
+  ThreadBlock*& list = is_cold ? cold_ : recycled_;
+  ThreadBlock* const block = list;
   if (block == nullptr) return nullptr;
-  if (recycled_ != nullptr) warm_.AddOwned(-1U);
-  (recycled_ != nullptr ? recycled_ : cold_) = block->next;
+  list = block->next;
+  if (!is_cold) warm_.AddOwned(-1U);
   return block;
 }
 

@@ -13,8 +13,9 @@
 //             each time.
 // Invariants. Every block in the list belongs to one running thread or is an orphan.
 // Threads.    The list is under the registry's lock, which is taken outside of core sections only.
-// Fails.      Attach returns null when there is no memory for a block, or nobody would tell of the
-//             thread's end: the shared one serves then.
+// Fails.      Attach returns null when there is no memory for a block, or libc is past the last
+//             destructor of the thread: the shared one serves then. Without a hook a block stays
+//             its thread's.
 // Tests.      tests/runtime/thread_registry_test.cc, tests/runtime/alone_test.cc, tests/stress.
 #pragma once
 

@@ -52,7 +52,7 @@ bool BatchShelf::TryAppend(Shelf& shelf, void* const* blocks, uint32_t n) {
   MutexLock lock(shelf.mutex);
   Batch* const newest = shelf.newest;
   if (newest == nullptr || newest->count + n > kMaxBatch) return false;
-  if (newest->count == 0) needed_.StoreRelaxed(true);
+  if (newest->count == 0) needed_.StoreRelaxed(true);  // relaxed: a hint, like the other one
   memcpy(newest->blocks + newest->count, blocks, n * sizeof(void*));
   newest->count += n;
   shelf.blocks.AddOwned(n);
@@ -143,7 +143,7 @@ BatchShelf::Batch* BatchShelf::PopRecord() {
     batch = FreshRecordLocked();
   }
   if (batch != nullptr) ++in_use_;
-  needed_.StoreRelaxed(true);
+  needed_.StoreRelaxed(true);  // relaxed: a hint
   return batch;
 }
 

@@ -45,12 +45,8 @@ class LargeBlocksFixture {
 };
 
 TEST(LargeBlocksPlaceTest, WhereNoBlockCanStartIsKnownWithoutALock) {
-  os::FakeMemory windows(os::FakeMemory::Backing::kNone);
-  os::FakeMemory records(os::FakeMemory::Backing::kKernel);
-  MetadataArena metadata;
-  metadata.Init(records);
-  LargeBlocks large;
-  large.Init(windows, metadata);
+  LargeBlocksFixture fixture(os::FakeMemory::Backing::kNone);
+  LargeBlocks& large = fixture.large();
   EXPECT_FALSE(large.MayStartAt(Address((1024_GiB).value))) << "there has been none";
   void* a = large.Allocate(40_MiB, 16_B);
   void* b = large.Allocate(40_MiB, 1_GiB);
