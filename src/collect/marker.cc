@@ -43,25 +43,30 @@ uint64_t NoteTaken(Atomic<uint64_t>& scanned, uint64_t wanted) {
 // Inlined also where nothing is instrumented: AddressSanitizer would mark the end of a variable's
 // life there and never take the mark away.
 SPANHEAP_NO_SANITIZE SPANHEAP_ALWAYS_INLINE void Marker::Notice(uintptr_t word) {
-  const uint32_t page = finder_.PageOf(word);
-  if (page == 0) return;
-  const ObjectRef object = finder_.Locate(word, page);
-  if (!object) return;
-  __builtin_prefetch(store_.tables().marks(object.page) + object.slot / 64);
-  __builtin_prefetch(&store_.tables().owner_of(object.page));
-  if (!SideTables::IsBesideMarks(object.shape())) {
-    __builtin_prefetch(store_.tables().allocated(object.page, object.shape()) + object.slot / 64);
+  window_.Add(word);
+  if (window_.is_full()) MarkWaiting(MarkWindow::kWaiting);
+}
+
+void Marker::NoticeAll(const uintptr_t* words, unsigned count) {
+  for (unsigned done = 0; done < count;) {
+    done += window_.AddSome(words + done, count - done);
+    if (window_.is_full()) MarkWaiting(MarkWindow::kWaiting);
   }
-  if (newest_ - oldest_ == kWindow) MarkFound(ObjectRef::Unpack(window_[oldest_++ % kWindow]));
-  window_[newest_++ % kWindow] = object.packed();
 }
 
 void Marker::Shade(uintptr_t word) { Notice(word); }
 
-// Looks at all that waits; false: nothing did.
-bool Marker::MarkWindow() {
-  if (oldest_ == newest_) return false;
-  while (oldest_ != newest_) MarkFound(ObjectRef::Unpack(window_[oldest_++ % kWindow]));
+// Marks what the window's bits stand for, but for the newest `keep`.
+void Marker::MarkWaiting(uint32_t keep) {
+  MarkBit unmarked[MarkWindow::kMost];
+  const unsigned count = window_.TakeUnmarked(keep, unmarked);
+  for (unsigned i = 0; i < count; ++i) MarkNew(unmarked[i]);
+}
+
+// All of them; false: none waited.
+bool Marker::EmptyWindow() {
+  if (window_.is_empty()) return false;
+  MarkWaiting(0);
   return true;
 }
 
@@ -69,23 +74,22 @@ SPANHEAP_NO_SANITIZE void Marker::ShadeRange(uintptr_t low, uintptr_t high) {
   for (uintptr_t at = RoundUp(low, 8); at + 8 <= high; at += 8) Notice(LoadWord(at));
 }
 
-// True if the page is this context's to queue. A mark set before an owner byte other than 0 is seen
-// is seen by the scanner, who sets the byte to 0 before it looks: mark, look, exchange and scan are
+// True if the page is this context's to queue. A mark set before an owner other than 0 is seen is
+// seen by the scanner, who makes it 0 before it looks: mark, look, exchange and scan are
 // sequential. The store may write over a "more" that somebody has put there meanwhile: then the
 // page is queued more than once, who comes second finds 0, and looks at all marks.
-bool Marker::TakeOwnership(uint32_t page) {
-  Atomic<uint8_t>& owner = store_.tables().owner_of(page);
-  const uint8_t seen = owner.LoadSequential();
-  if ((seen & kMany) != 0) return false;
-  if (seen == 0) {
+bool Marker::TakeOwnership(ObjectRef object) {
+  return store_.tables().WithOwner(object.page, object.shape(), [](auto& owner) {
+    const auto seen = owner.LoadSequential();
+    if ((seen & kMany) != 0) return false;
+    if (seen != 0) return owner.raw().fetch_or(kMany, std::memory_order_seq_cst) == 0;
     owner.StoreRelaxed(kOne);  // relaxed: who takes the entry sees it with the entry
     return true;
-  }
-  return owner.raw().fetch_or(kMany, std::memory_order_seq_cst) == 0;
+  });
 }
 
 void Marker::QueueSpan(ObjectRef object) {
-  if (TakeOwnership(object.page)) PushSpan(EntryOf(object));
+  if (TakeOwnership(object)) PushSpan(EntryOf(object));
 }
 
 void Marker::PushSpan(uintptr_t entry) {
@@ -106,16 +110,12 @@ void Marker::QueueObject(uintptr_t at) {
   objects_->entries[objects_->count++] = at;
 }
 
-SPANHEAP_ALWAYS_INLINE void Marker::MarkFound(ObjectRef object) {
-  // Relaxed: a stale 0 costs an exchange more. What is marked is allocated.
-  const uint64_t seen = store_.tables().marks(object.page)[object.slot / 64].LoadRelaxed();
-  if ((seen & object.bit()) == 0) MarkNew(object);
-}
-
-void Marker::MarkNew(ObjectRef object) {
-  if (!finder_.IsAllocated(object)) return;
-  std::atomic<uint64_t>& word = store_.tables().marks(object.page)[object.slot / 64].raw();
-  if ((word.fetch_or(object.bit(), std::memory_order_seq_cst) & object.bit()) != 0) return;
+void Marker::MarkNew(MarkBit bit) {
+  const MarkBits& bits = window_.bits();
+  const ObjectRef object = bits.ObjectOf(bit);
+  if (!object || !finder_.IsAllocated(object)) return;
+  const uint64_t mask = MarkBits::MaskOf(bit);
+  if ((bits.WordOf(bit).raw().fetch_or(mask, std::memory_order_seq_cst) & mask) != 0) return;
   const SpanKind& shape = object.shape();
   ++counts_.marked_objects;
   if (shape.domain == Domain::kBits) {
@@ -134,7 +134,7 @@ uint64_t Marker::ScanNoted(uint32_t job) {
   const uint32_t first = job * kChunksPerJob;
   const uint32_t end = std::min(first + kChunksPerJob, store_.tables().chunk_end());
   for (uint32_t chunk = first; chunk < end; ++chunk) {
-    store_.tables().ForEachOwned(chunk, [&](uint32_t page) { ScanAgain(page); });
+    store_.tables().ForEachNoted(chunk, [&](uint32_t page) { ScanAgain(page); });
   }
   return uint64_t{kChunksPerJob} * kChunkPages.value;
 }
@@ -145,14 +145,15 @@ void Marker::ScanAgain(uint32_t page) {
   const uint8_t kind = tables.kind_of(page).LoadAcquire();
   const SpanKind& shape = kSpanKinds[kind];
   if (shape.domain != Domain::kBits) {
-    tables.owner_of(page).StoreRelease(0);
+    tables.note_of(page).StoreRelease(0);
     if (shape.domain == Domain::kTyped) QueueMarkedOn(page, kind);
     return;
   }
-  // Nobody scans the page before its owner byte was 0: nobody notes what is taken back here.
+  // Nobody scans a page that is noted: nobody notes what is taken back here.
   for (unsigned w = 0; w < shape.words; ++w) {
     tables.scanned(page, shape)[w].FetchAnd(~tables.marks(page)[w].LoadAcquire());
   }
+  if (shape.owner_word != 0) tables.note_of(page).StoreSequential(0);
   PushSpan(uintptr_t{page} << 16 | kNoSlot);
 }
 
@@ -190,7 +191,7 @@ void Marker::SpillRing() {
 }
 
 void Marker::PassOn() {
-  MarkWindow();
+  EmptyWindow();
   if (tail_ != head_) {
     WorkBatch* batch = queue_.NewBatch();
     SPANHEAP_CHECK(batch != nullptr && "memory for grey spans");
@@ -237,7 +238,7 @@ void Marker::Share() {
 }
 
 bool Marker::is_empty() const {
-  return oldest_ == newest_ && head_ == tail_ && (objects_ == nullptr || objects_->is_empty()) &&
+  return window_.is_empty() && head_ == tail_ && (objects_ == nullptr || objects_->is_empty()) &&
          (spare_ == nullptr || spare_->is_empty());
 }
 
@@ -270,7 +271,7 @@ bool Marker::TakeOne() {
     ScanQueued(at);
     return true;
   }
-  if (head_ == tail_ && MarkWindow()) return true;
+  if (head_ == tail_ && EmptyWindow()) return true;
   if (head_ == tail_) RefillRing();
   if (head_ == tail_) return false;
   if (tail_ - head_ > kBitsAhead) PrepareBits(ring_[(head_ + kBitsAhead) % kRing]);
@@ -335,7 +336,12 @@ void Marker::ScanSpan(uintptr_t entry) {
   const SpanKind& shape = kSpanKinds[tables.kind_of(page).LoadAcquire()];
   SPANHEAP_DCHECK(shape.domain == Domain::kBits);
   const auto slot = static_cast<uint32_t>(entry & kNoSlot);
-  const uint8_t owner = tables.owner_of(page).raw().exchange(0, std::memory_order_seq_cst);
+  const uint64_t owner = tables.WithOwner(page, shape, [](auto& of) -> uint64_t {
+    return of.raw().exchange(0, std::memory_order_seq_cst);
+  });
+  // A job that has not come yet queues it. Sequential: the job's entry sees marks that were set
+  // before the owner became 0 here.
+  if (shape.owner_word != 0 && tables.note_of(page).LoadSequential() != 0) return;
   ++counts_.visits;
   if (owner == kOne && slot != kNoSlot) {
     const uint64_t bit = uint64_t{1} << (slot % 64);
@@ -357,7 +363,7 @@ void Marker::ScanMarked(uint32_t page, const SpanKind& shape) {
     objects[w] = NoteTaken(scanned[w], todo);
     count += CountOnes(objects[w]);
   }
-  if (const ScanKernel kernel = KernelFor(processor_, count, shape.slots)) {
+  if (const ScanKernel kernel = KernelFor(processor_, count, shape.slots, shape.block_bytes / 8)) {
     ScanDense(page, shape, objects, kernel);
     NoteScanned(uint64_t{count} * shape.block_bytes);
     return;
@@ -371,17 +377,19 @@ void Marker::ScanMarked(uint32_t page, const SpanKind& shape) {
 
 void Marker::ScanDense(uint32_t page, const SpanKind& shape, const uint64_t* objects,
                        ScanKernel kernel) {
-  uint64_t pointers[sizeof(PointerBlock) / 8];
+  constexpr unsigned kWords = sizeof(PointerBlock) / 8;
+  uint64_t pointers[kWords + 1];
   const Atomic<uint64_t>* bits = store_.tables().pointers(page);
   // Relaxed: as for one object; bits of slots that are not scanned do not matter.
-  for (unsigned w = 0; w < sizeof(PointerBlock) / 8; ++w) pointers[w] = bits[w].LoadRelaxed();
+  for (unsigned w = 0; w < kWords; ++w) pointers[w] = bits[w].LoadRelaxed();
+  pointers[kWords] = 0;
   const auto start = store_.pages().AddressOf(PageIndex(page)).value;
   const PageToScan what{objects, pointers, reinterpret_cast<const uintptr_t*>(start),
                         shape.block_bytes / 8};
   uintptr_t found[kMaxWords + kSlack];
   for (unsigned quarter = 0; quarter < kQuarters; ++quarter) {
     const unsigned count = kernel(what, quarter, found);
-    for (unsigned i = 0; i < count; ++i) Notice(found[i]);
+    NoticeAll(found, count);
   }
 }
 

@@ -4,16 +4,15 @@
 // was marked.
 //
 // Idea.       Small objects with pointers are not queued one by one: their page is, once, and when
-//             its turn comes all objects marked since are scanned together. A page has an owner
-//             byte: 0, "one object marked" or "more"; who raises it from 0 queues the page. The
+//             its turn comes all objects marked since are scanned together. A page has an owner:
+//             0, "one object marked" or "more"; who raises it from 0 queues the page. The
 //             scanner sets it to 0 first and then looks at the marks, so no mark is overlooked:
 //             either it is seen, or its marker finds 0 and queues the page again. Objects with
 //             type numbers and large ones go through a stack, large ones in slices.
-//             What is found is looked at a little later: a line of mark bits that is asked for in
-//             advance comes while others are worked on. Of a page with many objects to scan a
-//             kernel picks the pointers (scan_kernel.h).
-// Picture.    word -> window -> ObjectFinder -> mark bit -> without pointers: done
-//                                             -> page of bits: owner byte -> ring of spans
+//             What is found is looked at a little later (mark_window.h). Of a page with several
+//             objects to scan a kernel picks the pointers (scan_kernel.h).
+// Picture.    word -> MarkWindow -> mark bit -> without pointers: done
+//                                             -> page of bits: owner -> ring of spans
 //                                             -> type number: stack of objects
 // Invariants. Marked before queued. scanned is a subset of marked, also where both outlive their
 //             mark, and a hint: an object that was scanned may be so again, one that was not always
@@ -27,7 +26,7 @@
 
 #include "collect/layout_table.h"
 #include "collect/mark_queue.h"
-#include "collect/object_finder.h"
+#include "collect/mark_window.h"
 #include "mutators/page_notes.h"
 
 namespace spanheap::collected {
@@ -42,7 +41,8 @@ struct MarkCounts {
 class Marker {
  public:
   Marker(SpanStore& store, LayoutTable& layouts, MarkQueue& queue)
-      : finder_(store),
+      : window_(store),
+        finder_(store),
         store_(store),
         layouts_(layouts),
         queue_(queue),
@@ -78,26 +78,25 @@ class Marker {
  private:
   static constexpr uint32_t kRing = 256;
   static constexpr size_t kSlice = 128 << 10;
-  // Words looked at that much later. More: slow memory is hidden better, until its requests are too
-  // many at a time. Measured: 8 to 32 are equal.
-  static constexpr uint32_t kWindow = 16;
   // So many spans ahead of a span's turn its bits are asked for, and its marked objects.
   static constexpr uint32_t kBitsAhead = 8;
   static constexpr uint32_t kObjectsAhead = 2;
-  static constexpr uint8_t kOne = 1;  // owner byte: one object was marked
+  static constexpr uint8_t kOne = 1;  // owner: one object was marked
   static constexpr uint8_t kMany = 2;
-  static_assert(kMany == PageNotes::kNoted);  // a noted page is as good as queued: a job queues it
+  // Where a page's note is its owner, a noted page is as good as queued: a job queues it.
+  static_assert(kMany == PageNotes::kNoted);
 
   // An entry of the ring: page << 16 | slot of the object that was marked first; or kNoSlot of a
-  // page that is to be scanned again, whose byte may speak of an object that was marked since.
+  // page that is to be scanned again, whose owner may speak of an object that was marked since.
   static constexpr uintptr_t kNoSlot = 0xffff;
   static uintptr_t EntryOf(ObjectRef object) { return uintptr_t{object.page} << 16 | object.slot; }
 
   SPANHEAP_ALWAYS_INLINE void Notice(uintptr_t word);
-  SPANHEAP_ALWAYS_INLINE void MarkFound(ObjectRef object);
-  SPANHEAP_NOINLINE void MarkNew(ObjectRef object);
-  bool MarkWindow();
-  bool TakeOwnership(uint32_t page);
+  void NoticeAll(const uintptr_t* words, unsigned count);
+  void MarkWaiting(uint32_t keep);
+  bool EmptyWindow();
+  void MarkNew(MarkBit bit);
+  bool TakeOwnership(ObjectRef object);
   void QueueSpan(ObjectRef object);
   void QueueObject(uintptr_t at);
   void PushSpan(uintptr_t entry);
@@ -123,6 +122,7 @@ class Marker {
   void ScanRepeated(uint64_t bits, uintptr_t from, uintptr_t to);
   void ScanPrecise(const sh_layout& layout, uintptr_t base, uintptr_t from, uintptr_t to);
 
+  MarkWindow window_;
   ObjectFinder finder_;
   SpanStore& store_;
   LayoutTable& layouts_;
@@ -134,9 +134,6 @@ class Marker {
   uint32_t tail_ = 0;
   uint64_t drained_ = 0;  // bytes scanned, for budgets
   MarkCounts counts_;
-  uint32_t oldest_ = 0;  // of the window: entries [oldest_, newest_)
-  uint32_t newest_ = 0;
-  uint64_t window_[kWindow] = {};  // packed
   uintptr_t ring_[kRing] = {};
 };
 

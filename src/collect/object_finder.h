@@ -19,7 +19,6 @@
 
 namespace spanheap::collected {
 
-// Fits a register.
 struct ObjectRef {
   uint32_t page = 0;  // the span's first page; 0: none
   uint16_t slot = 0;
@@ -28,12 +27,6 @@ struct ObjectRef {
   explicit operator bool() const { return page != 0; }
   const SpanKind& shape() const { return kSpanKinds[kind]; }
   uint64_t bit() const { return uint64_t{1} << (slot % 64); }
-  // In one piece: what is written member by member and then read whole has to wait for the memory.
-  uint64_t packed() const { return page | uint64_t{slot} << 32 | uint64_t{kind} << 48; }
-  static ObjectRef Unpack(uint64_t packed) {
-    return {static_cast<uint32_t>(packed), static_cast<uint16_t>(packed >> 32),
-            static_cast<uint8_t>(packed >> 48)};
-  }
 };
 
 class ObjectFinder {

@@ -16,11 +16,10 @@ constexpr unsigned kMaskWords = kMaxWords / 64;  // of a quarter
 
 uint64_t LowOnes(unsigned count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
 
-// 64 bits from bit `at` on.
+// 64 bits from bit `at` on; the word behind them is read in any case.
 SPANHEAP_ALWAYS_INLINE uint64_t BitsFrom(const uint64_t* bits, unsigned at) {
   const unsigned shift = at % 64;
-  const uint64_t low = bits[at / 64] >> shift;
-  return shift == 0 ? low : low | bits[at / 64 + 1] << (64 - shift);
+  return bits[at / 64] >> shift | bits[at / 64 + 1] << 1 << (63 - shift);
 }
 
 // Widens the objects' bits, 64 words of the page at a time.
@@ -108,6 +107,28 @@ __attribute__((target("avx512f,avx512vl,bmi2,popcnt"))) SPANHEAP_NO_SANITIZE uns
   return count;
 }
 
+__attribute__((target("avx512f,avx512vl,bmi2,popcnt"))) SPANHEAP_NO_SANITIZE unsigned
+ScanEachAvx512(const PageToScan& page, unsigned quarter, uintptr_t* out) {
+  const unsigned block = page.block_words;
+  const unsigned first = (quarter * kMaxWords + block - 1) / block;
+  const unsigned end = ((quarter + 1) * kMaxWords + block - 1) / block;
+  const uint64_t all_words = LowOnes(block);
+  unsigned count = 0;
+  uint64_t todo = BitsFrom(page.objects, first) & LowOnes(end - first);
+  for (; todo != 0; todo &= todo - 1) {
+    unsigned at = (first + static_cast<unsigned>(std::countr_zero(todo))) * block;
+    uint64_t bits = BitsFrom(page.pointers, at) & all_words;
+    for (; bits != 0; bits >>= 8, at += 8) {
+      // What is not wanted is not read: the page may end before it.
+      const __m512i words = _mm512_maskz_loadu_epi64(static_cast<__mmask8>(bits), page.words + at);
+      const __mmask8 taken = _mm512_test_epi64_mask(words, words);
+      _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi64(taken, words));
+      count += static_cast<unsigned>(__builtin_popcount(taken));
+    }
+  }
+  return count;
+}
+
 ProcessorHas AskProcessor() {
   constexpr uint32_t kOsSaves = 1u << 27;            // leaf 1, c
   constexpr uint32_t kBmi2 = 1u << 8;                // leaf 7, b
@@ -128,10 +149,16 @@ ProcessorHas AskProcessor() {
   return has;
 }
 
-ScanKernel KernelFor(ProcessorHas has, unsigned count, unsigned slots) {
+ScanKernel KernelFor(ProcessorHas has, unsigned count, unsigned slots, unsigned block_words) {
+  constexpr unsigned kVectorWords = 8;
+  constexpr unsigned kFewest = 3;
   // Densities from which a whole page is cheaper than its objects one by one.
   constexpr unsigned kSparsest = 8;
   constexpr unsigned kDense = 4;
+  const bool fills_vectors = block_words % kVectorWords == 0 || count * 2 < slots;
+  if (has.avx512 && block_words >= kVectorWords && fills_vectors) {
+    return count >= kFewest ? ScanEachAvx512 : nullptr;
+  }
   if (count * kSparsest < slots || !has.bmi2) return nullptr;
   return has.avx512 && count * kDense >= slots ? ScanAvx512 : ScanBmi2;
 }

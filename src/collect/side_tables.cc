@@ -41,7 +41,7 @@ bool SideTables::Init(os::Memory& memory, size_t pages,
   memory_ = &memory;
   reserved_ = total;
   kind_of_ = tables_[0].As<Atomic<uint8_t>>();
-  owner_of_ = tables_[1].As<Atomic<uint8_t>>();
+  notes_ = tables_[1].As<Atomic<uint8_t>>();
   span_of_ = tables_[2].As<Atomic<uint32_t>>();
   marks_ = tables_[3].As<MarkBlock>();
   allocated_ = tables_[4].As<AllocatedBlock>();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// SideTables: what stands beside each page of a collected span: kind, record, mark, scanned,
+// SideTables: what stands beside each page of a collected span: kind, record, note, mark, scanned,
 // allocated and pointer bits, and who has queued the page. All by page number, nothing inside
 // pages.
 //
@@ -8,13 +8,15 @@
 //             their first collected page. Kind bytes may be read for every page of the heap before
 //             that: they read as zero. Entries that no span of a chunk needs are ready, but nobody
 //             touches them: they count as taken once one does.
-// Picture.    page n:  kind_of[n]  span_of[n]  owner[n]
+// Picture.    page n:  kind_of[n]  span_of[n]  note[n]
 //             marks[n]      2 words marked, 2 scanned, 4 allocated: up to 128 slots
 //                           4 words marked, 4 allocated, 8 scanned: up to 256
 //                           8 words marked, 8 words scanned: up to 512    (8-byte slots: 16 marked)
+//                           the page's owner in a word that is left, if one is (span_kind.h)
 //             allocated[n]  8 words, of spans of 257 to 512 slots
 //             pointers[n]   16 words, a bit per word of a page  (8-byte slots: 16 words allocated)
-// Invariants. Of a page that is in no collected span, kind, marks and allocated bits are zero.
+// Invariants. Of a page that is in no collected span, kind, note, owner, marks and allocated bits
+//             are zero.
 // Threads.    Any. Cover takes a lock when a chunk is new. Entries are atomics.
 // Fails.      Init and Cover: false when the OS refuses.
 // Go.         malloc.go heapArena, mgcmark_greenteagc.go's inline bits (there at the page's end).
@@ -76,17 +78,23 @@ class SideTables {
 
   Atomic<uint8_t>& kind_of(uint32_t page) const { return kind_of_[page]; }
   Atomic<uint32_t>& span_of(uint32_t page) const { return span_of_[page]; }
-  // Also noted here between marks: that something was stored into the page (PageNotes).
-  Atomic<uint8_t>& owner_of(uint32_t page) const { return owner_of_[page]; }
-  PageNotes Notes(uintptr_t base, size_t bytes) const { return {base, bytes, kind_of_, owner_of_}; }
-  // Calls `visit` for each page of the chunk whose owner byte is not 0.
+  // Between marks: something was stored into the page (PageNotes).
+  Atomic<uint8_t>& note_of(uint32_t page) const { return notes_[page]; }
+  PageNotes Notes(uintptr_t base, size_t bytes) const { return {base, bytes, kind_of_, notes_}; }
+  // Calls `visit` for each page of the chunk whose note is not 0.
   template <class Visit>
-  void ForEachOwned(uint32_t chunk, Visit&& visit) const {
+  void ForEachNoted(uint32_t chunk, Visit&& visit) const {
     if (covered_[chunk].LoadAcquire() == 0) return;
     const uint32_t first = chunk << kChunkPagesShift;
     for (uint32_t page = first; page < first + kChunkPages.value; ++page) {
-      if (owner_of_[page].LoadRelaxed() != 0) visit(page);  // relaxed: set before the last stop
+      if (notes_[page].LoadRelaxed() != 0) visit(page);  // relaxed: set before the last stop
     }
+  }
+  // Calls `use` with the atomic that says who has queued the page, for a marker. It lies with the
+  // marks, which whoever asks for it has just written, or is the page's note.
+  template <class Use>
+  SPANHEAP_ALWAYS_INLINE auto WithOwner(uint32_t page, const SpanKind& kind, Use&& use) const {
+    return kind.owner_word != 0 ? use(marks_[page].words[kind.owner_word]) : use(notes_[page]);
   }
   // No chunk from here on has entries.
   uint32_t chunk_end() const { return chunk_end_.LoadAcquire(); }
@@ -139,7 +147,7 @@ class SideTables {
   MemoryGauge* gauge_ = nullptr;
   Bytes reserved_;
   Atomic<uint8_t>* kind_of_ = nullptr;
-  Atomic<uint8_t>* owner_of_ = nullptr;
+  Atomic<uint8_t>* notes_ = nullptr;
   Atomic<uint32_t>* span_of_ = nullptr;
   MarkBlock* marks_ = nullptr;
   AllocatedBlock* allocated_ = nullptr;

@@ -344,8 +344,9 @@ void SpanStore::FreePages(CollectedSpan* span) {
   const Pages n = span->pages;
   Atomic<uint64_t>* bits = tables_.allocated(first.value, shape);
   for (unsigned w = 0; w < shape.words; ++w) bits[w].StoreRelaxed(0);  // not shared any more
+  tables_.WithOwner(first.value, shape, [](auto& owner) { owner.StoreRelaxed(0); });  // the same
   for (uint32_t p = first.value; p < (first + n).value; ++p) {
-    tables_.owner_of(p).StoreRelaxed(0);  // nobody stores into it any more
+    tables_.note_of(p).StoreRelaxed(0);  // nobody stores into it any more
     tables_.kind_of(p).StoreRelease(0);
     tables_.span_of(p).StoreRelease(0);
   }

@@ -39,12 +39,12 @@ class RandomPage {
   std::mt19937_64 random_;
   unsigned block_words_;
   std::array<uint64_t, 9> objects_{};
-  std::array<uint64_t, 16> pointers_{};
+  std::array<uint64_t, 17> pointers_{};
   std::array<uintptr_t, 1024> words_{};
 };
 
-void CompareWithPlain(ScanKernel kernel) {
-  for (unsigned block_words = 2; block_words <= 64; ++block_words) {
+void CompareWithPlain(ScanKernel kernel, unsigned least_words = 2) {
+  for (unsigned block_words = least_words; block_words <= 64; ++block_words) {
     for (unsigned seed = 0; seed < 40; ++seed) {
       const RandomPage page(seed * 64 + block_words, block_words);
       ASSERT_EQ(page.ScanWith(kernel), page.ScanWith(ScanPlain)) << block_words << " " << seed;
@@ -54,7 +54,7 @@ void CompareWithPlain(ScanKernel kernel) {
 
 TEST(ScanKernel, PlainTakesPointersOfMarkedObjectsThatAreNotNull) {
   std::array<uint64_t, 9> objects{0b101};
-  std::array<uint64_t, 16> pointers{0b0110'11'0110'11};
+  std::array<uint64_t, 17> pointers{0b0110'11'0110'11};
   std::array<uintptr_t, 1024> words{};
   for (unsigned i = 0; i < 16; ++i) words[i] = 100 + i;
   words[1] = 0;
@@ -77,12 +77,25 @@ TEST(ScanKernel, VectorsDoAsThePlainKernel) {
   CompareWithPlain(ScanAvx512);
 }
 
+TEST(ScanKernel, ObjectsOneByOneByVectorsDoAsThePlainKernel) {
+  if (!AskProcessor().avx512) GTEST_SKIP() << "this processor has no AVX-512";
+  CompareWithPlain(ScanEachAvx512, 8);
+}
+
 TEST(ScanKernel, IsChosenByDensity) {
-  EXPECT_EQ(KernelFor({true, true}, 1, 100), nullptr);
-  EXPECT_EQ(KernelFor({true, true}, 13, 100), ScanBmi2);
-  EXPECT_EQ(KernelFor({true, true}, 25, 100), ScanAvx512);
-  EXPECT_EQ(KernelFor({true, false}, 100, 100), ScanBmi2);
-  EXPECT_EQ(KernelFor({false, false}, 100, 100), nullptr);
+  EXPECT_EQ(KernelFor({true, true}, 1, 100, 4), nullptr);
+  EXPECT_EQ(KernelFor({true, true}, 13, 100, 4), ScanBmi2);
+  EXPECT_EQ(KernelFor({true, true}, 25, 100, 4), ScanAvx512);
+  EXPECT_EQ(KernelFor({true, false}, 100, 100, 8), ScanBmi2);
+  EXPECT_EQ(KernelFor({false, false}, 100, 100, 8), nullptr);
+}
+
+TEST(ScanKernel, ObjectsThatFillVectorsAreTakenOneByOne) {
+  EXPECT_EQ(KernelFor({true, true}, 2, 128, 8), nullptr);
+  EXPECT_EQ(KernelFor({true, true}, 3, 128, 8), ScanEachAvx512);
+  EXPECT_EQ(KernelFor({true, true}, 128, 128, 8), ScanEachAvx512);
+  EXPECT_EQ(KernelFor({true, true}, 42, 85, 12), ScanEachAvx512);
+  EXPECT_EQ(KernelFor({true, true}, 43, 85, 12), ScanAvx512);
 }
 
 }  // namespace

@@ -50,5 +50,28 @@ TEST_F(SideTablesTest, EachChunkCountsForItself) {
   EXPECT_EQ(Added(64, Domain::kNoScan, kFirst + kChunkPages), SideTables::kBytesPerPage);
 }
 
+// The owner shares no word with anything else, nor the line of the marks with another page.
+TEST_F(SideTablesTest, APagesOwnerLiesInAWordThatItsBitsLeave) {
+  for (unsigned c = 1; c < kClassCount; ++c) {
+    const SpanKind& kind = kSpanKinds[KindFor(c, Domain::kBits)];
+    if (kind.block_bytes < 16 || kind.block_bytes > kMaxBitsBytes) continue;
+    ASSERT_TRUE(tables_.Cover(kFirst, Pages(1), kind));
+    tables_.WithOwner(kFirst.value, kind, [&](auto& owner) {
+      const void* const at = &owner;
+      if (at == &tables_.note_of(kFirst.value)) {
+        EXPECT_EQ(kind.words, 8U) << "where no word is left";
+        return;
+      }
+      const Atomic<uint64_t>* const block = tables_.marks(kFirst.value);
+      ASSERT_TRUE(at >= block && at < block + sizeof(MarkBlock) / 8);
+      for (unsigned w = 0; w < kind.words; ++w) {
+        EXPECT_NE(at, tables_.marks(kFirst.value) + w) << kind.block_bytes;
+        EXPECT_NE(at, tables_.scanned(kFirst.value, kind) + w) << kind.block_bytes;
+        EXPECT_NE(at, tables_.allocated(kFirst.value, kind) + w) << kind.block_bytes;
+      }
+    });
+  }
+}
+
 }  // namespace
 }  // namespace spanheap::collected
