@@ -438,7 +438,7 @@ void Collector::EndMark() {
 bool Collector::ChooseYoung() {
   (figures_.young ? young_scanned_ : full_scanned_) = figures_.heap_scanned;
   const policy::Newcomers newcomers = store.TakeNewcomers();
-  const policy::MarkFound found{figures_.live(), figures_.heap_scanned};
+  const policy::MarkFound found{figures_.live(), figures_.heap_scanned, figures_.live_at_end};
   // What was allocated while marking counts as alive now, but not for ever: without that, its dead
   // would make room for as many again.
   if (!figures_.young) full_base_ = found.live - newcomers.DyingOf(state.black.LoadAcquire());

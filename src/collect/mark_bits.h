@@ -44,9 +44,10 @@ class MarkBits {
       return FindSlowly(word, page);
     return BitOf(page, slot);
   }
+  // Not of none, whose word need not be there.
   Atomic<uint64_t>& WordOf(MarkBit bit) const { return marks_[bit / 64]; }
   static uint64_t MaskOf(MarkBit bit) { return uint64_t{1} << (bit % 64); }
-  // Asks for the line that the bit is in. None has a line, too.
+  // Asks for the line that the bit is in; of none it comes to nothing.
   void Prepare(MarkBit bit) const { __builtin_prefetch(marks_ + bit / 64); }
 
   // What the bit stands for by the kind that its page has now; none: there is no such slot (more).

@@ -67,6 +67,10 @@ class MarkQueue {
   void Announce();
   uint32_t sleepers() const { return sleepers_.LoadSequential(); }
 
+  // Jobs that look for noted pages and have not been done in this mark: written by MarkWork, before
+  // any of them begins and after each has queued its pages.
+  Atomic<uint32_t> noted_jobs_left;
+
   void ResetInChild() {
     mutex_.ResetInChild();
     sleepers_.StoreRelease(0);

@@ -6,6 +6,7 @@
 namespace spanheap::collected {
 
 unsigned MarkWindow::AddSome(const uintptr_t* words, unsigned count) {
+  SPANHEAP_DCHECK(!is_full());
   const MarkBits bits = bits_;
   const unsigned added = std::min(count, kAtOnce);
   MarkBit* next = waiting_ + count_;

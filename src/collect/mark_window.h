@@ -11,6 +11,7 @@
 // Tests.      tests/collect/mark_bits_test.cc.
 #pragma once
 
+#include "base/check.h"
 #include "collect/mark_bits.h"
 
 namespace spanheap::collected {
@@ -29,6 +30,7 @@ class MarkWindow {
 
   // While it is not full.
   SPANHEAP_ALWAYS_INLINE void Add(uintptr_t word) {
+    SPANHEAP_DCHECK(!is_full());
     const MarkBit bit = bits_.Find(word);
     bits_.Prepare(bit);
     waiting_[count_] = bit;

@@ -31,6 +31,7 @@ void MarkWork::ListRoots() {
   roots_done_.StoreRelease(0);
   first_special_ = world_->ListRoots();
   first_noted_ = first_special_ + specials_.block_count();
+  queue_.noted_jobs_left.StoreSequential(noted_jobs_);
   root_jobs_.StoreRelease(first_noted_ + noted_jobs_);
 }
 
@@ -82,6 +83,7 @@ RootBytes MarkWork::MarkRoots(uint32_t job, Marker& marker) {
   if (job >= first_noted_) {
     RootBytes bytes;
     InSection([&] { bytes.others = marker.ScanNoted(job - first_noted_); });
+    queue_.noted_jobs_left.FetchSub(1);
     return bytes;
   }
   InSection([&] { specials_.MarkBlock(job - first_special_, marker); });

@@ -149,7 +149,7 @@ void Marker::ScanAgain(uint32_t page) {
     if (shape.domain == Domain::kTyped) QueueMarkedOn(page, kind);
     return;
   }
-  // Nobody scans a page that is noted: nobody notes what is taken back here.
+  // Nobody scans a page that is noted and not only queued: nobody notes what is taken back here.
   for (unsigned w = 0; w < shape.words; ++w) {
     tables.scanned(page, shape)[w].FetchAnd(~tables.marks(page)[w].LoadAcquire());
   }
@@ -330,6 +330,14 @@ void Marker::PrepareObjects(uintptr_t entry) const {
   }
 }
 
+// A job that has not come yet will queue the page: who scans it before would write what has been
+// scanned while the job takes it back. Sequential: the job's entry sees marks that were set before
+// the page's owner became 0. Where the note is the owner, nobody but the job queues the page.
+bool Marker::IsLeftToJob(uint32_t page, const SpanKind& shape) const {
+  return queue_.noted_jobs_left.LoadSequential() != 0 && shape.owner_word != 0 &&
+         store_.tables().note_of(page).LoadSequential() != 0;
+}
+
 void Marker::ScanSpan(uintptr_t entry) {
   const auto page = static_cast<uint32_t>(entry >> 16);
   const SideTables& tables = store_.tables();
@@ -339,9 +347,7 @@ void Marker::ScanSpan(uintptr_t entry) {
   const uint64_t owner = tables.WithOwner(page, shape, [](auto& of) -> uint64_t {
     return of.raw().exchange(0, std::memory_order_seq_cst);
   });
-  // A job that has not come yet queues it. Sequential: the job's entry sees marks that were set
-  // before the owner became 0 here.
-  if (shape.owner_word != 0 && tables.note_of(page).LoadSequential() != 0) return;
+  if (IsLeftToJob(page, shape)) return;
   ++counts_.visits;
   if (owner == kOne && slot != kNoSlot) {
     const uint64_t bit = uint64_t{1} << (slot % 64);
@@ -364,7 +370,7 @@ void Marker::ScanMarked(uint32_t page, const SpanKind& shape) {
     count += CountOnes(objects[w]);
   }
   if (const ScanKernel kernel = KernelFor(processor_, count, shape.slots, shape.block_bytes / 8)) {
-    ScanDense(page, shape, objects, kernel);
+    ScanByKernel(page, shape, objects, kernel);
     NoteScanned(uint64_t{count} * shape.block_bytes);
     return;
   }
@@ -375,8 +381,8 @@ void Marker::ScanMarked(uint32_t page, const SpanKind& shape) {
   }
 }
 
-void Marker::ScanDense(uint32_t page, const SpanKind& shape, const uint64_t* objects,
-                       ScanKernel kernel) {
+void Marker::ScanByKernel(uint32_t page, const SpanKind& shape, const uint64_t* objects,
+                          ScanKernel kernel) {
   constexpr unsigned kWords = sizeof(PointerBlock) / 8;
   uint64_t pointers[kWords + 1];
   const Atomic<uint64_t>* bits = store_.tables().pointers(page);

@@ -7,7 +7,8 @@
 //             its turn comes all objects marked since are scanned together. A page has an owner:
 //             0, "one object marked" or "more"; who raises it from 0 queues the page. The
 //             scanner sets it to 0 first and then looks at the marks, so no mark is overlooked:
-//             either it is seen, or its marker finds 0 and queues the page again. Objects with
+//             either it is seen, or its marker finds 0 and queues the page again. A page that was
+//             stored into since the last mark is left to the job that looks for these. Objects with
 //             type numbers and large ones go through a stack, large ones in slices.
 //             What is found is looked at a little later (mark_window.h). Of a page with several
 //             objects to scan a kernel picks the pointers (scan_kernel.h).
@@ -108,10 +109,12 @@ class Marker {
   void SpillRing();
   void PrepareBits(uintptr_t entry) const;
   void PrepareObjects(uintptr_t entry) const;
+  bool IsLeftToJob(uint32_t page, const SpanKind& shape) const;
   void ScanSpan(uintptr_t entry);
   void ScanOne(uint32_t page, uint32_t slot, const SpanKind& shape);
   void ScanMarked(uint32_t page, const SpanKind& shape);
-  void ScanDense(uint32_t page, const SpanKind& shape, const uint64_t* objects, ScanKernel kernel);
+  void ScanByKernel(uint32_t page, const SpanKind& shape, const uint64_t* objects,
+                    ScanKernel kernel);
   void NoteScanned(uint64_t bytes) {
     counts_.scanned_bytes += bytes;
     drained_ += bytes;

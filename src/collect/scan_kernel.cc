@@ -151,12 +151,12 @@ ProcessorHas AskProcessor() {
 
 ScanKernel KernelFor(ProcessorHas has, unsigned count, unsigned slots, unsigned block_words) {
   constexpr unsigned kVectorWords = 8;
-  constexpr unsigned kFewest = 3;
+  constexpr unsigned kFewest = 3;  // a call and the page's bits for two objects are not worth it
   // Densities from which a whole page is cheaper than its objects one by one.
   constexpr unsigned kSparsest = 8;
   constexpr unsigned kDense = 4;
-  const bool fills_vectors = block_words % kVectorWords == 0 || count * 2 < slots;
-  if (has.avx512 && block_words >= kVectorWords && fills_vectors) {
+  const bool wastes_no_loads = block_words % kVectorWords == 0 || count * 2 < slots;
+  if (has.avx512 && block_words >= kVectorWords && wastes_no_loads) {
     return count >= kFewest ? ScanEachAvx512 : nullptr;
   }
   if (count * kSparsest < slots || !has.bmi2) return nullptr;

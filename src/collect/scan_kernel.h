@@ -12,8 +12,8 @@
 //             branches that nobody foresees. A page is scanned in quarters, so that what is written
 //             fits on small stacks.
 // Invariants. All kernels write the same words of a page in the same order; who goes by objects
-//             writes all of an object with the quarter that it begins in. At most kMaxWords, and
-//             kSlack behind them.
+//             writes all of an object with the quarter that it begins in. At most kMaxWords, the
+//             rest of such an object, and another vector that is scribbled on: kSlack.
 // Threads.    Any; words of the program are read while it writes them.
 // Go.         internal/runtime/gc/scan. Its expanders are generated per class; ours is one.
 // Tests.      tests/collect/scan_kernel_test.cc: each kernel against the plain one, at random.
@@ -32,7 +32,7 @@ struct PageToScan {
 
 inline constexpr unsigned kQuarters = 4;
 inline constexpr unsigned kMaxWords = 256;  // of a quarter
-inline constexpr unsigned kSlack = 72;      // an object's end, and what is scribbled on
+inline constexpr unsigned kSlack = 63 + 8;
 
 // Returns how many words it has written to `out`, which has room for kMaxWords + kSlack.
 using ScanKernel = unsigned (*)(const PageToScan& page, unsigned quarter, uintptr_t* out);

@@ -9,10 +9,7 @@
 //             that: they read as zero. Entries that no span of a chunk needs are ready, but nobody
 //             touches them: they count as taken once one does.
 // Picture.    page n:  kind_of[n]  span_of[n]  note[n]
-//             marks[n]      2 words marked, 2 scanned, 4 allocated: up to 128 slots
-//                           4 words marked, 4 allocated, 8 scanned: up to 256
-//                           8 words marked, 8 words scanned: up to 512    (8-byte slots: 16 marked)
-//                           the page's owner in a word that is left, if one is (span_kind.h)
+//             marks[n]      marked, scanned, some allocated bits, owner (mark_block.h)
 //             allocated[n]  8 words, of spans of 257 to 512 slots
 //             pointers[n]   16 words, a bit per word of a page  (8-byte slots: 16 words allocated)
 // Invariants. Of a page that is in no collected span, kind, note, owner, marks and allocated bits
@@ -26,6 +23,7 @@
 #include "base/annotations.h"
 #include "base/atomic.h"
 #include "base/platform.h"
+#include "collect/mark_block.h"
 #include "collect/span_kind.h"
 #include "mutators/page_notes.h"
 #include "os/memory.h"
@@ -39,15 +37,6 @@ struct RootRecord;
 
 namespace spanheap::collected {
 
-// Two cache lines that are fetched together: marks first, scanned behind. Where half a line is
-// enough for the marks, allocated bits are the other half: who marks looks at both. Where a quarter
-// is, scanned bits are the next one, and the second line is not used.
-struct alignas(128) MarkBlock {
-  static constexpr unsigned kAllocated = 4;  // the first allocated word, if they are here
-  static constexpr unsigned kScanned = 8;    // the first scanned word; of few slots:
-  static constexpr unsigned kScannedOfFew = 2;
-  Atomic<uint64_t> words[16];
-};
 struct alignas(kCacheLine) AllocatedBlock {
   Atomic<uint64_t> words[8];
 };
@@ -90,8 +79,8 @@ class SideTables {
       if (notes_[page].LoadRelaxed() != 0) visit(page);  // relaxed: set before the last stop
     }
   }
-  // Calls `use` with the atomic that says who has queued the page, for a marker. It lies with the
-  // marks, which whoever asks for it has just written, or is the page's note.
+  // Calls `use` with the atomic that says who has queued the page, for a marker: a word beside the
+  // marks, which markers write together with it, or the page's note.
   template <class Use>
   SPANHEAP_ALWAYS_INLINE auto WithOwner(uint32_t page, const SpanKind& kind, Use&& use) const {
     return kind.owner_word != 0 ? use(marks_[page].words[kind.owner_word]) : use(notes_[page]);

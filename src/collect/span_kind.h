@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 
+#include "collect/mark_block.h"
 #include "layout/collected_classes.h"
 
 namespace spanheap::collected {
@@ -43,16 +44,10 @@ struct SpanKind {
   Domain domain = Domain::kNoScan;
   uint8_t size_class = 0;
   uint8_t words = 0;       // of a bitmap with a bit per slot
-  uint8_t owner_word = 0;  // of the page's MarkBlock (side_tables.h); 0: the note is the owner
+  uint8_t owner_word = 0;  // of the page's MarkBlock; 0: its note is the owner
 };
 
 namespace detail {
-// A word that marks, scanned and allocated bits leave, in the line of the marks if there is one.
-consteval uint8_t OwnerWord(Domain domain, unsigned words) {
-  if (domain != Domain::kBits || words >= 8) return 0;
-  if (words == 3) return 3;
-  return words == 4 ? 15 : 7;
-}
 consteval SpanKind MakeKind(unsigned size_class, Domain domain) {
   SpanKind kind;
   kind.domain = domain;
@@ -66,7 +61,7 @@ consteval SpanKind MakeKind(unsigned size_class, Domain domain) {
     kind.pages = static_cast<uint8_t>(g.span_pages);
   }
   kind.words = static_cast<uint8_t>((kind.slots + 63) / 64);
-  kind.owner_word = OwnerWord(domain, kind.words);
+  if (domain == Domain::kBits) kind.owner_word = MarkBlock::OwnerWord(kind.words);
   return kind;
 }
 consteval auto MakeKinds() {

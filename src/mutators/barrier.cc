@@ -37,7 +37,7 @@ std::atomic_ref<uint32_t> Flag() { return std::atomic_ref<uint32_t>(sh_inline_v1
 
 // Of an attached thread always: the barrier may go on before its StopDelay begins. One that is not
 // attached is attached only if stores do more than that: its note must not come when a mark has
-// begun, in which it would say that the page is queued.
+// begun, in which it would say that a job is going to queue the page.
 Mutator* SelfForStore() {
   if (this_mutator != nullptr) return this_mutator;
   // Relaxed: a thread that is not attached may see it late in any case.

@@ -18,29 +18,63 @@ constexpr uint64_t kMostPatience_ns = 50'000'000;
 constexpr uint64_t kComplain_ns = 1'000'000'000;
 // A running thread answers within 20 us; who has fallen asleep by then is back 50 us later.
 constexpr uint64_t kLongestSpin_ns = 30'000;
-constexpr int kSpinsPerLook = 40;
+constexpr int kSpinsPerLook = 40;  // a microsecond
 
 // What every held thread sleeps on: counted up whenever some are released.
 constinit Atomic<uint32_t> releases{0};
+// Threads that sleep on it or are about to.
+constinit Atomic<uint32_t> sleepers{0};
 
-void SleepWhile(const Mutator& self, MutatorState held) {
-  for (;;) {
-    const uint32_t seen = releases.LoadAcquire();
-    if (self.state.LoadSequential() != held) return;
-    os::FutexWait(releases, seen);
-  }
+// Until `is_over` says so; false: it did not for so long.
+template <class IsOver>
+bool Spin(uint64_t longest_ns, IsOver&& is_over) {
+  const uint64_t begin_ns = os::MonotonicNow_ns();
+  do {
+    for (int i = 0; i < kSpinsPerLook; ++i) {
+      if (is_over()) return true;
+      os::SpinHint();
+    }
+  } while (os::MonotonicNow_ns() - begin_ns < longest_ns);
+  return false;
 }
 
-// By a thread that is answering. Somebody asks: it is now `held`, and counted; true. Nobody does
-// any more: it is back in state `otherwise`.
-bool AnswerAs(Mutator& self, MutatorState held, MutatorState otherwise) {
+// Who is about to sleep counts itself and then looks at its state; who releases writes the state
+// and then looks at the count. All are sequential: one of the two sees the other.
+void SleepWhile(const Mutator& self, MutatorState held) {
+  sleepers.raw().fetch_add(1, std::memory_order_seq_cst);
+  for (;;) {
+    const uint32_t seen = releases.LoadAcquire();
+    if (self.state.LoadSequential() != held) break;
+    os::FutexWait(releases, seen);
+  }
+  sleepers.FetchSub(1);
+}
+
+void WaitWhile(const Mutator& self, MutatorState held, bool spins) {
+  const auto is_released = [&] { return self.state.LoadAcquire() != held; };
+  if (!spins || !Spin(kLongestSpin_ns, is_released)) SleepWhile(self, held);
+}
+
+enum class Answer { kNone, kHeld, kHeldShortly };
+
+// By a thread that is answering. Somebody asks: it is now `held`, and counted, shortly if it had
+// better spin. Nobody does any more: it is back in state `otherwise`.
+Answer AnswerAs(Mutator& self, MutatorState held, MutatorState otherwise) {
   Handshake* const asker = self.request.LoadSequential();
-  self.state.StoreSequential(asker != nullptr ? held : otherwise);
-  if (asker != nullptr) asker->CountDown();
-  return asker != nullptr;
+  if (asker == nullptr) {
+    self.state.StoreSequential(otherwise);
+    return Answer::kNone;
+  }
+  const Answer answer = asker->LetsSpin() ? Answer::kHeldShortly : Answer::kHeld;
+  self.state.StoreSequential(held);
+  asker->CountDown();
+  return answer;
 }
 
 }  // namespace
+
+Handshake::Handshake(bool wakes_each)
+    : wakes_each_(wakes_each), processors_(os::ProcessorCount()) {}
 
 bool Handshake::TryReserve(Mutator& target) {
   uint32_t expected = 0;
@@ -57,6 +91,7 @@ void Handshake::Ask(Mutator& target) {
   if (asked_ns_ == 0) asked_ns_ = os::MonotonicNow_ns();
   target.request.StoreSequential(this);
   if (TryClaim(target)) return;
+  signalled_.FetchAdd(1);
   const os::Sent sent = target.registry->Signal(target);
   SPANHEAP_CHECK(sent != os::Sent::kRefused && "the stop signal can be sent");
   if (sent == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
@@ -79,29 +114,19 @@ bool Handshake::IsHeld(const Mutator& target) {
 // After the count is down, the asker may be gone: waking needs its address only.
 void Handshake::CountDown() {
   const bool wakes_each = wakes_each_;
-  if (missing_.FetchSub(1) == 1 || wakes_each) os::FutexWakeAll(missing_);
+  const uint32_t before = missing_.FetchSub(1);
+  if ((before & kSleeps) == 0) return;
+  if ((before & ~kSleeps) == 1 || wakes_each) os::FutexWakeAll(missing_);
 }
 
-bool Handshake::SpinWhile(uint32_t before) const {
-  for (int i = 0; i < kSpinsPerLook; ++i) {
-    if (missing() != before) return false;
-    os::SpinHint();
-  }
-  return true;
-}
-
-// Where each thread that is waited for may have a processor besides this one, it is likely to run.
 bool Handshake::AwaitChange(uint64_t longest_ns) {
   const uint32_t before = missing();
-  if (!SpinWhile(before)) return true;
-  if (before < os::ProcessorCount()) {
-    const uint64_t begin_ns = os::MonotonicNow_ns();
-    do {
-      if (!SpinWhile(before)) return true;
-    } while (os::MonotonicNow_ns() - begin_ns < kLongestSpin_ns);
-  }
-  os::FutexWaitFor_ns(missing_, before, longest_ns);
-  return missing() != before;
+  const auto has_changed = [&] { return missing() != before; };
+  if (Spin(LetsSpin() ? kLongestSpin_ns : 0, has_changed)) return true;
+  const uint32_t asleep = missing_.FetchOr(kSleeps) | kSleeps;
+  if (asleep == (before | kSleeps)) os::FutexWaitFor_ns(missing_, asleep, longest_ns);
+  missing_.FetchAnd(~kSleeps);
+  return has_changed();
 }
 
 void Handshake::LosePatience() {
@@ -135,8 +160,10 @@ void Handshake::Release(Mutator& target) {
 
 void Handshake::WakeReleased() {
   releases.FetchAdd(1);
-  os::FutexWakeAll(releases);
+  if (sleepers.LoadSequential() != 0) os::FutexWakeAll(releases);
 }
+
+void Handshake::ResetInChild() { sleepers.StoreRelease(0); }
 
 // The request is read again once the state says "answering": until then a signal may come in
 // between and answer what was read before, whose asker is then gone. From then on the asker needs
@@ -148,9 +175,9 @@ void StopHere(Mutator& self, void* context, uintptr_t stack_pointer) {
     self.context = context;
     self.stack_pointer = stack_pointer;
     self.frames.count = 0;
-    if (AnswerAs(self, MutatorState::kStopped, MutatorState::kRunning)) {
-      SleepWhile(self, MutatorState::kStopped);
-    }
+    const Answer answer = AnswerAs(self, MutatorState::kStopped, MutatorState::kRunning);
+    if (answer == Answer::kNone) continue;
+    WaitWhile(self, MutatorState::kStopped, answer == Answer::kHeldShortly);
   }
 }
 
@@ -177,7 +204,7 @@ void ClaimOneself(Mutator& self) {
   while (self.request.LoadSequential() != nullptr) {
     MutatorState expected = MutatorState::kParked;
     if (!self.state.CompareExchangeStrong(expected, MutatorState::kAnswering)) return;
-    if (AnswerAs(self, MutatorState::kHeld, MutatorState::kParked)) return;
+    if (AnswerAs(self, MutatorState::kHeld, MutatorState::kParked) != Answer::kNone) return;
   }
 }
 

@@ -6,6 +6,9 @@
 //          thread held - the thread itself in its handler or at the end of a StopDelay, or the
 //          asker who claims it - counts it down. The asker sleeps until the count is 0 and repeats
 //          signals that seem lost; after a second it names the threads it still waits for.
+//          A stop takes some ten microseconds, falling asleep and being woken up as long again: so
+//          the asker and those it holds spin first, where each of them may have a processor, and
+//          nobody is woken who does not sleep.
 // Threads. A handshake belongs to the asker, who must not be a running mutator: it would wait for
 //          threads that may wait for it. It is parked (BlockingRegion) or no mutator at all.
 // Cost.    One tgkill for each running thread; nothing for parked ones.
@@ -21,7 +24,7 @@ namespace spanheap {
 class Handshake {
  public:
   // With `wakes_each`, AwaitSome returns after each thread, not only after the last.
-  explicit Handshake(bool wakes_each = false) : wakes_each_(wakes_each) {}
+  explicit Handshake(bool wakes_each = false);
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;
 
@@ -49,22 +52,29 @@ class Handshake {
   // The thread may go on; it is woken by WakeReleased only.
   static void Release(Mutator& target);
   static void WakeReleased();
+  // After a fork, before anybody is released: who slept is gone.
+  static void ResetInChild();
 
   // By whoever made a thread held.
   void CountDown();
 
-  uint32_t missing() const { return missing_.LoadAcquire(); }
+  uint32_t missing() const { return missing_.LoadAcquire() & ~kSleeps; }
+  // By a thread that is asked, before it counts down: the asker and all it has asked so far, but
+  // for those that were parked, may run at a time.
+  bool LetsSpin() const { return signalled_.LoadAcquire() < processors_; }
 
  private:
   static bool TryClaim(Mutator& target);
-  // For a microsecond, as long as so many threads are missing. False: others are.
-  bool SpinWhile(uint32_t before) const;
   void LosePatience();
   void Remind(Mutator& target);
   void Complain(const Mutator& target);
 
+  static constexpr uint32_t kSleeps = 1u << 31;
+
   const bool wakes_each_;
-  Atomic<uint32_t> missing_;
+  const uint32_t processors_;
+  Atomic<uint32_t> signalled_;  // threads that ran when they were asked
+  Atomic<uint32_t> missing_;    // threads; and kSleeps: the asker does, or is about to
   uint64_t asked_ns_ = 0;
   // A stop takes microseconds. If nobody stops for so long, signals are sent again; then after
   // twice as long, and so on: on a busy machine they were only late.

@@ -343,6 +343,7 @@ void MutatorRegistry::AfterForkInParent() { StartWorld(); }
 
 void MutatorRegistry::AfterForkInChild() {
   Mutator* const self = this_mutator;
+  Handshake::ResetInChild();
   for (Mutator* m = first_; m != nullptr;) {
     Mutator* const next = m->next;
     if (m != self) {

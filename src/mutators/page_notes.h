@@ -23,7 +23,7 @@
 namespace spanheap {
 
 struct PageNotes {
-  static constexpr uint8_t kNoted = 2;  // any other number but 0 is the collector's
+  static constexpr uint8_t kNoted = 2;  // while it marks, any number is the collector's
 
   uintptr_t base = 0;                      // of page 0
   size_t bytes = 0;                        // of all pages

@@ -11,6 +11,8 @@
 //             The collector's thread has to wake up and stop the others first; what was allocated
 //             meanwhile in the last cycles comes on top of the runway. In a heap of a few MiB it is
 //             the larger part, and without it each cycle would begin beyond its goal.
+//             If nobody names a percentage, the heap climbs beyond the highest it has been in
+//             smaller steps: what lives may have grown for a moment only (docs/decisions/0021).
 //             A runway longer than the bound on the trigger lets it be means that they pay in any
 //             case. Then marking starts later, and they pay more for a shorter time: what is
 //             allocated while marking counts as alive, and twice over in the next goal.
@@ -27,6 +29,7 @@
 //             random. tests/sim/pacer_sim_test.cc: programs.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -87,6 +90,11 @@ class PaceRules {
   // Negative: the heap grows without bound. Commit() follows.
   void SetPercent(int percent);
   int percent() const { return percent_; }
+  // Beyond its height so far the heap grows by less at a time, whatever the percentage. Commit()
+  // follows.
+  void ClimbInSteps(bool on) { climbs_in_steps_ = on; }
+  // A cycle has ended with so many bytes live, dead ones too.
+  void NoteHeight(uint64_t live) { highest_ = std::max(highest_, live); }
   // Below this a goal by percentage never falls; a limit's may. Commit() follows.
   void SetMinimum(uint64_t bytes) { minimum_ = bytes; }
 
@@ -121,10 +129,13 @@ class PaceRules {
     uint64_t min_trigger;
   };
   Goal FindGoal(uint64_t limit_goal) const;
+  uint64_t GrowthGoal(uint64_t grown) const;
   uint64_t HeapMinimum() const;
   uint64_t LastScanned() const { return last_heap_scan_ + last_stack_scan_ + globals_; }
 
   int percent_ = kDefaultPercent;
+  bool climbs_in_steps_ = false;
+  uint64_t highest_ = 0;  // bytes live at the end of any cycle
   uint64_t minimum_ = 0;
   uint64_t marked_ = 0;          // live bytes after the last mark phase
   uint64_t base_ = 0;            // of the goal: as much, or after a young one what lived before

@@ -8,6 +8,7 @@ namespace spanheap::policy {
 void Pacer::Commit(uint64_t live, bool is_swept) {
   const int64_t most = INT32_MAX;
   rules_.SetPercent(static_cast<int>(std::min(percent(), most)));
+  rules_.ClimbInSteps(percent() == kDefaultPercent);
   rules_.SetMinimum(minimum_.LoadAcquire());
   rules_.Commit(live, global_scan_, is_swept);
 }
@@ -29,6 +30,7 @@ void Pacer::Revise(uint64_t live, uint64_t work) {
 }
 
 void Pacer::End(const Spent& spent, const Marked& marked) {
+  rules_.NoteHeight(spent.live);
   ScanWork work{marked.heap_scan, marked.stack_scan, marked.global_scan};
   if (!marked.is_young) {
     rules_.EndCycle(

@@ -5,7 +5,9 @@
 //
 // Idea.       A young mark costs what is new and what was stored into; what has died since it was
 //             marked stays until a full one. So young ones go on until the heap holds half as much
-//             again as after the last full one, which bounds both.
+//             again as after the last full one, which bounds both, or until one finds most of what
+//             came since the last mark alive: then what it leaves is as much as what it frees, and
+//             what made room for it before may well be dead.
 //             They begin where full marks say that it pays: the heap does not grow, and of what
 //             was new most has died. A first one that had to scan half of what a full one would,
 //             or came to that bound at once, saves too little for the room it leaves: full ones
@@ -23,6 +25,7 @@ namespace spanheap::policy {
 struct MarkFound {
   uint64_t live = 0;
   uint64_t scanned = 0;
+  uint64_t before = 0;  // what the heap held when the mark ended, dead or alive
 };
 
 // Bytes of objects that the mark before the last one did not know.
@@ -60,10 +63,11 @@ class YoungChoice {
 
  private:
   bool always_;
-  MarkFound full_;        // by the last full mark
-  unsigned in_row_ = 0;   // young marks since then
-  unsigned failed_ = 0;   // first ones, in a row
-  unsigned to_rest_ = 0;  // full marks before the next young one
+  MarkFound full_;          // by the last full mark
+  uint64_t last_live_ = 0;  // by the last mark
+  unsigned in_row_ = 0;     // young marks since then
+  unsigned failed_ = 0;     // first ones, in a row
+  unsigned to_rest_ = 0;    // full marks before the next young one
 };
 
 }  // namespace spanheap::policy

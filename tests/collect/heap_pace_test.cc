@@ -22,11 +22,12 @@ void Fill(ModelWorld& world, sh_layout& layout, uint64_t bytes, unsigned step) {
 
 TEST(HeapPaceTest, ALimitIsTheGoalAndGoesWithTheGauge) {
   ModelWorld world;
+  world.heap.pace.SetPercent(100);
   sh_layout block = PlainLayout(4096);
   Fill(world, block, 32 * kMiB, 1);
   world.Collect();
   world.heap.pace.Repace();
-  EXPECT_GE(world.heap.state.goal.LoadAcquire(), 59 * kMiB);
+  EXPECT_GE(world.heap.state.goal.LoadAcquire(), 64 * kMiB);
   MemoryGauge& gauge = world.heap.store.pages().gauge();
   gauge.SetLimit(gauge.counted() + 16 * kMiB);
   world.heap.pace.Repace();
@@ -39,6 +40,18 @@ TEST(HeapPaceTest, ALimitIsTheGoalAndGoesWithTheGauge) {
   EXPECT_NEAR(static_cast<double>(world.heap.state.goal.LoadAcquire()),
               static_cast<double>(goal - 8 * kMiB), kMiB);
   gauge.Uncharge(8_MiB);
+}
+
+// The default percentage alone; a named one means what it says.
+TEST(HeapPaceTest, AHeapThatIsHigherThanEverGrowsByHalf) {
+  ModelWorld world;
+  sh_layout block = PlainLayout(4096);
+  Fill(world, block, 32 * kMiB, 1);
+  world.Collect();
+  EXPECT_NEAR(static_cast<double>(world.heap.state.goal.LoadAcquire()), 48.0 * kMiB, kMiB);
+  world.heap.pace.SetPercent(84);
+  world.heap.pace.Repace();
+  EXPECT_GE(world.heap.state.goal.LoadAcquire(), 58 * kMiB);
 }
 
 TEST(HeapPaceTest, SoIsALimitThatRefuses) {

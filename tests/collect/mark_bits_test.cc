@@ -30,9 +30,9 @@ class MarkBitsTest : public testing::Test {
     }
   }
   const SpanStore& store() { return world_.heap.store; }
-  void CompareAt(uintptr_t word) {
-    const ObjectFinder finder(store());
-    const MarkBits bits(store());
+  static void CompareAt(const SpanStore& store, uintptr_t word) {
+    const ObjectFinder finder(store);
+    const MarkBits bits(store);
     const ObjectRef expected = finder.Locate(word, finder.PageOf(word));
     const MarkBit bit = bits.Find(word);
     ASSERT_EQ(bit != 0, static_cast<bool>(expected)) << std::hex << word;
@@ -41,7 +41,7 @@ class MarkBitsTest : public testing::Test {
     ASSERT_EQ(found.page, expected.page);
     ASSERT_EQ(found.slot, expected.slot);
     ASSERT_EQ(found.kind, expected.kind);
-    ASSERT_EQ(&bits.WordOf(bit), store().tables().marks(found.page) + found.slot / 64);
+    ASSERT_EQ(&bits.WordOf(bit), store.tables().marks(found.page) + found.slot / 64);
     ASSERT_EQ(MarkBits::MaskOf(bit), found.bit());
   }
   Atomic<uint64_t>& WordOf(const void* object) {
@@ -62,11 +62,25 @@ TEST_F(MarkBitsTest, FindsWhatObjectFinderFinds) {
   for (void* const object : objects_) {
     const auto at = reinterpret_cast<uintptr_t>(object);
     for (const uintptr_t word : {at, at - 1, at + random() % 9000, at - random() % 9000}) {
-      ASSERT_NO_FATAL_FAILURE(CompareAt(word));
+      ASSERT_NO_FATAL_FAILURE(CompareAt(store(), word));
     }
   }
   for (const uintptr_t word : {uintptr_t{0}, uintptr_t{1}, ~uintptr_t{0}}) {
-    ASSERT_NO_FATAL_FAILURE(CompareAt(word));
+    ASSERT_NO_FATAL_FAILURE(CompareAt(store(), word));
+  }
+}
+
+TEST_F(MarkBitsTest, SoItDoesInAHeapOfSeveralArenas) {
+  ModelWorld world(64_MiB);
+  const SpanStore& sparse = world.heap.store;
+  for (int i = 0; i < 1'000'000 && sparse.pages().is_linear(); ++i) world.New(layouts_[1], 1000);
+  ASSERT_FALSE(sparse.pages().is_linear());
+  void* const far = world.New(layouts_[1]);
+  const auto at = reinterpret_cast<uintptr_t>(far);
+  ASSERT_GE(at - sparse.pages().tables().base.value, sparse.pages().tables().linear_bytes);
+  ASSERT_NE(MarkBits(sparse).Find(at), 0U);
+  for (const uintptr_t word : {at, at + 5, at - 1, at + (uintptr_t{1} << 30), uintptr_t{8}}) {
+    ASSERT_NO_FATAL_FAILURE(CompareAt(sparse, word));
   }
 }
 

@@ -149,8 +149,8 @@ class ModelWorld final : public World {
   PageNotes notes;
   int handshakes = 0;
   std::deque<void*> roots;
-  std::vector<void*> late_on_stack;         // words that no scan has seen
-  void (*on_root)(uint32_t job) = nullptr;  // called while marking
+  std::vector<void*> late_on_stack;           // words that no scan has seen
+  std::function<void(uint32_t job)> on_root;  // called while marking
   std::function<void(ModelWorld&, unsigned)> on_call;
 
  private:

@@ -192,12 +192,39 @@ TEST_F(YoungCycleTest, SoDoTypesThatNameTheirPointersThemselves) {
   EXPECT_FALSE(last().young);
 }
 
+// A marker comes to a page that was stored into before the job that looks for such pages does: it
+// leaves the page to the job, with what it has marked there.
+TEST_F(YoungCycleTest, APageThatWasStoredIntoIsLeftToItsJob) {
+  constexpr uintptr_t kPage = 8192;
+  void** old = New();
+  while (reinterpret_cast<uintptr_t>(old) % kPage != 0) old = New();
+  world_.roots.push_back(old);
+  world_.ReleaseCaches();
+  EXPECT_EQ(Cycle(), 0U);
+  const auto page_of = [](void** at) { return reinterpret_cast<uintptr_t>(at) / kPage; };
+  void** fresh = New();
+  for (int i = 0; i < 100 && page_of(fresh) != page_of(old); ++i) fresh = New();
+  ASSERT_EQ(page_of(fresh), page_of(old));
+  fresh[0] = New();
+  world_.Store(&old[1], fresh);
+  world_.roots.push_back(fresh);
+  uint64_t scanned = ~uint64_t{0};
+  world_.on_root = [&](uint32_t job) {
+    if (job != 0) return;
+    Marker& marker = world_.thread(0).marker;
+    marker.Shade(reinterpret_cast<uintptr_t>(fresh));
+    scanned = world_.heap.work.Help(marker, 1 << 20, nullptr, nullptr);
+  };
+  EXPECT_EQ(Cycle(), 0U);
+  EXPECT_TRUE(last().young);
+  EXPECT_EQ(scanned, 0U);
+}
+
 // A page comes to be queued twice, and the second time when one object was marked on it since: it
 // is not the one that the first entry is about. Nothing of an object that is not marked may be
 // noted: what comes to lie in its slot would not be scanned.
 TEST_F(YoungCycleTest, APageThatIsQueuedTwiceIsScannedForWhatIsMarkedOnIt) {
   constexpr uintptr_t kPage = 8192;
-  constexpr int kWindow = 16;  // words that a marker has found are marked so much later
   world_.ReleaseCaches();
   void** dead = New();
   while (reinterpret_cast<uintptr_t>(dead) % kPage != 0) dead = New();
@@ -209,7 +236,7 @@ TEST_F(YoungCycleTest, APageThatIsQueuedTwiceIsScannedForWhatIsMarkedOnIt) {
   ASSERT_LT(reinterpret_cast<uintptr_t>(old), reinterpret_cast<uintptr_t>(dead));
   // The roots queue the page for `first`, the job of notes once more, and `old` then for `second`.
   world_.roots.push_back(first);
-  for (int i = 0; i < 2 * kWindow; ++i) world_.roots.push_back(head());
+  for (uint32_t i = 0; i < 2 * MarkWindow::kMost; ++i) world_.roots.push_back(head());
   world_.Store(&old[1], second);
   for (int i = 2; i < 4; ++i) world_.Store(&old[i], head());
   EXPECT_EQ(Cycle(), 0U);

@@ -47,6 +47,27 @@ TEST(PaceRules, TheGoalGrowsWithWhatWasMarkedAndWithRoots) {
   EXPECT_EQ(pacer.GoalFor(kUnbounded), 8 * kMiB);  // the least goal scales
 }
 
+// By half of what lives at a time, or by a twentieth of the height if that is higher; below the
+// height by the percentage.
+TEST(PaceRules, ANewHeightIsClimbedInSteps) {
+  PaceRules pacer;
+  pacer.ClimbInSteps(true);
+  const auto goal_for = [&](uint64_t live) {
+    pacer.ResetLive(live, {});
+    pacer.Commit(live, 0, true);
+    return pacer.GoalFor(kUnbounded);
+  };
+  EXPECT_EQ(goal_for(100 * kMiB), 150 * kMiB);
+  pacer.NoteHeight(160 * kMiB);
+  EXPECT_EQ(goal_for(100 * kMiB), 168 * kMiB);
+  pacer.NoteHeight(120 * kMiB);
+  EXPECT_EQ(goal_for(100 * kMiB), 168 * kMiB);
+  EXPECT_EQ(goal_for(120 * kMiB), 180 * kMiB);
+  EXPECT_EQ(goal_for(80 * kMiB), 148 * kMiB);
+  pacer.ClimbInSteps(false);
+  EXPECT_EQ(goal_for(120 * kMiB), 222 * kMiB);
+}
+
 TEST(PaceRules, ZeroPercentCollectsAllTheTime) {
   PaceRules pacer = Doubling();
   pacer.SetPercent(0);
