@@ -274,6 +274,7 @@ bool Marker::TakeOne() {
   if (head_ == tail_ && EmptyWindow()) return true;
   if (head_ == tail_) RefillRing();
   if (head_ == tail_) return false;
+  if (head_ % kPagesTogether == 0) PreparePages();
   if (tail_ - head_ > kBitsAhead) PrepareBits(ring_[(head_ + kBitsAhead) % kRing]);
   if (tail_ - head_ > kObjectsAhead) PrepareObjects(ring_[(head_ + kObjectsAhead) % kRing]);
   ScanSpan(ring_[head_++ % kRing]);
@@ -314,6 +315,18 @@ void Marker::PrepareBits(uintptr_t entry) const {
   __builtin_prefetch(tables.pointers(page) + kCacheLine / 8);
 }
 
+// A line in each page of the system's: the processor looks up where they are.
+void Marker::PreparePages() const {
+  constexpr size_t kSmallestPage = 4096;
+  if (tail_ - head_ < kObjectsAhead + 2 * kPagesTogether) return;
+  const uint32_t first = head_ + kObjectsAhead + kPagesTogether;
+  for (uint32_t i = first; i < first + kPagesTogether; ++i) {
+    const auto page = static_cast<uint32_t>(ring_[i % kRing] >> 16);
+    const char* const at = PointerTo<char>(store_.pages().AddressOf(PageIndex(page)));
+    for (size_t n = 0; n < kPageSize.value; n += kSmallestPage) __builtin_prefetch(at + n);
+  }
+}
+
 // Each marked object's first line.
 void Marker::PrepareObjects(uintptr_t entry) const {
   const auto page = static_cast<uint32_t>(entry >> 16);
@@ -334,8 +347,8 @@ void Marker::PrepareObjects(uintptr_t entry) const {
 // scanned while the job takes it back. Sequential: the job's entry sees marks that were set before
 // the page's owner became 0. Where the note is the owner, nobody but the job queues the page.
 bool Marker::IsLeftToJob(uint32_t page, const SpanKind& shape) const {
-  return queue_.noted_jobs_left.LoadSequential() != 0 && shape.owner_word != 0 &&
-         store_.tables().note_of(page).LoadSequential() != 0;
+  return shape.owner_word != 0 && store_.tables().note_of(page).LoadSequential() != 0 &&
+         queue_.noted_jobs_left.LoadSequential() != 0;
 }
 
 void Marker::ScanSpan(uintptr_t entry) {
