@@ -265,10 +265,10 @@ void sh_gc_stack_switch(sh_gc_stack* to) SH_NOTHROW;
  * that are due. */
 void sh_gc_collect(void) SH_NOTHROW;
 
-/* The heap may grow by `percent` of what lived after the last cycle before the next one ends (85
- * at first). Negative: no collection but for limits, before an allocation fails, and by hand. A
- * mark phase that is under way
- * goes on as it began. Returns what was set before. The same as the option gogc. */
+/* The heap may grow by `percent` of what lived after the last cycle before the next one ends. 85,
+ * which it is at first, means that it grows by 50 where it gets larger than it ever was. Negative:
+ * no collection but for limits, before an allocation fails, and by hand. A mark phase that is under
+ * way goes on as it began. Returns what was set before. The same as the option gogc. */
 int sh_gc_set_percent(int percent) SH_NOTHROW;
 
 /* All memory of the process's heap, malloc's part included, shall stay below `bytes`: collection

@@ -59,6 +59,7 @@ void Collector::RunCycle(bool forced) {
     if (!forced) return;  // it began before that was asked for
   }
   const uint64_t last_start_ns = figures_.start_ns;
+  last_live_ = figures_.live();
   figures_ = CycleFigures();
   figures_.forced = forced;
   figures_.start_ns = os::MonotonicNow_ns();
@@ -438,7 +439,9 @@ void Collector::EndMark() {
 bool Collector::ChooseYoung() {
   (figures_.young ? young_scanned_ : full_scanned_) = figures_.heap_scanned;
   const policy::Newcomers newcomers = store.TakeNewcomers();
-  const policy::MarkFound found{figures_.live(), figures_.heap_scanned, figures_.live_at_end};
+  const policy::MarkFound found{
+      figures_.live(), figures_.heap_scanned,
+      figures_.live_at_start - std::min(figures_.live_at_start, last_live_), work.marked_bytes()};
   // What was allocated while marking counts as alive now, but not for ever: without that, its dead
   // would make room for as many again.
   if (!figures_.young) full_base_ = found.live - newcomers.DyingOf(state.black.LoadAcquire());

@@ -19,10 +19,13 @@ constexpr uint64_t kComplain_ns = 1'000'000'000;
 // A running thread answers within 20 us; who has fallen asleep by then is back 50 us later.
 constexpr uint64_t kLongestSpin_ns = 30'000;
 constexpr int kSpinsPerLook = 40;  // a microsecond
+// A signal takes some 15 us until it is answered.
+constexpr uint64_t kPoll_ns = 3'000;
 
 // What every held thread sleeps on: counted up whenever some are released.
 constinit Atomic<uint32_t> releases{0};
-// Threads that sleep on it or are about to.
+// Threads that sleep on it or are about to; in a forked child perhaps more, since nobody can tell
+// whether the one that forked did so in a handler on its way to sleep.
 constinit Atomic<uint32_t> sleepers{0};
 
 // Until `is_over` says so; false: it did not for so long.
@@ -50,9 +53,10 @@ void SleepWhile(const Mutator& self, MutatorState held) {
   sleepers.FetchSub(1);
 }
 
-void WaitWhile(const Mutator& self, MutatorState held, bool spins) {
-  const auto is_released = [&] { return self.state.LoadAcquire() != held; };
-  if (!spins || !Spin(kLongestSpin_ns, is_released)) SleepWhile(self, held);
+void WaitWhileStopped(const Mutator& self, bool spins) {
+  constexpr MutatorState kHeld = MutatorState::kStopped;
+  const auto is_released = [&] { return self.state.LoadAcquire() != kHeld; };
+  if (!spins || !Spin(kLongestSpin_ns, is_released)) SleepWhile(self, kHeld);
 }
 
 enum class Answer { kNone, kHeld, kHeldShortly };
@@ -86,15 +90,20 @@ void Handshake::Reserve(Mutator& target) {
   while (target.hold.Exchange(2) != 0) os::FutexWait(target.hold, 2);
 }
 
-void Handshake::Ask(Mutator& target) {
+void Handshake::Request(Mutator& target) {
   missing_.FetchAdd(1);
   if (asked_ns_ == 0) asked_ns_ = os::MonotonicNow_ns();
   target.request.StoreSequential(this);
-  if (TryClaim(target)) return;
-  signalled_.FetchAdd(1);
-  const os::Sent sent = target.registry->Signal(target);
-  SPANHEAP_CHECK(sent != os::Sent::kRefused && "the stop signal can be sent");
-  if (sent == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
+  TryClaim(target);
+}
+
+void Handshake::Ask(Mutator& target) {
+  Request(target);
+  Signal(target);
+}
+
+bool Handshake::AwaitPolls() const {
+  return LetsSpin() && Spin(kPoll_ns, [this] { return missing() == 0; });
 }
 
 bool Handshake::TryClaim(Mutator& target) {
@@ -135,8 +144,19 @@ void Handshake::LosePatience() {
   has_complained_ = has_complained_ || complains_;
 }
 
+bool Handshake::HasAnswered(Mutator& target) const {
+  return target.request.LoadAcquire() != this || IsHeld(target) || TryClaim(target);
+}
+
+void Handshake::Signal(Mutator& target) {
+  if (HasAnswered(target)) return;
+  const os::Sent sent = target.registry->Signal(target);
+  SPANHEAP_CHECK(sent != os::Sent::kRefused && "the stop signal can be sent");
+  if (sent == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
+}
+
 void Handshake::Remind(Mutator& target) {
-  if (target.request.LoadAcquire() != this || IsHeld(target) || TryClaim(target)) return;
+  if (HasAnswered(target)) return;
   if (complains_) Complain(target);
   if (target.registry->Signal(target) == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
 }
@@ -163,8 +183,6 @@ void Handshake::WakeReleased() {
   if (sleepers.LoadSequential() != 0) os::FutexWakeAll(releases);
 }
 
-void Handshake::ResetInChild() { sleepers.StoreRelease(0); }
-
 // The request is read again once the state says "answering": until then a signal may come in
 // between and answer what was read before, whose asker is then gone. From then on the asker needs
 // this thread, and a signal finds that the thread is about to look.
@@ -177,7 +195,7 @@ void StopHere(Mutator& self, void* context, uintptr_t stack_pointer) {
     self.frames.count = 0;
     const Answer answer = AnswerAs(self, MutatorState::kStopped, MutatorState::kRunning);
     if (answer == Answer::kNone) continue;
-    WaitWhile(self, MutatorState::kStopped, answer == Answer::kHeldShortly);
+    WaitWhileStopped(self, answer == Answer::kHeldShortly);
   }
 }
 

@@ -3,15 +3,17 @@
 // Handshake: one thread's wish to hold others still, from asking to having.
 //
 // Idea.    Ask sends a signal to a thread that runs and claims one that is parked. Whoever makes a
-//          thread held - the thread itself in its handler or at the end of a StopDelay, or the
-//          asker who claims it - counts it down. The asker sleeps until the count is 0 and repeats
-//          signals that seem lost; after a second it names the threads it still waits for.
+//          thread held - the thread itself in its handler, at the end of a StopDelay or where it
+//          looks, or the asker who claims it - counts it down. The asker sleeps until the count is
+//          0 and repeats signals that seem lost; after a second it names the threads it still waits
+//          for. A thread that allocates looks every microsecond or so (PollStop), which is a tenth
+//          of what a signal takes: who asks many waits for that long before it signals.
 //          A stop takes some ten microseconds, falling asleep and being woken up as long again: so
-//          the asker and those it holds spin first, where each of them may have a processor, and
+//          the asker and who is stopped spin first, where each of them may have a processor, and
 //          nobody is woken who does not sleep.
 // Threads. A handshake belongs to the asker, who must not be a running mutator: it would wait for
 //          threads that may wait for it. It is parked (BlockingRegion) or no mutator at all.
-// Cost.    One tgkill for each running thread; nothing for parked ones.
+// Cost.    One tgkill for each running thread that does not look; nothing for parked ones.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +33,12 @@ class Handshake {
   // Waits until nobody else holds `target`, and keeps others from holding it. Before Ask.
   static void Reserve(Mutator& target);
   void Ask(Mutator& target);
+  // The same in two steps, for several: the first sends nothing yet.
+  void Request(Mutator& target);
+  template <class ForEach>
+  void Urge(const ForEach& for_each) {
+    if (!AwaitPolls()) for_each([this](Mutator& target) { Signal(target); });
+  }
   // True once `target`, which was asked, is held.
   static bool IsHeld(const Mutator& target);
   // The same as Reserve, but false if somebody else holds it.
@@ -52,19 +60,21 @@ class Handshake {
   // The thread may go on; it is woken by WakeReleased only.
   static void Release(Mutator& target);
   static void WakeReleased();
-  // After a fork, before anybody is released: who slept is gone.
-  static void ResetInChild();
 
   // By whoever made a thread held.
   void CountDown();
 
   uint32_t missing() const { return missing_.LoadAcquire() & ~kSleeps; }
-  // By a thread that is asked, before it counts down: the asker and all it has asked so far, but
-  // for those that were parked, may run at a time.
-  bool LetsSpin() const { return signalled_.LoadAcquire() < processors_; }
+  // The asker and all that have not answered may run at a time. By the asker, or by who has not
+  // counted itself down.
+  bool LetsSpin() const { return missing() < processors_; }
 
  private:
   static bool TryClaim(Mutator& target);
+  // True: all have answered.
+  bool AwaitPolls() const;
+  bool HasAnswered(Mutator& target) const;
+  void Signal(Mutator& target);
   void LosePatience();
   void Remind(Mutator& target);
   void Complain(const Mutator& target);
@@ -73,8 +83,7 @@ class Handshake {
 
   const bool wakes_each_;
   const uint32_t processors_;
-  Atomic<uint32_t> signalled_;  // threads that ran when they were asked
-  Atomic<uint32_t> missing_;    // threads; and kSleeps: the asker does, or is about to
+  Atomic<uint32_t> missing_;  // threads; and kSleeps: the asker does, or is about to
   uint64_t asked_ns_ = 0;
   // A stop takes microseconds. If nobody stops for so long, signals are sent again; then after
   // twice as long, and so on: on a busy machine they were only late.
@@ -82,6 +91,14 @@ class Handshake {
   bool complains_ = false;  // those that are missing now are named
   bool has_complained_ = false;
 };
+
+// By a thread where it may be stopped, outside of a StopDelay: if it is asked, it answers now.
+// Relaxed: who asks sends a signal a little later in any case.
+void AnswerPoll();
+inline void PollStop(const Mutator& self) {
+  if (self.request.LoadRelaxed() != nullptr) [[unlikely]]
+    AnswerPoll();
+}
 
 // Writes down the registers that calls preserve and all frames below `frame`.
 void SaveFramesBelow(const void* frame, SavedFrames& out);

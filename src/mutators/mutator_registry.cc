@@ -181,8 +181,9 @@ void MutatorRegistry::StopWorld(const void* frame) NO_THREAD_SAFETY_ANALYSIS {
   const uint64_t start_ns = os::MonotonicNow_ns();
   Handshake handshake;
   for (Mutator* m = first_; m != nullptr; m = m->next) {
-    if (m != self) handshake.Ask(*m);
+    if (m != self) handshake.Request(*m);
   }
+  handshake.Urge(EachFrom(first_));
   handshake.AwaitAll(EachFrom(first_));
   stop_ns_ = os::MonotonicNow_ns() - start_ns;
 }
@@ -243,8 +244,9 @@ void MutatorRegistry::RaggedBarrier(void (*visit)(Mutator& mutator, void* argume
   ReserveOthersLocked(self);
   Handshake handshake(true);
   for (Mutator* m = first_; m != nullptr; m = m->next) {
-    if (m != self) handshake.Ask(*m);
+    if (m != self) handshake.Request(*m);
   }
+  handshake.Urge(EachFrom(first_));
   // A thread may still be counting down after it was seen held: wait for the count, too.
   do {
     VisitHeldLocked(handshake, visit, argument);
@@ -343,7 +345,6 @@ void MutatorRegistry::AfterForkInParent() { StartWorld(); }
 
 void MutatorRegistry::AfterForkInChild() {
   Mutator* const self = this_mutator;
-  Handshake::ResetInChild();
   for (Mutator* m = first_; m != nullptr;) {
     Mutator* const next = m->next;
     if (m != self) {

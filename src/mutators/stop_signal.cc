@@ -48,4 +48,8 @@ void StopAtEndOfDelay() {
   if (self != nullptr) os::CallWithRegistersOnStack(&StopWithRegisters, self);
 }
 
+void AnswerPoll() {
+  if (!StopDelay::is_open()) StopAtEndOfDelay();
+}
+
 }  // namespace spanheap

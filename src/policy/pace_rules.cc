@@ -21,7 +21,7 @@ constexpr double kOvershoot = 1.1;
 constexpr int64_t kLeastRemaining = 1000;
 // After a young mark the goal leaves at least that part of the room that a full one would.
 constexpr uint64_t kLeastRoom = 4;
-// A step beyond the height so far: by a part of the base, or of the height if that is higher. A
+// A step beyond the height so far: by a part of what lives, or of the height if that is higher. A
 // longer step makes higher peaks, a shorter one more cycles while a heap grows.
 constexpr uint64_t kStep = 2;
 constexpr uint64_t kLeastStep = 20;
@@ -65,18 +65,17 @@ void PaceRules::Commit(uint64_t live, uint64_t globals, bool sweep_done) {
   percent_goal_ = kUnbounded;
   if (percent_ >= 0) {
     const uint64_t grown = PercentOf(base_ + last_stack_scan_ + globals_, percent_);
-    percent_goal_ = std::max({GrowthGoal(grown), HeapMinimum(), minimum_,
+    percent_goal_ = std::max({std::min(AddSaturated(base_, grown), Step()), HeapMinimum(), minimum_,
                               AddSaturated(marked_, base_ == marked_ ? 0 : grown / kLeastRoom)});
   }
   const double per_scanned = cons_mark_ * (1 - kMarkUtilization) / kMarkUtilization;
   runway_ = static_cast<uint64_t>(Truncated(per_scanned * static_cast<double>(LastScanned())));
 }
 
-uint64_t PaceRules::GrowthGoal(uint64_t grown) const {
-  const uint64_t goal = AddSaturated(base_, grown);
-  if (!climbs_in_steps_) return goal;
-  const uint64_t step = std::max(highest_ + highest_ / kLeastStep, base_ + base_ / kStep);
-  return std::min(goal, step);
+uint64_t PaceRules::Step() const {
+  if (!climbs_in_steps_) return kUnbounded;
+  const uint64_t grown = (base_ + last_stack_scan_ + globals_) / kStep;
+  return std::max(AddSaturated(highest_, highest_ / kLeastStep), AddSaturated(base_, grown));
 }
 
 PaceRules::Goal PaceRules::FindGoal(uint64_t limit_goal) const {

@@ -93,8 +93,8 @@ class PaceRules {
   // Beyond its height so far the heap grows by less at a time, whatever the percentage. Commit()
   // follows.
   void ClimbInSteps(bool on) { climbs_in_steps_ = on; }
-  // A cycle has ended with so many bytes live, dead ones too.
-  void NoteHeight(uint64_t live) { highest_ = std::max(highest_, live); }
+  // The heap has had so many bytes, dead ones too, or could have.
+  void NoteHeight(uint64_t bytes) { highest_ = std::max(highest_, bytes); }
   // Below this a goal by percentage never falls; a limit's may. Commit() follows.
   void SetMinimum(uint64_t bytes) { minimum_ = bytes; }
 
@@ -129,13 +129,13 @@ class PaceRules {
     uint64_t min_trigger;
   };
   Goal FindGoal(uint64_t limit_goal) const;
-  uint64_t GrowthGoal(uint64_t grown) const;
+  uint64_t Step() const;
   uint64_t HeapMinimum() const;
   uint64_t LastScanned() const { return last_heap_scan_ + last_stack_scan_ + globals_; }
 
   int percent_ = kDefaultPercent;
   bool climbs_in_steps_ = false;
-  uint64_t highest_ = 0;  // bytes live at the end of any cycle
+  uint64_t highest_ = 0;  // bytes
   uint64_t minimum_ = 0;
   uint64_t marked_ = 0;          // live bytes after the last mark phase
   uint64_t base_ = 0;            // of the goal: as much, or after a young one what lived before

@@ -14,6 +14,7 @@ void Pacer::Commit(uint64_t live, bool is_swept) {
 }
 
 void Pacer::Begin(uint64_t live) {
+  is_due_ = live >= trigger();
   rules_.StartCycle(live);
   Revise(live, 0);
 }
@@ -30,7 +31,8 @@ void Pacer::Revise(uint64_t live, uint64_t work) {
 }
 
 void Pacer::End(const Spent& spent, const Marked& marked) {
-  rules_.NoteHeight(spent.live);
+  // A mark that is over before the goal is no reason to go on with a low one.
+  rules_.NoteHeight(is_due_ ? std::max(spent.live, goal()) : spent.live);
   ScanWork work{marked.heap_scan, marked.stack_scan, marked.global_scan};
   if (!marked.is_young) {
     rules_.EndCycle(

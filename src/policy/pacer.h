@@ -74,6 +74,7 @@ class Pacer {
   Atomic<uint64_t> minimum_;
   Atomic<uint64_t> limit_goal_{kNever};
   PaceRules rules_;
+  bool is_due_ = false;       // the last mark began because the trigger was reached
   uint64_t global_scan_ = 0;  // bytes of roots that the last mark scanned
   Atomic<double> work_per_byte_{1};
   Atomic<double> bytes_per_work_{1};

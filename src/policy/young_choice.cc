@@ -14,11 +14,8 @@ bool MostDie(const Newcomers& newcomers, uint64_t live) {
          newcomers.kept <= newcomers.bytes / 2;
 }
 
-// Of what came since a mark that found `last_live`.
-bool MostStayed(const MarkFound& found, uint64_t last_live) {
-  if (found.before <= last_live || found.live <= last_live) return false;
-  const uint64_t came = found.before - last_live;
-  return came >= found.live / YoungChoice::kFewNewcomers && found.live - last_live > came / 2;
+bool MostStayed(const MarkFound& found) {
+  return found.came >= found.live / YoungChoice::kFewNewcomers && found.stayed > found.came / 2;
 }
 
 }  // namespace
@@ -26,7 +23,6 @@ bool MostStayed(const MarkFound& found, uint64_t last_live) {
 bool YoungChoice::AfterFull(const MarkFound& found, const Newcomers& newcomers) {
   const bool pays = !IsMore(found.live, full_.live) && MostDie(newcomers, found.live);
   full_ = found;
-  last_live_ = found.live;
   in_row_ = 0;
   if (to_rest_ > 0) {
     --to_rest_;
@@ -37,8 +33,7 @@ bool YoungChoice::AfterFull(const MarkFound& found, const Newcomers& newcomers) 
 
 bool YoungChoice::AfterYoung(const MarkFound& found) {
   const bool is_enough = IsMore(found.live, full_.live) || found.scanned > full_.scanned / 2 ||
-                         (!always_ && MostStayed(found, last_live_));
-  last_live_ = found.live;
+                         (!always_ && MostStayed(found));
   if (is_enough && in_row_ == 0 && !always_) {
     to_rest_ = kLeastRest << failed_;
     failed_ = std::min(failed_ + 1, kMostDoublings);

@@ -10,7 +10,7 @@
 //             what made room for it before may well be dead.
 //             They begin where full marks say that it pays: the heap does not grow, and of what
 //             was new most has died. A first one that had to scan half of what a full one would,
-//             or came to that bound at once, saves too little for the room it leaves: full ones
+//             or came to either bound at once, saves too little for the room it leaves: full ones
 //             follow, twice as many each time this happens in a row.
 //             Or `always`: they begin after each full mark, to be tested.
 // Threads.    A value; the collector's thread.
@@ -25,7 +25,9 @@ namespace spanheap::policy {
 struct MarkFound {
   uint64_t live = 0;
   uint64_t scanned = 0;
-  uint64_t before = 0;  // what the heap held when the mark ended, dead or alive
+  // What a young mark judged: objects that had come since the mark before, and of these the live.
+  uint64_t came = 0;
+  uint64_t stayed = 0;
 };
 
 // Bytes of objects that the mark before the last one did not know.
@@ -63,11 +65,10 @@ class YoungChoice {
 
  private:
   bool always_;
-  MarkFound full_;          // by the last full mark
-  uint64_t last_live_ = 0;  // by the last mark
-  unsigned in_row_ = 0;     // young marks since then
-  unsigned failed_ = 0;     // first ones, in a row
-  unsigned to_rest_ = 0;    // full marks before the next young one
+  MarkFound full_;        // by the last full mark
+  unsigned in_row_ = 0;   // young marks since then
+  unsigned failed_ = 0;   // first ones, in a row
+  unsigned to_rest_ = 0;  // full marks before the next young one
 };
 
 }  // namespace spanheap::policy

@@ -10,6 +10,7 @@
 #include "layout/geometry.h"
 #include "mutators/barrier.h"
 #include "mutators/blocking_region.h"
+#include "mutators/handshake.h"
 #include "mutators/inline_data.h"
 #include "os/clock.h"
 #include "os/futex.h"
@@ -371,6 +372,7 @@ void* CollectedHeap::NewLarge(HeapThread& thread, const Request& request) {
 }
 
 void CollectedHeap::NoteAllocated(HeapThread& thread, size_t bytes) {
+  PollStop(thread);
   heap::FreeDeferred();
   touches_.Notice();
   runtime.limits.AfterAllocation(bytes);

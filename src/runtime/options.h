@@ -70,7 +70,8 @@ struct Options {
   uint32_t stats_pid = 0;
 
   // gogc=N|off: by how many hundredths of what lives the collected heap may grow before a cycle
-  // ends; off: cycles by call only. Read when that heap starts.
+  // ends, 85: by 50 where it gets larger than ever; off: cycles by call only. Read when that heap
+  // starts.
   static constexpr uint32_t kGogcOff = ~uint32_t{0};
   uint32_t gogc = policy::kDefaultPercent;
   // gctrace=0|1|2: a line on stderr for each cycle of the collected heap; 2: and one of the pacer.

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "models/pacer_model.h"
+#include "policy/pacer.h"
 
 namespace spanheap::policy {
 namespace {
@@ -64,8 +65,33 @@ TEST(PaceRules, ANewHeightIsClimbedInSteps) {
   EXPECT_EQ(goal_for(100 * kMiB), 168 * kMiB);
   EXPECT_EQ(goal_for(120 * kMiB), 180 * kMiB);
   EXPECT_EQ(goal_for(80 * kMiB), 148 * kMiB);
+  pacer.ResetLive(100 * kMiB, {0, 0, 200 * kMiB});
+  pacer.Commit(100 * kMiB, 200 * kMiB, true);
+  EXPECT_EQ(pacer.GoalFor(kUnbounded), 250 * kMiB);  // half of the roots as well
+  pacer.Commit(120 * kMiB, 0, true);
+  pacer.ResetLive(120 * kMiB, {});
+  pacer.Commit(120 * kMiB, 0, true);
   pacer.ClimbInSteps(false);
   EXPECT_EQ(goal_for(120 * kMiB), 222 * kMiB);
+}
+
+// Though each mark is over long before the goal; one that was asked for tells nothing.
+TEST(PaceRules, AHeapAtRestComesToTheWholePercentage) {
+  Pacer pacer;
+  const auto cycle = [&](uint64_t live_at_start) {
+    pacer.Begin(live_at_start);
+    Pacer::Spent spent;
+    spent.live = live_at_start;
+    Pacer::Marked marked;
+    marked.live = 100 * kMiB;
+    pacer.End(spent, marked);
+    pacer.Commit(marked.live, true);
+    return pacer.goal();
+  };
+  EXPECT_EQ(cycle(100 * kMiB), 150 * kMiB);
+  EXPECT_EQ(cycle(101 * kMiB), 150 * kMiB);
+  for (int i = 0; i < 5; ++i) cycle(pacer.trigger());
+  EXPECT_EQ(pacer.goal(), 185 * kMiB);
 }
 
 TEST(PaceRules, ZeroPercentCollectsAllTheTime) {

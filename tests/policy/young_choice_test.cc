@@ -90,19 +90,19 @@ TEST_F(YoungChoiceTest, SoAreThoseAfterWhichMuchLivesAtOnce) {
   EXPECT_FALSE(AfterFull(choice_, 100 * kMiB));
 }
 
-// 80 MiB came; half of it may stay.
+// Half of what came may stay.
 TEST_F(YoungChoiceTest, OneThatFindsMostOfWhatCameAliveIsTheLast) {
   ASSERT_TRUE(AfterFull(choice_, 100 * kMiB));
-  EXPECT_TRUE(choice_.AfterYoung({140 * kMiB, kMiB, 180 * kMiB}));
-  EXPECT_FALSE(choice_.AfterYoung({149 * kMiB, kMiB, 157 * kMiB + kMiB / 2}));
+  EXPECT_TRUE(choice_.AfterYoung({140 * kMiB, kMiB, 80 * kMiB, 40 * kMiB}));
+  EXPECT_FALSE(choice_.AfterYoung({149 * kMiB, kMiB, 80 * kMiB, 41 * kMiB}));
   ASSERT_TRUE(AfterFull(choice_, 100 * kMiB));
-  EXPECT_FALSE(choice_.AfterYoung({141 * kMiB, kMiB, 180 * kMiB}));
+  EXPECT_FALSE(choice_.AfterYoung({141 * kMiB, kMiB, 80 * kMiB, 41 * kMiB}));
   EXPECT_FALSE(AfterFull(choice_, 100 * kMiB)) << "it was the first one: a rest";
 }
 
 TEST_F(YoungChoiceTest, FewThatStayTellNothing) {
   ASSERT_TRUE(AfterFull(choice_, 100 * kMiB));
-  EXPECT_TRUE(choice_.AfterYoung({106 * kMiB, kMiB, 106 * kMiB}));
+  EXPECT_TRUE(choice_.AfterYoung({106 * kMiB, kMiB, 6 * kMiB, 6 * kMiB}));
 }
 
 TEST_F(YoungChoiceTest, MuchIsMeasuredByWhatAFullMarkScans) {

@@ -38,8 +38,9 @@ inline bool RunFinalizers(std::chrono::nanoseconds timeout = std::chrono::second
   return sh_gc_drain_finalizers(static_cast<uint64_t>(ns)) != 0;
 }
 
-// How much the heap may grow between cycles, in percent of what lived (85 at first); negative: no
-// cycles but by limit and by hand. Both return what was set before.
+// How much the heap may grow between cycles, in percent of what lived; 85, as at first: and by 50
+// where it gets larger than it ever was; negative: no cycles but by limit and by hand. Both return
+// what was set before.
 inline int SetGcPercent(int percent) { return sh_gc_set_percent(percent); }
 // What all memory of the heap shall stay below, at the cost of at most half the processor time.
 inline int64_t SetMemoryLimit(int64_t bytes) { return sh_gc_set_memory_limit(bytes); }
