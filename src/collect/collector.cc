@@ -411,7 +411,8 @@ void Collector::EndMark() {
   if (verify_wanted_.Exchange(0) != 0) missed_.StoreRelease(verifier_.Run(*world_));
   keepers.RunIfAsked(*world_);
   figures_.live_at_end = state.live.LoadAcquire();
-  old_ -= std::min(old_, store.TakeFreedMarked());
+  freed_marked_ = store.TakeFreedMarked();
+  old_ -= std::min(old_, freed_marked_);
   old_ += work.marked_bytes() + state.black.LoadAcquire();
   figures_.marked = old_ + external_;
   figures_.held = state.held.LoadAcquire();
@@ -439,9 +440,11 @@ void Collector::EndMark() {
 bool Collector::ChooseYoung() {
   (figures_.young ? young_scanned_ : full_scanned_) = figures_.heap_scanned;
   const policy::Newcomers newcomers = store.TakeNewcomers();
-  const policy::MarkFound found{
-      figures_.live(), figures_.heap_scanned,
-      figures_.live_at_start - std::min(figures_.live_at_start, last_live_), work.marked_bytes()};
+  // Not slots that are claimed only; what was freed by hand had not come since.
+  const uint64_t known = last_live_ + figures_.held;
+  const uint64_t had = figures_.live_at_start + freed_marked_;
+  const policy::MarkFound found{figures_.live(), figures_.heap_scanned, had - std::min(had, known),
+                                work.marked_bytes()};
   // What was allocated while marking counts as alive now, but not for ever: without that, its dead
   // would make room for as many again.
   if (!figures_.young) full_base_ = found.live - newcomers.DyingOf(state.black.LoadAcquire());

@@ -24,8 +24,7 @@ constexpr uint64_t kPoll_ns = 3'000;
 
 // What every held thread sleeps on: counted up whenever some are released.
 constinit Atomic<uint32_t> releases{0};
-// Threads that sleep on it or are about to; in a forked child perhaps more, since nobody can tell
-// whether the one that forked did so in a handler on its way to sleep.
+// Threads that sleep on it or are about to.
 constinit Atomic<uint32_t> sleepers{0};
 
 // Until `is_over` says so; false: it did not for so long.
@@ -43,7 +42,8 @@ bool Spin(uint64_t longest_ns, IsOver&& is_over) {
 
 // Who is about to sleep counts itself and then looks at its state; who releases writes the state
 // and then looks at the count. All are sequential: one of the two sees the other.
-void SleepWhile(const Mutator& self, MutatorState held) {
+void SleepWhile(Mutator& self, MutatorState held) {
+  ++self.sleeps;
   sleepers.raw().fetch_add(1, std::memory_order_seq_cst);
   for (;;) {
     const uint32_t seen = releases.LoadAcquire();
@@ -51,9 +51,10 @@ void SleepWhile(const Mutator& self, MutatorState held) {
     os::FutexWait(releases, seen);
   }
   sleepers.FetchSub(1);
+  --self.sleeps;
 }
 
-void WaitWhileStopped(const Mutator& self, bool spins) {
+void WaitWhileStopped(Mutator& self, bool spins) {
   constexpr MutatorState kHeld = MutatorState::kStopped;
   const auto is_released = [&] { return self.state.LoadAcquire() != kHeld; };
   if (!spins || !Spin(kLongestSpin_ns, is_released)) SleepWhile(self, kHeld);
@@ -181,6 +182,10 @@ void Handshake::Release(Mutator& target) {
 void Handshake::WakeReleased() {
   releases.FetchAdd(1);
   if (sleepers.LoadSequential() != 0) os::FutexWakeAll(releases);
+}
+
+void Handshake::ResetInChild(const Mutator* self) {
+  sleepers.StoreRelease(self != nullptr ? self->sleeps : 0);
 }
 
 // The request is read again once the state says "answering": until then a signal may come in

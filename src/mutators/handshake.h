@@ -7,7 +7,8 @@
 //          looks, or the asker who claims it - counts it down. The asker sleeps until the count is
 //          0 and repeats signals that seem lost; after a second it names the threads it still waits
 //          for. A thread that allocates looks every microsecond or so (PollStop), which is a tenth
-//          of what a signal takes: who asks many waits for that long before it signals.
+//          of what a signal takes: where all that are asked may have a processor, signals are sent
+//          a little later.
 //          A stop takes some ten microseconds, falling asleep and being woken up as long again: so
 //          the asker and who is stopped spin first, where each of them may have a processor, and
 //          nobody is woken who does not sleep.
@@ -60,6 +61,9 @@ class Handshake {
   // The thread may go on; it is woken by WakeReleased only.
   static void Release(Mutator& target);
   static void WakeReleased();
+  // After a fork, before anybody is released: of those who slept `self` alone is there, if it has
+  // forked in a handler meanwhile.
+  static void ResetInChild(const Mutator* self);
 
   // By whoever made a thread held.
   void CountDown();
@@ -91,14 +95,6 @@ class Handshake {
   bool complains_ = false;  // those that are missing now are named
   bool has_complained_ = false;
 };
-
-// By a thread where it may be stopped, outside of a StopDelay: if it is asked, it answers now.
-// Relaxed: who asks sends a signal a little later in any case.
-void AnswerPoll();
-inline void PollStop(const Mutator& self) {
-  if (self.request.LoadRelaxed() != nullptr) [[unlikely]]
-    AnswerPoll();
-}
 
 // Writes down the registers that calls preserve and all frames below `frame`.
 void SaveFramesBelow(const void* frame, SavedFrames& out);

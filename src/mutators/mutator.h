@@ -2,11 +2,11 @@
 //
 // Mutator: the record of a thread that uses the collected heap, as the collector sees it.
 //
-// Picture.    kDetached --Attach--> kRunning --signal--> kStopped --released--> kRunning
+// Picture.    kDetached --Attach--> kRunning --asked---> kStopped --released--> kRunning
 //                                   kRunning --Park----> kParked  --Unpark----> kRunning
 //                                                        kParked  <--claim----> kHeld
-// Idea.       A thread that runs is stopped by a signal and waits in the handler. A thread that is
-//             parked touches nothing of the collected heap; it has written down where its stack
+// Idea.       A thread that runs is stopped by a signal and waits in the handler, or where it looks
+//             whether it is asked (stop_signal.h). A thread that is parked touches nothing of the collected heap; it has written down where its stack
 //             begins, and may be held without being disturbed: it only finds itself unable to
 //             unpark until it is released. Who makes itself stopped or held passes "answering".
 // Invariants. At most one other thread holds a mutator at a time (`hold`). While it is held, its
@@ -43,6 +43,7 @@ struct alignas(kCacheLine) Mutator {
   Atomic<uint32_t> hold;       // 0: nobody's; 1: held or about to be; 2: and somebody waits
   Atomic<Handshake*> request;  // not null: somebody wants to hold this thread
   Atomic<bool> is_dead;        // the thread has ended without detaching
+  uint32_t sleeps = 0;         // waits that it sleeps in, one in a handler of another; its own
   uint32_t thread_id = 0;      // constant while attached
   MutatorRegistry* registry = nullptr;  // constant while attached
 

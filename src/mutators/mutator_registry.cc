@@ -345,6 +345,7 @@ void MutatorRegistry::AfterForkInParent() { StartWorld(); }
 
 void MutatorRegistry::AfterForkInChild() {
   Mutator* const self = this_mutator;
+  Handshake::ResetInChild(self);
   for (Mutator* m = first_; m != nullptr;) {
     Mutator* const next = m->next;
     if (m != self) {

@@ -108,7 +108,7 @@ class MutatorRegistry {
   int signal() const { return signal_; }
   // Relaxed: a statistic.
   uint32_t count() const { return count_.LoadRelaxed(); }
-  // Of the last stop: from the first signal to the last thread held. Valid while stopped.
+  // Of the last stop: from the first request to the last thread held. Valid while stopped.
   uint64_t last_stop_ns() const { return stop_ns_; }
 
   // Of this room.

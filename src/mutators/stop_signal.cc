@@ -42,10 +42,14 @@ void HandleStopSignal(int signal, siginfo_t* info, void* context) {
   }
 }
 
+// No signal is blocked here as it is in the handler, so the stop is a StopDelay of its own: a
+// handler of the program's that forks in the middle of it must not wait for other threads.
 void StopAtEndOfDelay() {
   const os::KeepErrno keep;
   Mutator* const self = this_mutator;
-  if (self != nullptr) os::CallWithRegistersOnStack(&StopWithRegisters, self);
+  if (self == nullptr) return;
+  const StopDelay delay;
+  os::CallWithRegistersOnStack(&StopWithRegisters, self);
 }
 
 void AnswerPoll() {

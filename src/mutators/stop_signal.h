@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The stop signal's handler, and where a delayed stop is obeyed.
+// The stop signal's handler, where a delayed stop is obeyed, and where a thread looks whether it is
+// asked to stop.
 //
 // Idea.    The handler first sends the thread back to the beginning of a store sequence it may be
 //          in (mutators/store_ranges.h). Then it waits if somebody wants to hold the thread; or,
@@ -12,9 +13,19 @@
 
 #include <csignal>
 
+#include "mutators/mutator.h"
+
 namespace spanheap {
 
 void HandleStopSignal(int signal, siginfo_t* info, void* context);
 void StopAtEndOfDelay();
+
+// By a thread where a signal might stop it, too: if it is asked, it answers now. Relaxed: who is not
+// seen here sends a signal.
+void AnswerPoll();
+inline void PollStop(const Mutator& self) {
+  if (self.request.LoadRelaxed() != nullptr) [[unlikely]]
+    AnswerPoll();
+}
 
 }  // namespace spanheap

@@ -8,7 +8,7 @@
 //          calls, and marking. Who stops the world to end a phase keeps other markers out by
 //          itself. Stopped threads may hold libc's locks: call nothing in the scope that takes
 //          one.
-// Cost.    One signal for each running thread, one wake-up for all.
+// Cost.    One signal for each running thread that does not allocate, one wake-up for all.
 #pragma once
 
 #include "mutators/mutator_registry.h"

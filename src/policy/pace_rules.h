@@ -11,8 +11,8 @@
 //             The collector's thread has to wake up and stop the others first; what was allocated
 //             meanwhile in the last cycles comes on top of the runway. In a heap of a few MiB it is
 //             the larger part, and without it each cycle would begin beyond its goal.
-//             If nobody names a percentage, the heap climbs beyond the highest it has been in
-//             smaller steps: what lives may have grown for a moment only (docs/decisions/0021).
+//             With the default percentage the heap climbs beyond its height so far in smaller
+//             steps: what lives may have grown for a moment only (docs/decisions/0021).
 //             A runway longer than the bound on the trigger lets it be means that they pay in any
 //             case. Then marking starts later, and they pay more for a shorter time: what is
 //             allocated while marking counts as alive, and twice over in the next goal.

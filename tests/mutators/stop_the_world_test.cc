@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <cstdio>
 #include <thread>
@@ -12,6 +14,7 @@
 
 #include "mutators/attached.h"
 #include "mutators/blocking_region.h"
+#include "mutators/stop_signal.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/service_thread.h"
@@ -36,6 +39,23 @@ std::thread Counter(Shared& shared, size_t i, Body body) {
     while (!shared.stop.LoadAcquire()) body(shared.counts[i]);
   });
 }
+
+// No signal of the registry's reaches the thread in the scope.
+class SignalBlocked {
+ public:
+  SignalBlocked() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, TestRegistry().signal());
+    pthread_sigmask(SIG_BLOCK, &set, &before_);
+  }
+  ~SignalBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalBlocked(const SignalBlocked&) = delete;
+  SignalBlocked& operator=(const SignalBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 void ExpectStandstill(Shared& shared) {
   uint64_t before[8];
@@ -116,6 +136,61 @@ TEST(StopTheWorldTest, BeforeAForkNobodyIsStoppedInTheMidstOfLibc) {
   shared.stop.StoreRelease(true);
   for (std::thread& thread : threads) thread.join();
 }
+
+// It blocks the signal, and looks.
+void LookOften(Atomic<uint64_t>& count) {
+  const SignalBlocked blocked;
+  for (int i = 0; i < 1000; ++i) {
+    count.AddOwned(1);
+    PollStop(*this_mutator);
+  }
+}
+
+TEST(StopTheWorldTest, WhoLooksWhetherItIsAskedNeedsNoSignal) {
+  StopOften(200, LookOften);
+  StopOften(60, LookOften, LookOften, Spin);
+}
+
+TEST(StopTheWorldTest, NorForARaggedBarrier) {
+  Shared shared;
+  std::thread thread = Counter(shared, 0, LookOften);
+  while (shared.started.LoadAcquire() != 1) os::YieldThread();
+  for (int i = 0; i < 200; ++i) {
+    int visits = 0;
+    TestRegistry().RaggedBarrier([](Mutator&, void* n) { ++*static_cast<int*>(n); }, &visits);
+    EXPECT_EQ(visits, 1);
+  }
+  shared.stop.StoreRelease(true);
+  thread.join();
+}
+
+#if !defined(__SANITIZE_THREAD__)  // handlers run there when the thread goes on
+// A handler of the program's may find the thread stopped, and fork: it must not wait for anybody.
+TEST(StopTheWorldTest, AStopWhereAThreadLooksDelaysOthers) {
+  static Atomic<uint64_t> open, closed;
+  struct sigaction action = {};
+  action.sa_handler = [](int) {
+    const bool is_stopped = this_mutator->state.LoadAcquire() == MutatorState::kStopped;
+    if (is_stopped) (StopDelay::is_open() ? open : closed).FetchAdd(1);
+  };
+  struct sigaction before = {};
+  sigaction(SIGUSR1, &action, &before);
+  Shared shared;
+  std::thread thread = Counter(shared, 0, LookOften);
+  while (shared.started.LoadAcquire() != 1) os::YieldThread();
+  const uint64_t end_ns = os::MonotonicNow_ns() + 60'000'000'000;
+  while (open.LoadAcquire() < 50 && os::MonotonicNow_ns() < end_ns) {
+    const StopTheWorld stopped(TestRegistry());
+    pthread_kill(thread.native_handle(), SIGUSR1);
+    os::SleepFor_ns(100'000);
+  }
+  shared.stop.StoreRelease(true);
+  thread.join();
+  sigaction(SIGUSR1, &before, nullptr);
+  EXPECT_GE(open.LoadAcquire(), 50U);
+  EXPECT_EQ(closed.LoadAcquire(), 0U);
+}
+#endif
 
 TEST(StopTheWorldTest, MutatorsMayStopTheWorldAgainstEachOther) {
   const auto stopper = [](Atomic<uint64_t>& count) {
