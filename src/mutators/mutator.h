@@ -6,9 +6,10 @@
 //                                   kRunning --Park----> kParked  --Unpark----> kRunning
 //                                                        kParked  <--claim----> kHeld
 // Idea.       A thread that runs is stopped by a signal and waits in the handler, or where it looks
-//             whether it is asked (stop_signal.h). A thread that is parked touches nothing of the collected heap; it has written down where its stack
-//             begins, and may be held without being disturbed: it only finds itself unable to
-//             unpark until it is released. Who makes itself stopped or held passes "answering".
+//             whether it is asked (stop_signal.h). A thread that is parked touches nothing of the
+//             collected heap; it has written down where its stack begins, and may be held without
+//             being disturbed: it only finds itself unable to unpark until it is released. Who
+//             makes itself stopped or held passes "answering".
 // Invariants. At most one other thread holds a mutator at a time (`hold`). While it is held, its
 //             stack, registers and buffers are as the holder sees them: words() is exact.
 //             Records are recycled, never freed: a late signal finds one.

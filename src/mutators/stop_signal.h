@@ -20,8 +20,8 @@ namespace spanheap {
 void HandleStopSignal(int signal, siginfo_t* info, void* context);
 void StopAtEndOfDelay();
 
-// By a thread where a signal might stop it, too: if it is asked, it answers now. Relaxed: who is not
-// seen here sends a signal.
+// By a thread where a signal might stop it, too: if it is asked, it answers now. Relaxed: a request
+// that is not seen here is followed by a signal.
 void AnswerPoll();
 inline void PollStop(const Mutator& self) {
   if (self.request.LoadRelaxed() != nullptr) [[unlikely]]
