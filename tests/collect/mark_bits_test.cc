@@ -97,8 +97,8 @@ TEST_F(MarkBitsTest, TheWindowPassesOnWhatIsNotMarkedAndKeepsTheNewest) {
   std::vector<uintptr_t> words;
   for (size_t i = 0; !window.is_full(); ++i) {
     words.push_back(reinterpret_cast<uintptr_t>(objects_[i * 17]));
-    window.Add(words.back());
     window.Add(1);  // points to nothing
+    window.Add(words.back());
   }
   WordOf(objects_[17]).FetchOr(MarkBits::MaskOf(window.bits().Find(words[1])));
   MarkBit unmarked[MarkWindow::kMost];
