@@ -186,6 +186,7 @@ void Collector::NoteStop(uint64_t begin_ns, uint64_t ns, uint64_t which) {
 
 void Collector::BeginMarkStopped() {
   figures_.live_at_start = state.live.LoadAcquire();
+  freed_before_ = store.freed_marked();
   figures_.processors = os::ProcessorCount();
   SPANHEAP_CHECK(store.unswept() == 0);
   uint32_t next = 1;
@@ -411,8 +412,7 @@ void Collector::EndMark() {
   if (verify_wanted_.Exchange(0) != 0) missed_.StoreRelease(verifier_.Run(*world_));
   keepers.RunIfAsked(*world_);
   figures_.live_at_end = state.live.LoadAcquire();
-  freed_marked_ = store.TakeFreedMarked();
-  old_ -= std::min(old_, freed_marked_);
+  old_ -= std::min(old_, store.TakeFreedMarked());
   old_ += work.marked_bytes() + state.black.LoadAcquire();
   figures_.marked = old_ + external_;
   figures_.held = state.held.LoadAcquire();
@@ -442,7 +442,7 @@ bool Collector::ChooseYoung() {
   const policy::Newcomers newcomers = store.TakeNewcomers();
   // Not slots that are claimed only; what was freed by hand had not come since.
   const uint64_t known = last_live_ + figures_.held;
-  const uint64_t had = figures_.live_at_start + freed_marked_;
+  const uint64_t had = figures_.live_at_start + freed_before_;
   const policy::MarkFound found{figures_.live(), figures_.heap_scanned, had - std::min(had, known),
                                 work.marked_bytes()};
   // What was allocated while marking counts as alive now, but not for ever: without that, its dead

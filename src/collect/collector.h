@@ -172,7 +172,7 @@ class Collector {
   bool has_all_notes_ = false;  // and all of them
   uint64_t interval_ns_ = 0;    // between the beginnings of the last two cycles; 0: of one
   uint64_t last_live_ = 0;      // bytes, by the mark before
-  uint64_t freed_marked_ = 0;   // of these, by hand since then
+  uint64_t freed_before_ = 0;   // of these, by hand until this one
   static constexpr unsigned kStops = 256;
   Atomic<uint64_t> stops_[kStops];
 };

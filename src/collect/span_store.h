@@ -83,6 +83,7 @@ class SpanStore {
   void Unmark(const CollectedSpan& span, unsigned word, uint64_t mask);
   // Bytes of objects that were freed by hand while they were marked, since the last call.
   uint64_t TakeFreedMarked() { return freed_marked_.Exchange(0); }
+  uint64_t freed_marked() const { return freed_marked_.LoadAcquire(); }
   // What lay in spans that had been empty, or had not been there, at the mark before the last one,
   // and what of it the last one found alive; as far as it is swept. Each answer is given once.
   policy::Newcomers TakeNewcomers();

@@ -60,6 +60,7 @@ bool MutatorRegistry::Attach(Mutator& record) {
   record.previous_stack = nullptr;
   record.scanned_epoch = record.taken_epoch = 0;
   record.blocking_depth = 0;
+  record.sleeps = 0;  // who had the record may have been lost while it slept
   record.thread_id = os::ThreadId();
   record.registry = this;
   // Before it is in the list: the handler looks for it here.

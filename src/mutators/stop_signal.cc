@@ -6,6 +6,7 @@
 #include "mutators/mutator_registry.h"
 #include "mutators/store_ranges.h"
 #include "os/keep_errno.h"
+#include "os/signals.h"
 #include "os/thread_context.h"
 #include "sync/stop_delay.h"
 
@@ -42,13 +43,14 @@ void HandleStopSignal(int signal, siginfo_t* info, void* context) {
   }
 }
 
-// No signal is blocked here as it is in the handler, so the stop is a StopDelay of its own: a
-// handler of the program's that forks in the middle of it must not wait for other threads.
+// As in the handler no other signal is taken meanwhile: a handler of the program's that forks,
+// waits or leaves in the middle of a stop would keep others waiting. A request after the look comes
+// with a signal of its own.
 void StopAtEndOfDelay() {
   const os::KeepErrno keep;
   Mutator* const self = this_mutator;
-  if (self == nullptr) return;
-  const StopDelay delay;
+  if (self == nullptr || self->request.LoadSequential() == nullptr) return;
+  const os::SignalsBlocked deaf(os::Faults::kNot);
   os::CallWithRegistersOnStack(&StopWithRegisters, self);
 }
 
