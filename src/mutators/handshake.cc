@@ -55,9 +55,8 @@ void SleepWhile(Mutator& self, MutatorState held) {
 }
 
 void WaitWhileStopped(Mutator& self, bool spins) {
-  constexpr MutatorState kHeld = MutatorState::kStopped;
-  const auto is_released = [&] { return self.state.LoadAcquire() != kHeld; };
-  if (!spins || !Spin(kLongestSpin_ns, is_released)) SleepWhile(self, kHeld);
+  const auto is_released = [&] { return self.state.LoadAcquire() != MutatorState::kStopped; };
+  if (!spins || !Spin(kLongestSpin_ns, is_released)) SleepWhile(self, MutatorState::kStopped);
 }
 
 enum class Answer { kNone, kHeld, kHeldShortly };

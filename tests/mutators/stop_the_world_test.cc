@@ -40,22 +40,13 @@ std::thread Counter(Shared& shared, size_t i, Body body) {
   });
 }
 
-// No signal of the registry's reaches the thread in the scope.
-class SignalBlocked {
- public:
-  SignalBlocked() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, TestRegistry().signal());
-    pthread_sigmask(SIG_BLOCK, &set, &before_);
-  }
-  ~SignalBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalBlocked(const SignalBlocked&) = delete;
-  SignalBlocked& operator=(const SignalBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
+// No signal of the registry's reaches the thread any more.
+void BlockStopSignal() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, TestRegistry().signal());
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
 
 void ExpectStandstill(Shared& shared) {
   uint64_t before[8];
@@ -139,7 +130,7 @@ TEST(StopTheWorldTest, BeforeAForkNobodyIsStoppedInTheMidstOfLibc) {
 
 // It blocks the signal, and looks.
 void LookOften(Atomic<uint64_t>& count) {
-  const SignalBlocked blocked;
+  BlockStopSignal();
   for (int i = 0; i < 1000; ++i) {
     count.AddOwned(1);
     PollStop(*this_mutator);
