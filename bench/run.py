@@ -40,7 +40,7 @@ def parse(arguments):
                         help="peers to leave out, by commas")
     parser.add_argument("--strict", action="store_true",
                         help="exit 1 when a judged row misses its target")
-    return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)
 
 
 def find_ours(options):

@@ -13,6 +13,11 @@ namespace {
 
 bool IsTabled(unsigned c) { return BlockBytes(c) <= kMaxTabledBytes; }
 
+// Whether a block lies on a line of its neighbour. The first of them that a thread frees comes from
+// another thread, which may use the neighbour: kept and handed out here, it would make both write
+// to one line for as long as it is hot. So that block goes back to its span.
+bool SharesLines(unsigned c) { return BlockBytes(c) % kCacheLine != 0; }
+
 }  // namespace
 
 uint32_t ThreadCache::BatchOf(unsigned c) const {
@@ -283,8 +288,9 @@ uint32_t ThreadCache::TakeBatch(unsigned c, uint32_t want, void** out) {
 void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
   block_.flushes.AddOwned(1);
   Join();
+  const bool is_closed = block_.classes[c].capacity == 0;
   // Whether a run beyond the table can be held is known by now.
-  if (!IsTabled(c) || !TryMakeRoom(c, call)) {
+  if (!IsTabled(c) || !TryMakeRoom(c, call) || (is_closed && SharesLines(c))) {
     ReturnOne(c, p, call);
   } else {
     void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The arithmetic of the benchmark runner, on readings whose outcome is known."""
+"""The benchmark runner: its arithmetic on readings whose outcome is known, and its command line."""
 
 import os
 import sys
@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
 
+import run  # noqa: E402
 from spanbench import instructions, measure, peers, report, rows, stats  # noqa: E402
 
 
@@ -133,6 +134,13 @@ class Rendering(unittest.TestCase):
     def test_columns_line_up(self):
         lines = report.table(["row", "a"], [["x", "1"], ["longer", "22"]]).splitlines()
         self.assertEqual(len({len(line) for line in lines}), 1)
+
+
+class CommandLine(unittest.TestCase):
+    def test_further_allocators_may_come_after_the_options(self):
+        options = run.parse(["compare", "--rows", "pc", "mine=/m.so", "--rounds", "9", "b=/b.so"])
+        self.assertEqual(options.named, ["mine=/m.so", "b=/b.so"])
+        self.assertEqual((options.verb, options.rows, options.rounds), ("compare", "pc", 9))
 
 
 if __name__ == "__main__":

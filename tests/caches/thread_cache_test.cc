@@ -410,6 +410,30 @@ TEST(ThreadCacheTest, AFullBinOverflowsToTheShelfAndAnEmptyOneIsFilledFromThere)
   fixture.ExpectEmpty();
 }
 
+TEST(ThreadCacheTest, TheFirstBlockOfAnotherThreadGoesBackWhereItSharesLines) {
+  CacheFixture fixture;
+  CacheUser one(fixture);
+  CacheUser other(fixture);
+  for (const size_t size : {16U, 48U, 64U}) {
+    const unsigned c = MallocClassFor(size);
+    void* const neighbour = one.Take(c);
+    void* const block = one.Take(c);
+    const bool shares_lines = size % kCacheLine != 0;
+    other.Give(c, block);
+    EXPECT_EQ(other.block().depth(c), shares_lines ? 0U : 1U) << size;
+    void* const mine = other.Take(c);
+    EXPECT_EQ(mine == block, !shares_lines) << size;
+    const uint32_t depth = other.block().depth(c);
+    void* const second = one.Take(c);
+    other.Give(c, second);
+    EXPECT_EQ(other.block().depth(c), depth + 1) << "later ones are kept: " << size;
+    other.Give(c, mine);
+    one.Give(c, neighbour);
+  }
+  one.ExpectSound();
+  other.ExpectSound();
+}
+
 TEST(ThreadCacheTest, HeldRunsComeBackLastInFirstOutWithinTheirBudget) {
   CacheFixture fixture;
   CacheUser user(fixture);
