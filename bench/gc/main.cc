@@ -16,10 +16,17 @@ namespace {
 using namespace spanheap::bench;
 
 constexpr Program kPrograms[] = {
-    {"binary-trees", BinaryTrees},  {"threads-trees", ThreadsTrees},    {"gcbench", GcBench},
-    {"alloc-bytes", AllocateBytes}, {"alloc-scanned", AllocateScanned}, {"graph", RandomGraph},
-    {"message-ring", MessageRing},  {"list-storm", ListStorm},          {"wide-arrays", WideArrays},
+    {"binary-trees", BinaryTrees},
+    {"threads-trees", ThreadsTrees},
+    {"gcbench", GcBench},
+    {"alloc-bytes", AllocateBytes},
+    {"alloc-scanned", AllocateScanned},
+    {"graph", RandomGraph},
+    {"message-ring", MessageRing},
+    {"list-storm", ListStorm},
+    {"wide-arrays", WideArrays},
     {"small-maps", SmallMaps},
+    {"no-heap", NoHeap},
 };
 
 // The most memory the process has held. Not that of getrusage, which keeps what the process was

@@ -49,5 +49,6 @@ Outcome MessageRing(std::uint64_t size, std::uint64_t count);
 Outcome ListStorm(std::uint64_t size, std::uint64_t count);
 Outcome WideArrays(std::uint64_t size, std::uint64_t count);
 Outcome SmallMaps(std::uint64_t size, std::uint64_t count);
+Outcome NoHeap(std::uint64_t size, std::uint64_t count);
 
 }  // namespace spanheap::bench

@@ -41,6 +41,7 @@ ROWS = (
     Row("list-storm", "list-storm", 1_000_000, 50_000, quick=(10_000, 500), mib=64),
     Row("wide-arrays", "wide-arrays", 65_536, 2000, quick=(4096, 200), mib=32),
     Row("small-maps", "small-maps", 10_000, 500_000, quick=(500, 5000), mib=32),
+    Row("no-heap", "no-heap", 1 << 23, 300_000_000, quick=(4096, 100_000), mib=64),
 )
 
 # name in a reading -> (column of the table, divided by)

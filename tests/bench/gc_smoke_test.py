@@ -31,6 +31,7 @@ SMALL = {
     "list-storm": (1000, 20),
     "wide-arrays": (512, 40),
     "small-maps": (50, 200),
+    "no-heap": (1024, 1000),
 }
 
 

@@ -32,6 +32,7 @@ var programs = map[string]func(size, count uint64) outcome{
 	"list-storm":    listStorm,
 	"wide-arrays":   wideArrays,
 	"small-maps":    smallMaps,
+	"no-heap":       noHeap,
 }
 
 func argument(i int) uint64 {
