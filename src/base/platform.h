@@ -3,8 +3,8 @@
 // The compiler and the machine, named once. Outside this file and os/ nothing is conditional.
 #pragma once
 
-#if !defined(__linux__) || !defined(__LP64__)
-#error "spanheap is for 64-bit Linux"
+#if !defined(__linux__) || !defined(__x86_64__) || !defined(__LP64__)
+#error "spanheap is for 64-bit Linux on x86-64"
 #endif
 
 #define SPANHEAP_ALWAYS_INLINE inline __attribute__((always_inline))
