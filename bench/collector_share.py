@@ -17,6 +17,9 @@ import tempfile
 import time
 from statistics import median
 
+from spanbench.arguments import Parser, check_rounds, whole_number
+from spanbench.gc_measure import ROWS
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CYCLE = re.compile(r"^gc \d+ @.* ms clock, [\d.]+\+([\d.]+)/([\d.]+)/0\+[\d.]+ ms cpu, "
                    r"\d+->\d+->(\d+) MB", re.MULTILINE)
@@ -26,33 +29,35 @@ COLUMNS = ("wall s", "CPU s", "assists s", "threads s", "share %", "cycles", "ma
 
 def parse():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program")
-    parser.add_argument("size")
-    parser.add_argument("count", nargs="?", default="0")
-    parser.add_argument("--runs", type=int, default=3)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", choices=sorted({row.program for row in ROWS}))
+    parser.add_argument("size", type=whole_number(1))
+    parser.add_argument("count", nargs="?", type=whole_number(0), default=0)
+    parser.add_argument("--runs", type=check_rounds, default=3)
     parser.add_argument("--set", action="append", dest="sets", metavar="NAME=VALUE,...")
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"), metavar="DIR")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.heap = os.path.join(options.build, "bench", "gc", "spanheap-gc-spanheap")
+    if not os.path.exists(options.heap):
+        parser.error(f"{options.heap} is not built")
+    return options
 
 
 def run(options, settings):
     """One run: a value for each column."""
-    program = os.path.join(options.build, "bench", "gc", "spanheap-gc-spanheap")
+    command = [options.heap, options.program, str(options.size), str(options.count)]
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as trace:
         start = time.monotonic()
-        child = subprocess.Popen([program, options.program, options.size, options.count],
-                                 env=dict(os.environ, SPANHEAP=f"gctrace=1,{settings}".rstrip(",")),
-                                 stdout=told, stderr=trace)
+        child = subprocess.Popen(command, stdout=told, stderr=trace,
+                                 env=dict(os.environ, SPANHEAP=f"gctrace=1,{settings}".rstrip(",")))
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - start
         told.seek(0)
         trace.seek(0)
         if status != 0:
             last = trace.read().strip().splitlines()[-1:]
-            raise SystemExit(": ".join([f"{program} ended with {os.waitstatus_to_exitcode(status)}",
-                                        *map(str, last)]))
+            code = os.waitstatus_to_exitcode(status)
+            raise SystemExit(": ".join([f"{options.heap} ended with {code}", *last]))
         says = json.loads(told.read())
         cycles = [tuple(map(float, found)) for found in CYCLE.findall(trace.read())]
     cpu = usage.ru_utime + usage.ru_stime

@@ -7,7 +7,6 @@ each program, the median over rounds of auto to off: wall time, processor time, 
 end the geometric means.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -16,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from spanbench.arguments import Parser, check_outputs, check_rounds
 
 BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "release"
 JSON = """import json
@@ -101,12 +102,13 @@ def sum_up(results):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = Parser(description=__doc__)
+    parser.add_argument("--rounds", type=check_rounds, default=9)
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all ratios")
     parser.add_argument("--build", type=pathlib.Path, default=BUILD)
     arguments = parser.parse_args()
+    check_outputs(parser, arguments.json)
     with tempfile.TemporaryDirectory(prefix="spanheap-huge-") as name:
         # Another process makes the inputs: a child's peak counts what its parent held.
         folder = pathlib.Path(name)

@@ -3,7 +3,6 @@
 """Benchmarks of the heap: `micro` (glibc and ours, short), `compare` (every peer), `pages` (the two
 page strategies; its arguments go to the program that measures them) and `gc` (collected heaps)."""
 
-import argparse
 import datetime
 import json
 import os
@@ -13,6 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from spanbench import gc, instructions, measure, peers, report, rows, stats  # noqa: E402
+from spanbench.arguments import Parser, check_outputs, check_rounds  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(ROOT, "bench", "results")
@@ -21,12 +21,12 @@ LIBRARY = "libspanheap.so.1"
 
 def parse(arguments):
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser = Parser(prog="bench", description=__doc__)
     parser.add_argument("verb", choices=("micro", "compare"),
                         help="pages, gc: see the verb's own --help")
     parser.add_argument("named", nargs="*", metavar="name=path.so", help="further allocators")
     parser.add_argument("--rows", default=".", metavar="REGEX", help="only rows whose name matches")
-    parser.add_argument("--rounds", type=int, metavar="N",
+    parser.add_argument("--rounds", type=check_rounds, metavar="N",
                         help="interleaved rounds (compare 5, micro 3, --quick 2)")
     parser.add_argument("--quick", action="store_true", help="shorter repetitions, fewer rounds")
     parser.add_argument("--json", metavar="FILE", help="write all readings")
@@ -40,7 +40,11 @@ def parse(arguments):
                         help="peers to leave out, by commas")
     parser.add_argument("--strict", action="store_true",
                         help="exit 1 when a judged row misses its target")
-    return parser.parse_intermixed_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
+    if options.md == "":
+        options.md = os.path.join(RESULTS, f"{datetime.date.today()}.md")
+    check_outputs(parser, options.json, options.md)
+    return options
 
 
 def find_ours(options):
@@ -99,10 +103,8 @@ def write_outputs(options, text, document):
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(document, file, indent=1)
-    if options.md is not None:
-        path = options.md or os.path.join(RESULTS, f"{datetime.date.today()}.md")
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
+    if options.md:
+        with open(options.md, "w", encoding="utf-8") as file:
             file.write(f"# Benchmarks, {datetime.date.today()}\n\n"
                        f"`./dev bench {' '.join(sys.argv[1:])}`\n\n{text}")
 

@@ -7,6 +7,20 @@
 # units of some rooms as users get them (tests/CMakeLists.txt).
 DEFAULT_TEST_PRESETS=(debug release asan tsan)
 
+check_is_tested() {
+  [[ $1 != thread-safety ]] || die "test: thread-safety has no tests, it is only compiled (./dev check)"
+}
+
+# A word that is no option: what it should have been.
+refuse_word() {
+  if [[ " $ALL_PRESETS " == *" $1 "* ]]; then
+    check_is_tested "$1"
+    die "test: a preset is named by --preset $1"
+  fi
+  help_of test >&2
+  exit 2
+}
+
 # The number in attribute $2 of the report's first element.
 attribute_of() { grep -om1 "$2=\"[0-9]*\"" "$1" | tr -cd '0-9'; }
 
@@ -62,8 +76,8 @@ verb_test() {
   while [[ $# -gt 0 ]]; do
     case "$1" in
       --slow) slow=true; units=true ;;
-      --preset) check_preset_name "${2:-}"; presets=("$2"); units=true; shift ;;
-      *) help_of test >&2; exit 2 ;;
+      --preset) check_preset_name "${2:-}"; check_is_tested "$2"; presets=("$2"); units=true; shift ;;
+      *) refuse_word "$1" ;;
     esac
     shift
   done

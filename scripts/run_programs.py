@@ -8,7 +8,6 @@ then one heap report. Exit code 1 if any program failed or differed, and with --
 missed.
 """
 
-import argparse
 import json
 import pathlib
 import signal
@@ -17,18 +16,21 @@ import sys
 import tempfile
 import time
 
-from programs import catalogue, summary
-from programs.session import Allocator, Session
-
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "bench"))
+
+from programs import catalogue, summary  # noqa: E402
+from programs.session import Allocator, Session  # noqa: E402
+from spanbench.arguments import Parser, check_outputs, check_rounds  # noqa: E402
+
 BASELINE = "glibc"
 OURS = "spanheap"
 
 
 def parse_arguments():
     names = [kind.name for kind in catalogue.ALL]
-    parser = argparse.ArgumentParser(prog="./dev run", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="runs under each that count (5)")
+    parser = Parser(prog="./dev run", description=__doc__)
+    parser.add_argument("--rounds", type=check_rounds, default=5, help="runs under each that count (5)")
     parser.add_argument("--quick", action="store_true", help="one round, to see that it works")
     parser.add_argument("--strict", action="store_true", help="a missed target is a failure")
     parser.add_argument("--only", action="append", choices=names, metavar="NAME",
@@ -40,8 +42,7 @@ def parse_arguments():
                         metavar="FOLDER", help="the build tree (build/release)")
     arguments = parser.parse_args()
     arguments.build = arguments.build.resolve()
-    if arguments.rounds < 1:
-        parser.error("--rounds: at least 1")
+    check_outputs(parser, arguments.json)
     for word in arguments.against:
         if not pathlib.Path(word.partition("=")[2]).is_file():
             parser.error(f"--against {word}: expected NAME=PATH of a library that is there")

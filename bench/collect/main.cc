@@ -10,11 +10,13 @@
 //         (ceilings.h). SHAPE: only those whose names hold it.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "bench/harness/whole_number.h"
 #include "ceilings.h"
 #include "runtime/collected_heap.h"
 #include "shapes.h"
@@ -78,30 +80,67 @@ void MeasureShape(const spanheap::bench::Shape& shape, size_t bytes, int cycles)
   heap.Collect();
 }
 
-}  // namespace
+// ---- the command line
 
-int main(int argc, char** argv) {
+constexpr int kUsageError = 2;
+constexpr size_t kMostMib = size_t{1} << 20;
+constexpr int kMostCycles = 1'000'000;
+
+struct Words {
   size_t mib = 256;
   int cycles = 7;
-  const char* wanted = "";
+  const char* shape = "";
+
+  bool Wants(const spanheap::bench::Shape& each) const {
+    return std::strstr(each.name, shape) != nullptr;
+  }
+};
+
+// False: that is no word at this place.
+bool ReadWord(int place, const char* word, Words& words) {
+  using spanheap::bench::ReadWholeNumber;
+  if (place == 0) return ReadWholeNumber(word, size_t{1}, kMostMib, words.mib);
+  if (place == 1) return ReadWholeNumber(word, 1, kMostCycles, words.cycles);
+  words.shape = word;
+  return place == 2 &&
+         std::any_of(std::begin(spanheap::bench::shapes), std::end(spanheap::bench::shapes),
+                     [&](const auto& each) { return words.Wants(each); });
+}
+
+bool ReadWords(int argc, char** argv, Words& words) {
   int place = 0;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--json") == 0) {
       as_json = true;
-    } else if (place++ == 0) {
-      mib = std::strtoul(argv[i], nullptr, 10);
-    } else if (place == 2) {
-      cycles = std::atoi(argv[i]);
-    } else {
-      wanted = argv[i];
+    } else if (!ReadWord(place++, argv[i], words)) {
+      return false;
     }
   }
-  CollectedHeap* const heap = CollectedHeap::Get();
-  if (mib == 0 || cycles <= 0 || heap == nullptr) return 1;
-  heap->SetPercent(-1);
-  PrintCeilings(mib << 20, 3);
+  return true;
+}
+
+int Usage(const char* program) {
+  std::fprintf(stderr, "usage: %s [--json] [MIB] [CYCLES] [SHAPE]     SHAPE: a part of", program);
+  const char* before = " ";
   for (const spanheap::bench::Shape& shape : spanheap::bench::shapes) {
-    if (std::strstr(shape.name, wanted) != nullptr) MeasureShape(shape, mib << 20, cycles);
+    std::fprintf(stderr, "%s'%s'", std::exchange(before, ", "), shape.name);
+  }
+  std::fprintf(stderr, "\n");
+  return kUsageError;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Words words;
+  if (!ReadWords(argc, argv, words)) return Usage(argv[0]);
+  CollectedHeap* const heap = CollectedHeap::Get();
+  if (heap == nullptr) return 1;
+  heap->SetPercent(-1);
+  const size_t bytes = words.mib << 20;
+  PrintCeilings(bytes, 3);
+  for (const spanheap::bench::Shape& shape : spanheap::bench::shapes) {
+    if (words.Wants(shape)) MeasureShape(shape, bytes, words.cycles);
   }
   return 0;
 }

@@ -5,7 +5,8 @@
 //   spanheap-memory [--json] [SCENE...]     all scenes without a name; exit 1 if a target is missed
 #include <sys/wait.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <iterator>
 
 #include "bench/memory/scene.h"
 
@@ -30,12 +31,22 @@ constexpr struct {
               {"--soft-limit-moving", MovingSoftLimitChild},
               {"--hard-limit", HardLimitChild}};
 
-bool IsWanted(const char* name, int count, char** names) {
+constexpr int kUsageError = 2;
+
+bool IsJson(const char* word) { return std::strcmp(word, "--json") == 0; }
+
+bool IsKnown(const char* word) {
+  return IsJson(word) ||
+         std::any_of(std::begin(kScenes), std::end(kScenes),
+                     [&](const Scene& scene) { return std::strcmp(scene.name, word) == 0; });
+}
+
+bool IsWanted(const char* name, int count, char** words) {
   bool any = false;
   for (int i = 1; i < count; ++i) {
-    if (names[i][0] == '-') continue;
+    if (IsJson(words[i])) continue;
     any = true;
-    if (std::strcmp(names[i], name) == 0) return true;
+    if (std::strcmp(words[i], name) == 0) return true;
   }
   return !any;
 }
@@ -53,19 +64,27 @@ int RunApart(const Scene& scene, bool json) {
   return status == 0 ? 0 : 1;
 }
 
-}  // namespace
-}  // namespace spanheap::bench
+int Usage(const char* program) {
+  std::fprintf(stderr, "usage: %s [--json] [SCENE...]\nscenes:", program);
+  for (const Scene& scene : kScenes) std::fprintf(stderr, " %s", scene.name);
+  std::fprintf(stderr, "\n");
+  return kUsageError;
+}
 
-int main(int argc, char** argv) {
-  bool json = false;
-  int misses = 0;
-  for (const auto& part : spanheap::bench::kParts) {
+int Main(int argc, char** argv) {
+  for (const auto& part : kParts) {
     if (argc > 1 && std::strcmp(argv[1], part.verb) == 0) part.run();
   }
-  for (int i = 1; i < argc; ++i) json = json || std::strcmp(argv[i], "--json") == 0;
-  for (const auto& scene : spanheap::bench::kScenes) {
-    if (!spanheap::bench::IsWanted(scene.name, argc, argv)) continue;
-    misses += spanheap::bench::RunApart(scene, json);
+  if (!std::all_of(argv + 1, argv + argc, IsKnown)) return Usage(argv[0]);
+  const bool json = std::any_of(argv + 1, argv + argc, IsJson);
+  int misses = 0;
+  for (const Scene& scene : kScenes) {
+    if (IsWanted(scene.name, argc, argv)) misses += RunApart(scene, json);
   }
   return misses == 0 ? 0 : 1;
 }
+
+}  // namespace
+}  // namespace spanheap::bench
+
+int main(int argc, char** argv) { return spanheap::bench::Main(argc, argv); }

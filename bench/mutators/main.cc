@@ -9,11 +9,11 @@
 //         their medians. A stop is timed from the first signal to the last thread held.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
 
+#include "bench/harness/whole_number.h"
 #include "mutators/blocking_region.h"
 #include "mutators/stop_the_world.h"
 #include "os/clock.h"
@@ -101,18 +101,35 @@ void MeasureStops(const char* name, int threads, int stops, Body body) {
   Row(name, "us", samples);
 }
 
+// ---- the command line
+
+constexpr int kUsageError = 2;
+constexpr int kMostStops = 1'000'000;
+
+// False: the words are not those of the usage.
+bool ReadWords(int argc, char** argv, int& stops) {
+  bool has_stops = false;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--json") == 0) {
+      as_json = true;
+    } else if (has_stops || !spanheap::bench::ReadWholeNumber(argv[i], 1, kMostStops, stops)) {
+      return false;
+    } else {
+      has_stops = true;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   int stops = 1000;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--json") == 0) {
-      as_json = true;
-    } else {
-      stops = std::atoi(argv[i]);
-    }
+  if (!ReadWords(argc, argv, stops)) {
+    std::fprintf(stderr, "usage: %s [--json] [STOPS]     STOPS: 1 to %d\n", argv[0], kMostStops);
+    return kUsageError;
   }
-  if (stops <= 0 || !registry.Start({})) return 1;
+  if (!registry.Start({})) return 1;
   MeasureStores();
   const auto spin = [] { os::SpinHint(); };
   const auto block = [] { os::SleepFor_ns(1'000'000); };

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`gc`: programs on the collected heap against malloc and free, Debian's libgc and Go."""
 
-import argparse
 import datetime
 import json
 import os
@@ -9,7 +8,8 @@ import re
 import sys
 from statistics import median
 
-from spanbench.gc_heaps import build_go, find_compiled
+from spanbench.arguments import Parser, check_outputs, check_rounds
+from spanbench.gc_heaps import build_go, find_compiled, name_go, newest_go
 from spanbench.gc_measure import COLUMNS, ROWS, Measurer
 from spanbench.gc_plot import svg
 from spanbench.peers import OURS
@@ -21,28 +21,35 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 def parse(arguments):
     """The command line after `gc`."""
-    parser = argparse.ArgumentParser(prog="bench gc", description=__doc__)
+    parser = Parser(prog="bench gc", description=__doc__)
     parser.add_argument("--rows", default=".", metavar="REGEX", help="only rows whose name matches")
-    parser.add_argument("--heaps", default=".", metavar="REGEX", help="only heaps that match")
-    parser.add_argument("--rounds", type=int, metavar="N", help="interleaved rounds (3, --quick 1)")
+    parser.add_argument("--heaps", default=".", metavar="REGEX",
+                        help="only heaps whose name matches: 'go|spanheap'")
+    parser.add_argument("--rounds", type=check_rounds, metavar="N",
+                        help="interleaved rounds (3, --quick 1)")
     parser.add_argument("--quick", action="store_true", help="small sizes: does it all work?")
     parser.add_argument("--json", metavar="FILE", help="write all readings")
     parser.add_argument("--md", metavar="FILE", help="write the report")
     parser.add_argument("--plot", metavar="FILE", help="draw the wall times, as SVG")
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"), metavar="DIR",
                         help="where the programs are built")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    check_outputs(parser, options.json, options.md, options.plot)
+    return options
 
 
 def choose_heaps(options):
     """Everybody who takes part, ours last; a line says who is left out and why."""
-    heaps = find_compiled(options.build)
-    go, why = build_go(options.build)
-    if go:
-        heaps.insert(0, go)
-    else:
-        print(f"go left out: {why}", file=sys.stderr)
-    return [heap for heap in heaps if re.search(options.heaps, heap.name)]
+    is_wanted = re.compile(options.heaps).search
+    heaps = [heap for heap in find_compiled(options.build) if is_wanted(heap.name)]
+    newest = newest_go()
+    if is_wanted(name_go(newest)):
+        go, why = build_go(options.build, newest)
+        if go:
+            heaps.insert(0, go)
+        else:
+            print(f"go left out: {why}", file=sys.stderr)
+    return heaps
 
 
 def _spread(values):
@@ -104,8 +111,8 @@ def main(arguments):
     """Measures and prints; 0, 1 if a run failed or checksums differ, 2 when it cannot run."""
     options = parse(arguments)
     try:
-        heaps = choose_heaps(options)
         rows = [row for row in ROWS if re.search(options.rows, row.name)]
+        heaps = choose_heaps(options)
     except re.error as error:
         print(f"bench gc: {error}", file=sys.stderr)
         return 2

@@ -54,9 +54,13 @@ def newest_go():
     return (go, ".".join(map(str, version))) if version else None
 
 
-def build_go(build):
+def name_go(newest):
+    """What the heap of a `newest_go` is called: go1.26."""
+    return "go" + ".".join(newest[1].split(".")[:2]) if newest else "go"
+
+
+def build_go(build, newest):
     """(heap, None), or (None, why there is no Go in the comparison)."""
-    newest = newest_go()
     if newest is None:
         return None, "no go on the PATH"
     go, version = newest
@@ -66,4 +70,4 @@ def build_go(build):
                           text=True, check=False, timeout=BUILD_LIMIT_SECONDS)
     if made.returncode != 0:
         return None, f"{go} {version} could not build bench/gc/go: {made.stderr.strip()[-300:]}"
-    return Heap("go" + ".".join(version.split(".")[:2]), program), None
+    return Heap(name_go(newest), program), None

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The runner from end to end: two short rows under glibc. usage: smoke_test.py BUILD_DIRECTORY"""
+"""The runner from end to end: two short rows under glibc. And what wrong words are told.
+
+usage: smoke_test.py BUILD_DIRECTORY
+"""
 
 import json
 import os
@@ -39,6 +42,18 @@ class Smoke(unittest.TestCase):
     def test_a_pattern_that_matches_nothing_is_an_error(self):
         run = bench("micro", "--rows", "nosuchrow")
         self.assertEqual(run.returncode, 2)
+
+    def test_other_programs_show_their_usage_for_wrong_words(self):
+        for name, *words in (("spanheap-memory", "nosuch"), ("spanheap-memory", "--jsn"),
+                             ("mutators/spanheap-bench-mutators", "x"),
+                             ("mutators/spanheap-bench-mutators", "0"),
+                             ("collect/spanheap-bench-collect", "x"),
+                             ("collect/spanheap-bench-collect", "4", "2", "nosuch")):
+            with self.subTest(name, words=words):
+                run = subprocess.run([os.path.join(BUILD, "bench", name), *words],
+                                     capture_output=True, text=True, check=False, timeout=60)
+                self.assertEqual((run.returncode, run.stdout), (2, ""))
+                self.assertIn("usage: ", run.stderr)
 
 
 if __name__ == "__main__":

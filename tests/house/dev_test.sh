@@ -28,7 +28,12 @@ expect 0 "usage: ./dev VERB" ./dev --help
 expect 2 "usage: ./dev VERB" ./dev nonsense
 expect 1 "no preset 'nonsense'" ./dev build nonsense
 expect 1 "no preset 'nonsense'" ./dev test --preset nonsense
+expect 1 "thread-safety has no tests" ./dev test --preset thread-safety
+expect 1 "thread-safety has no tests" ./dev test thread-safety
+expect 1 "--preset debug" ./dev test debug
+expect 2 "usage: ./dev test" ./dev test nonsense
 expect 2 "usage: ./dev bench" ./dev bench nonsense
+expect 1 "'nonsense/x.so' is none" ./dev bench memory --json --with nonsense/x.so
 
 empty=$(mktemp -d)
 trap 'rm -rf "$empty"' EXIT
