@@ -135,8 +135,9 @@ int sh_gc_place(const void* address) SH_NOTHROW;
 
 /* ---- Stores -------------------------------------------------------------------------------------
  *
- * `slot` is an aligned word in an object or a root (a stack is allowed). Each call is atomic with
- * respect to the collector; the order is that of the C++ memory orders named.
+ * `slot` is an aligned word in an object or a root (a stack is allowed); of a pointer to anything
+ * but void it is given as (void**)&cell->next. Each call is atomic with respect to the collector;
+ * the order is that of the C++ memory orders named.
  */
 
 /* *slot = value, relaxed. */
@@ -265,16 +266,20 @@ void sh_gc_stack_switch(sh_gc_stack* to) SH_NOTHROW;
  * that are due. */
 void sh_gc_collect(void) SH_NOTHROW;
 
-/* The heap may grow by `percent` of what lived after the last cycle before the next one ends. 85,
- * which it is at first, means that it grows by 50 where it gets larger than it ever was. Negative:
- * no collection but for limits, before an allocation fails, and by hand. A mark phase that is under
- * way goes on as it began. Returns what was set before. The same as the option gogc. */
+/* The heap may grow by `percent` hundredths of what lived after the last cycle before the next one
+ * ends: 100 lets it double, 0 lets cycle follow cycle. 85, which it is at first, means that it
+ * grows by 50 where it gets larger than it ever was. Negative: off, no collection but for limits,
+ * before an allocation fails, and by hand. A mark phase that is under way goes on as it began.
+ * Returns the percent that were set before; -1: it was off, or the heap cannot start. The same as
+ * the option gogc. */
 int sh_gc_set_percent(int percent) SH_NOTHROW;
 
-/* All memory of the process's heap, malloc's part included, shall stay below `bytes`: collection
- * becomes more frequent, at the cost of at most half the processor time; allocation is never
- * refused. INT64_MAX: no limit (as at first). Negative: reads only. Returns what was set before.
- * The same as the option memlimit. */
+/* All memory of the process's heap, malloc's part included, shall stay below so many `bytes`:
+ * collection becomes more frequent, at the cost of at most half the processor time; allocation is
+ * never refused. INT64_MAX: no limit (as at first). 0: as little as can be, which is not none.
+ * Negative: changes nothing, to read the limit. Returns the bytes that were set before; INT64_MAX:
+ * there was no limit, or the heap cannot start. The same as the option memlimit, of whose
+ * percentage the bytes are told. */
 int64_t sh_gc_set_memory_limit(int64_t bytes) SH_NOTHROW;
 
 /* Figures since the start, or as of now. Later versions add fields at the end. */
@@ -302,9 +307,9 @@ typedef struct sh_gc_stats {
   uint64_t finalizers_run;
   uint64_t cleanups_queued;
   uint64_t cleanups_run;
-  uint64_t threads; /* known now */
-  int64_t memory_limit;
-  int64_t percent;
+  uint64_t threads;     /* known now */
+  int64_t memory_limit; /* bytes, or INT64_MAX: none (sh_gc_set_memory_limit) */
+  int64_t percent;      /* of growth between cycles, or -1: off (sh_gc_set_percent) */
   /* How many stops, and assists by threads that allocate, took how long: element i counts those of
    * 2^i nanoseconds and more, less than twice that. */
   uint64_t stop_times[40];

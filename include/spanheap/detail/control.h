@@ -39,10 +39,11 @@ inline bool RunFinalizers(std::chrono::nanoseconds timeout = std::chrono::second
 }
 
 // How much the heap may grow between cycles, in percent of what lived; 85, as at first: and by 50
-// where it gets larger than it ever was; negative: no cycles but by limit and by hand. Both return
-// what was set before.
+// where it gets larger than it ever was; negative: no cycles but by limit and by hand. Returns what
+// was set before, -1 for any negative number.
 inline int SetGcPercent(int percent) { return sh_gc_set_percent(percent); }
-// What all memory of the heap shall stay below, at the cost of at most half the processor time.
+// How many bytes all memory of the heap shall stay below, at the cost of at most half the processor
+// time: 512_MiB, or kNoMemoryLimit. Returns what was set before.
 inline int64_t SetMemoryLimit(int64_t bytes) { return sh_gc_set_memory_limit(bytes); }
 inline int64_t memory_limit() { return sh_gc_set_memory_limit(-1); }
 

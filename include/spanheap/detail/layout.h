@@ -112,8 +112,8 @@ struct NoLayoutFor {
   static constexpr Shape kShape = ShapeOf<T>();
   static_assert(kShape != Shape::kHidden,
                 "spanheap: what this type has captured cannot be told and is not scanned. Let it "
-                "capture a spanheap::Root if any, and say so: "
-                "spanheap::kHoldsNoPointers<Type> = true.");
+                "capture a spanheap::Root if any, and say so, outside of all namespaces: "
+                "template <> inline constexpr bool spanheap::kHoldsNoPointers<Type> = true;");
   static_assert(kShape != Shape::kInheritedLayout,
                 "spanheap: the base class has an SH_LAYOUT, this class has none. Write "
                 "SH_LAYOUT_DERIVED(Type, Base, fields...) in it.");
@@ -124,8 +124,9 @@ struct NoLayoutFor {
                 "spanheap: where this type holds collected pointers cannot be told. Write "
                 "SH_LAYOUT(Type, fields...) in the class (fields: all that may hold spanheap::Ptr; "
                 "none: SH_LAYOUT(Type)), give it a member void Trace(spanheap::Visitor&) const, or "
-                "wrap it: spanheap::Conservative<Type>. If it is not yours and holds none: "
-                "spanheap::kHoldsNoPointers<Type> = true.");
+                "wrap it: spanheap::Conservative<Type>. If it is not yours and holds none, say so, "
+                "outside of all namespaces: "
+                "template <> inline constexpr bool spanheap::kHoldsNoPointers<Type> = true;");
 };
 
 // The innermost type whose layout is not known; T itself if that is not inside a struct.

@@ -25,7 +25,8 @@ namespace spanheap {
 
 class Visitor;
 
-// True for a type of others that holds no pointer to a collected object and is not seen to be so:
+// True for a type of others that holds no pointer to a collected object and is not seen to be so.
+// Said behind that type, outside of all namespaces:
 // template <> inline constexpr bool spanheap::kHoldsNoPointers<Socket> = true;
 template <class T>
 inline constexpr bool kHoldsNoPointers = false;

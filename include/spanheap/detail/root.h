@@ -127,6 +127,11 @@ class ThreadRoot : public detail::RootBase<T> {
   ThreadRoot& operator=(const Ptr<T>& object) { return *this = object.get(); }
   template <class Other>
     requires std::convertible_to<Other*, T*>
+  ThreadRoot& operator=(const Ptr<Other>& object) {
+    return *this = static_cast<T*>(object.get());
+  }
+  template <class Other>
+    requires std::convertible_to<Other*, T*>
   ThreadRoot& operator=(const detail::RootBase<Other>& other) {
     return *this = static_cast<T*>(other.get());
   }

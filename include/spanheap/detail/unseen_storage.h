@@ -85,8 +85,9 @@ template <class Owner, class Storage>
 struct UnseenStorage {
   static_assert(std::is_void_v<Storage>,
                 "spanheap: this type may hold collected pointers in memory that is not scanned. "
-                "Use spanheap::Vector, List or HashMap; or, if there are none in it, say so: "
-                "spanheap::kHoldsNoPointers<Type> = true.");
+                "Use spanheap::Vector, List or HashMap; or, if there are none in it, say so, "
+                "outside of all namespaces: "
+                "template <> inline constexpr bool spanheap::kHoldsNoPointers<Type> = true;");
 };
 
 template <class T>

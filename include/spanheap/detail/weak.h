@@ -78,6 +78,7 @@ template <class T>
 class WeakRoot : public detail::WeakBase<T, Root<detail::WeakCell>> {
  public:
   constexpr WeakRoot() noexcept {}
+  constexpr WeakRoot(std::nullptr_t) noexcept {}
   template <class Holder>
     requires std::convertible_to<detail::PointeeOf<Holder>*, T*>
   WeakRoot(const Holder& holder) {

@@ -5,6 +5,7 @@
 usage: compile_fail_test.py COMPILER INCLUDE_DIRECTORY
 """
 
+import re
 import subprocess
 import sys
 import unittest
@@ -188,6 +189,16 @@ class CompileFail(unittest.TestCase):
         self.expect(f"{LIBRARY}struct Owner {{ std::function<void()> call; }};\n"
                     "Owner* Make() { return New<Owner>(); }",
                     "NoLayoutFor<std::function<void", "captured")
+
+    def test_what_complaints_say_to_write_compiles(self):
+        for kind, text in (("std::function<void()>", ""), ("std::vector<Ptr<Leaf>>", ""),
+                           ("Widget", "struct Widget { Widget() {} Ptr<Leaf> leaf; };\n")):
+            head = f"{LIBRARY}#include <functional>\n#include <vector>\n{text}"
+            tail = f"struct Owner {{ {kind} field; }};\nOwner* Make() {{ return New<Owner>(); }}"
+            with self.subTest(kind):
+                self.expect(head + tail, "template <>")
+                [say] = set(re.findall(r"template <> inline.*?;", compile_errors(head + tail)))
+                self.assertIsNone(compile_errors(f"{head}{say.replace('Type', kind)}\n{tail}"))
 
     def test_a_union_without_a_name_is_refused_like_others(self):
         self.expect("struct Value { int tag; union { int i; double d; }; Ptr<Leaf> leaf; };\n"

@@ -34,6 +34,21 @@ TEST_F(ObjectDeath, WeakIsNullOnceTheObjectDied) {
   EXPECT_TRUE(weak.empty());
 }
 
+constinit WeakRoot<Node> empty_from_the_start = nullptr;
+
+TEST_F(ObjectDeath, WeakRootsMayBeNull) {
+  Root<Node> root;
+  WeakRoot<Node> weak = nullptr;
+  EXPECT_TRUE(weak.empty());
+  EXPECT_TRUE(weak == empty_from_the_start);
+  Elsewhere([&] { root = New<Node>(); });
+  weak = root;
+  EXPECT_FALSE(weak.empty());
+  weak = nullptr;
+  EXPECT_TRUE(weak.empty());
+  EXPECT_EQ(weak.get(), nullptr);
+}
+
 struct Cache {
   Weak<Node> entry;
 };

@@ -63,6 +63,27 @@ TEST_F(Pointers, ComeFromRoots) {
   EXPECT_EQ(c, root);
 }
 
+struct Leaf {
+  int leaf = 1;
+};
+struct Branch : Leaf {
+  int branch = 2;
+};
+
+TEST_F(Pointers, ThreadRootsTakePointersToDerivedObjects) {
+  const Ptr<Branch> branch = New<Branch>();
+  ThreadRoot<Leaf> of_thread;
+  of_thread = branch;
+  EXPECT_EQ(of_thread, branch);
+  of_thread = nullptr;
+  EXPECT_FALSE(of_thread);
+  ThreadRoot<const Branch> constant;
+  constant = branch;
+  EXPECT_EQ(constant->branch, 2);
+  static_assert(!std::is_assignable_v<ThreadRoot<Branch>&, const Ptr<Leaf>&>);
+  static_assert(!std::is_assignable_v<ThreadRoot<Branch>&, const Ptr<const Branch>&>);
+}
+
 struct Counted {
   Counted() : number(++made) {}
   ~Counted() {}
