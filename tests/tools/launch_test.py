@@ -47,6 +47,9 @@ class Usage(unittest.TestCase):
                       ["explain"], ["explain", "--bogus", "1"], ["explain", "1", "2"],
                       ["top", "--every", "x", "1"], ["trace", "1"], ["view", "1"],
                       ["explain", "--class", "-5", "1"], ["explain", "--class", "x", "1"],
+                      ["explain", "--class", "64", "--json", "1"],
+                      ["top", "--json", "--class", "64", "1"], ["explain", "--every", "1", "1"],
+                      ["run", "--interval", "5", "--", SUBJECT],
                       ["run", "--json", "", "true"], ["run", "--record", "", "true"],
                       ["run", "--trace", "", "true"], ["view", "1", "-o", ""],
                       ["trace", "1", "-o", ""]):

@@ -14,7 +14,7 @@ import time
 import unittest
 
 from explain_collected_test import SUBJECT
-from explain_test import COMMAND, Subject, look, spanheap
+from explain_test import COMMAND, SUBJECT as HEAP_SUBJECT, Subject, look, spanheap
 
 LINE = re.compile(r"gc (\d+) @([\d.]+)s (\d+)%: ([\d.]+)\+([\d.]+)\+([\d.]+) ms clock, "
                   r"([\d.]+)\+([\d.]+)/([\d.]+)/([\d.]+)\+([\d.]+) ms cpu, "
@@ -173,7 +173,20 @@ class Running(unittest.TestCase):
             done = spanheap("trace", subject.pid, "-o", self.path, "--for", 0.05)
         self.assertEqual(done.returncode, 1)
         self.assertIn("has made no collected objects", done.stderr)
-        self.assertEqual(json.loads(self.path.read_text())["traceEvents"], [])
+        self.assertFalse(self.path.exists())
+
+    def test_an_earlier_trace_is_left_where_there_is_nothing_to_write(self):
+        self.path.write_text("kept")
+        with Subject(HEAP_SUBJECT, "busy") as subject:
+            spanheap("trace", subject.pid, "-o", self.path, "--for", 0.05)
+        self.assertEqual(self.path.read_text(), "kept")
+
+    def test_a_file_that_cannot_be_written_is_told_at_once(self):
+        for path in (self.path.parent, self.path / "file"):
+            with Subject(HEAP_SUBJECT, "busy") as subject:
+                done = spanheap("trace", subject.pid, "-o", path)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))
+            self.assertIn(str(path), done.stderr)
 
 
 if __name__ == "__main__":

@@ -79,17 +79,19 @@ void DescribeRun(CLI::App& run, RunOptions& options) {
   run.add_flag(
       "--check", options.check,
       "Say on stderr whether the preload took effect; exit code 125 if that is not proven");
-  run.add_option("--record", options.record_path,
-                 "Look at the program again and again; what was seen goes to this file")
-      ->type_name("FILE")
-      ->check(kNotEmpty);
+  CLI::Option* const record =
+      run.add_option("--record", options.record_path,
+                     "Look at the program again and again; what was seen goes to this file")
+          ->type_name("FILE")
+          ->check(kNotEmpty);
   run.add_option("--trace", options.trace_path,
                  "Write down what the program's collector does, as spanheap trace does")
       ->type_name("FILE")
       ->check(kNotEmpty);
   run.add_option("--interval", options.interval_ms, "Milliseconds between two looks (100)")
       ->type_name("MS")
-      ->check(CLI::Range(1, 3600000));
+      ->check(CLI::Range(1, 3600000))
+      ->needs(record);
   run.add_flag("--force", options.force, "Run even a program that cannot take the preload");
 }
 
@@ -99,10 +101,12 @@ void DescribeExplain(CLI::App& explain, ExplainOptions& options) {
       ->type_name("PID|CORE");
   explain.add_flag("--stop", options.stops,
                    "Hold the process still for the moment: exact to the byte");
-  explain.add_flag("--json", options.as_json, "For programs; one object on stdout");
+  CLI::Option* const json =
+      explain.add_flag("--json", options.as_json, "For programs; one object on stdout");
   explain.add_option("--class", options.block_bytes, "The spans of this block size, one by one")
       ->type_name("BYTES")
-      ->check(CLI::Range(1, INT_MAX));
+      ->check(CLI::Range(1, INT_MAX))
+      ->excludes(json);
   explain.add_option("--every", options.seconds, "Seconds between two views")
       ->type_name("SECONDS")
       ->check(kIsFinite)
@@ -161,7 +165,9 @@ int Main(int count, char** arguments) {
   ExplainOptions explain_options;
   CLI::App& explain = *app.add_subcommand("explain", "Say where a process's memory is");
   DescribeExplain(explain, explain_options);
-  explain.add_flag("--watch", explain_options.watches, "Show it again and again");
+  CLI::Option* const watch =
+      explain.add_flag("--watch", explain_options.watches, "Show it again and again");
+  explain.get_option("--every")->needs(watch);
   CLI::App& top = *app.add_subcommand("top", "The same as explain --watch");
   DescribeExplain(top, explain_options);
   ViewOptions view_options;

@@ -61,20 +61,6 @@ class PrivateFolder {
   std::filesystem::path path_;
 };
 
-// Throws, before anything is run, if the file could not be written afterwards.
-void RequireWritable(const std::string& path) {
-  if (std::filesystem::is_directory(path)) {
-    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(EISDIR)));
-  }
-  std::filesystem::path target = path;
-  if (access(path.c_str(), F_OK) != 0) {
-    target = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
-  }
-  if (access(target.c_str(), W_OK) != 0) {
-    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
-  }
-}
-
 std::string VariableOr(const char* name, const char* otherwise) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : otherwise;
@@ -108,7 +94,7 @@ class Run {
     if (!options_.record_path.empty()) {
       recorder_.emplace(options_.record_path, options_.interval_ms, options_.command);
     }
-    if (!options_.trace_path.empty()) tracer_.emplace(options_.trace_path);
+    if (!options_.trace_path.empty()) tracer_.emplace(options_.trace_path).Create();
     end_ = RunChild(PlanFor(program));
     if (recorder_) is_complete_ = FinishFile(*recorder_, "recorded") && is_complete_;
     if (tracer_) is_complete_ = FinishFile(*tracer_, "traced") && is_complete_;

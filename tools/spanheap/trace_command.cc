@@ -12,6 +12,7 @@
 #include "spanheap/look/target.h"
 #include "spanheap/say.h"
 #include "spanheap/tracer.h"
+#include "spanheap/whole_file.h"
 
 namespace spanheap::tools {
 namespace {
@@ -49,6 +50,7 @@ void Follow(const look::Target& target, double seconds, Tracer& tracer) {
 int Trace(const TraceOptions& options) {
   try {
     const look::Target target(options.target);
+    RequireWritable(options.output);
     Tracer tracer(options.output);
     tracer.Look(target);
     Follow(target, options.seconds, tracer);

@@ -66,10 +66,11 @@ std::string Text(const Json& json) {
 
 }  // namespace
 
-Tracer::Tracer(const std::string& path)
-    : file_(path, "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [", "\n]}\n") {}
-
 Tracer::~Tracer() { Finish(); }
+
+void Tracer::Create() {
+  file_.emplace(path_, "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [", "\n]}\n");
+}
 
 void Tracer::Start(pid_t pid) {
   pid_ = pid;
@@ -104,8 +105,9 @@ void Tracer::Look(const look::Target& target) {
     reason_ = fmt::format("{} has made no collected objects", target.source());
     return;
   }
-  if (file_.is_empty()) {
-    file_.Append(Text(NameToJson("process_name", target.pid(), 0, target.program())));
+  if (!file_) Create();
+  if (file_->is_empty()) {
+    file_->Append(Text(NameToJson("process_name", target.pid(), 0, target.program())));
   }
   std::string text;
   for (const Event& event : events) {
@@ -117,12 +119,12 @@ void Tracer::Look(const look::Target& target) {
     text += Text(EventToJson(event, target.pid())) + ",\n";
   }
   text.resize(text.size() - 2);
-  file_.Append(text);
+  file_->Append(text);
 }
 
 std::string Tracer::Finish() {
   thread_.Finish();
-  return file_.is_empty() ? reason_ : "";
+  return !file_ || file_->is_empty() ? reason_ : "";
 }
 
 }  // namespace spanheap::tools

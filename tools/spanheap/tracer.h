@@ -5,7 +5,8 @@
 //
 // Idea.    The library keeps its last events in a ring; this reads the ring at intervals, from
 //          outside. What happened before it was attached is there, too, as far as the ring goes.
-//          The file is whole after each look.
+//          The file is created with the first event, and whole after each look: where there is
+//          none, what the path leads to is left alone.
 // Threads. One of its own between Start and Finish.
 // Fails.   std::system_error when the file cannot be created, or by Look written; after Start one
 //          that cannot be written on gets no more events, and a process that cannot be looked into
@@ -17,6 +18,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -32,12 +34,13 @@ class Tracer {
   // Between looks. The library's ring holds more than happens meanwhile.
   static constexpr std::chrono::milliseconds kInterval{20};
 
-  // Creates the file.
-  explicit Tracer(const std::string& path);
+  explicit Tracer(const std::string& path) : path_(path) {}
   ~Tracer();
   Tracer(const Tracer&) = delete;
   Tracer& operator=(const Tracer&) = delete;
 
+  // Creates the file though there may be no event.
+  void Create();
   // Looks at intervals.
   void Start(pid_t pid);
   // Looks once.
@@ -51,7 +54,8 @@ class Tracer {
  private:
   void LookAgain();
 
-  GrowingFile file_;
+  const std::string path_;
+  std::optional<GrowingFile> file_;
   pid_t pid_ = 0;
   std::unique_ptr<look::Target> target_;
   std::unique_ptr<look::EventReader> events_;

@@ -2,13 +2,16 @@
 #include "spanheap/whole_file.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 
 namespace spanheap::tools {
 namespace {
@@ -51,6 +54,19 @@ std::string WriteText(const std::string& path, const std::string& text) {
   int error = WriteAll(file, text);
   if (file != there && close(file) != 0 && error == 0) error = errno;
   return error == 0 ? "" : std::strerror(error);
+}
+
+void RequireWritable(const std::string& path) {
+  if (std::filesystem::is_directory(path)) {
+    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(EISDIR)));
+  }
+  std::filesystem::path target = path;
+  if (access(path.c_str(), F_OK) != 0) {
+    target = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
+  }
+  if (access(target.c_str(), W_OK) != 0) {
+    throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
+  }
 }
 
 }  // namespace spanheap::tools
