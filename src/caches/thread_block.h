@@ -107,6 +107,9 @@ struct ClassState {
 // What is known to whoever trims the caches of sleeping threads (runtime/idle_caches.h).
 struct IdleWatch {
   Atomic<ThreadAnchor*> anchor;  // the owner's; null: it is not there yet, or on its way out
+  // How many owners the block has had; and which of them was found gone without a word.
+  Atomic<uint32_t> owner;
+  Atomic<uint32_t> lost_owner;
   uint64_t blocked_signals = 0;  // what the owner blocked when it attached
   Atomic<bool> trimmed;          // the caches are empty; the owner clears it in its slow path
   uint32_t rounds = 0;  // without a change; this and the next are under the registry's lock
@@ -138,12 +141,15 @@ struct ThreadBlock {
   // A bit per class whose bin or counters were used since the block began; the others are as Begin
   // left them: closed bins, which look full and empty.
   uint64_t used_classes[(kMallocClassCount + 63) / 64] = {};
+  // Likewise of each class whose bin a block went past since it was closed.
+  uint64_t passed_classes[(kMallocClassCount + 63) / 64] = {};
   ThreadBlock* next = nullptr;  // list of blocks; guarded by the registry
   ThreadBlock* previous = nullptr;
   bool in_limit_callback = false;  // the owner is in the program's callback (runtime/limits.h)
-  bool orphaned = false;           // its thread was lost in a fork; guarded by the registry
-  bool of_program = false;         // its thread is none of the heap's own; written when it attaches
-  bool is_first = false;           // its thread is the process's first; written as the last one
+  // Its thread was lost in a fork, or ended without a word; guarded by the registry.
+  bool orphaned = false;
+  bool of_program = false;  // its thread is none of the heap's own; written when it attaches
+  bool is_first = false;    // its thread is the process's first; written as the last one
   IdleWatch idle;
   Span* spans[kSmallClasses + 1] = {};  // held: where refills of a class take slots
   ClassState classes[kMallocClassCount];

@@ -13,9 +13,9 @@ namespace {
 
 bool IsTabled(unsigned c) { return BlockBytes(c) <= kMaxTabledBytes; }
 
-// Whether a block lies on a line of its neighbour. The first of them that a thread frees comes from
-// another thread, which may use the neighbour: kept and handed out here, it would make both write
-// to one line for as long as it is hot. So that block goes back to its span.
+// Whether a block lies on a line of its neighbour. One that comes to a closed bin is mostly another
+// thread's, which may use the neighbour: kept and handed out here, it would make both write to one
+// line for as long as it is hot. So that block goes back to its span.
 bool SharesLines(unsigned c) { return BlockBytes(c) % kCacheLine != 0; }
 
 }  // namespace
@@ -66,6 +66,7 @@ void ThreadCache::CloseBin(unsigned c) {
   state.bottom = IsTabled(c) ? kEmptyBins.limits[c] : block_.first_stack(c);
   NoteCapacity(c, 0);
   state.cursor = 0;
+  block_.passed_classes[c / 64] &= ~(uint64_t{1} << (c % 64));
   MoveTop(c, state.bottom);
   block_.bins.limits[c] = state.bottom;
 }
@@ -288,9 +289,8 @@ uint32_t ThreadCache::TakeBatch(unsigned c, uint32_t want, void** out) {
 void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
   block_.flushes.AddOwned(1);
   Join();
-  const bool is_closed = block_.classes[c].capacity == 0;
   // Whether a run beyond the table can be held is known by now.
-  if (!IsTabled(c) || !TryMakeRoom(c, call) || (is_closed && SharesLines(c))) {
+  if (!IsTabled(c) || PassesBy(c, p, call) || !TryMakeRoom(c, call)) {
     ReturnOne(c, p, call);
   } else {
     void** top = block_.bins.tops[c].LoadRelaxed();  // relaxed: written by this thread only
@@ -298,6 +298,20 @@ void ThreadCache::PushFull(unsigned c, void* p, const char* call) {
     MoveTop(c, top + 1);
   }
   KeepToShare(c);
+}
+
+// The first block that comes to a closed bin, where it shares lines. The bin stays closed, so that
+// the next one comes here, too: if that is the same block, nothing else would notice.
+bool ThreadCache::PassesBy(unsigned c, const void* p, const char* call) {
+  if (block_.classes[c].capacity != 0 || !SharesLines(c)) return false;
+  uint64_t& passed = block_.passed_classes[c / 64];
+  const uint64_t mine = uint64_t{1} << (c % 64);
+  if ((passed & mine) == 0) {
+    passed |= mine;
+    return true;
+  }
+  heap_.CheckLive(c, p, call);
+  return false;
 }
 
 // The lowest n blocks of the stack go to the shelf, or back as far as it is full.
@@ -361,7 +375,26 @@ void ThreadCache::Flush() {
     if (!IsTabled(c)) NoteHeldGone(c, depth);
     LetSpanGo(c);
   });
+  NoteKept();
   heap_.pages().Flush(block_.page_cache);
+}
+
+void ThreadCache::Verify() const {
+  size_t small = 0;
+  size_t kept = 0;
+  for (unsigned c = 1; c < kMallocClassCount; ++c) {
+    const size_t depth = block_.depth(c);
+    const size_t capacity = block_.classes[c].capacity;
+    const size_t room = IsTabled(c) ? capacity : depth;
+    SPANHEAP_CHECK(*block_.bottom(c) == nullptr && depth <= room && room <= kMaxCapacities[c]);
+    SPANHEAP_CHECK(block_.bins.limits[c] == block_.bottom(c) + room);
+    kept += room * BlockBytes(c);
+    if (!IsSmallClass(c)) continue;
+    small += capacity * BlockBytes(c);
+    if (block_.spans[c] != nullptr) kept += BytesOf(RunPages(c)).value;
+  }
+  SPANHEAP_CHECK(block_.small_bytes == small && small <= kMaxSmallBytes);
+  SPANHEAP_CHECK(block_.kept_bytes == kept);
 }
 
 }  // namespace spanheap

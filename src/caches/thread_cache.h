@@ -39,7 +39,7 @@ class ThreadCache {
 
   // A block of the class, when its bin is empty.
   void* Refill(unsigned c, bool& zeroed);
-  // Pushes p, when its bin is full; a run beyond malloc's table goes back.
+  // Takes p, when its bin is full or closed: it is pushed, or goes back to its span.
   void PushFull(unsigned c, void* p, const char* call);
   // One block straight from, or straight to, where its class lives; no bin is used.
   void* TakeOne(unsigned c);
@@ -57,6 +57,8 @@ class ThreadCache {
 
   // All blocks of every bin go back; held spans are dropped; the page cache is emptied.
   void Flush();
+  // Checks the block's bins and sums against one another.
+  void Verify() const;
 
  private:
   // What one thread may hold in bins of small classes.
@@ -99,6 +101,7 @@ class ThreadCache {
   void ShedOldest(unsigned c, uint32_t n, const char* call);
   void FlushOldest(unsigned c, uint32_t n, const char* call);
   void DropOldest(unsigned c, uint32_t n);
+  bool PassesBy(unsigned c, const void* p, const char* call);
   void ReturnBlocks(unsigned c, void** blocks, uint32_t n, const char* call);
   void MoveTop(unsigned c, void** top) { block_.bins.tops[c].StoreRelease(top); }
 

@@ -46,11 +46,11 @@ void Background::Run() {
   while (options.background == Switch::kOn) {
     const uint32_t seen = signal_.LoadAcquire();
     const uint64_t wait_ns = Round();
+    if (wait_ns == kForGood) runtime_.process_end.LookAtFirst();
     const ThreadRegistry::Absence rest(runtime_.threads);
     if (wait_ns != kForGood) {
       os::FutexWaitFor_ns(signal_, seen, wait_ns);
     } else {
-      runtime_.process_end.LookAtFirst();
       Doze(seen, runtime_.limits.has_percentage() ? Limits::kRefresh_ns : kForGood);
     }
   }

@@ -85,8 +85,8 @@ using EpochLook = void (*)(const HeapReport& report, void* context);
 void LookAtEpoch(EpochLook look, void* context);
 uint64_t NextEpoch();  // its number
 uint64_t Epoch();
-// Checks every structure of the heap against itself; the heap must be quiet. Aborts on the first
-// contradiction, returns the number of live blocks otherwise.
+// Checks pages, spans, the shelf and the calling thread's cache against one another; the heap must
+// be quiet. Aborts on the first contradiction, returns the number of live blocks otherwise.
 uint64_t Verify();
 
 // Options by name (runtime/options.h lists them). False: no such name, or a bad value.

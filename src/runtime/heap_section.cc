@@ -2,6 +2,7 @@
 #include "runtime/heap_section.h"
 
 #include "base/annotations.h"
+#include "base/check.h"
 #include "runtime/occupied.h"
 #include "runtime/options.h"
 
@@ -32,15 +33,21 @@ void HeapSection::Enter() {
     is_reentrant_ = true;
     return;
   }
+  SPANHEAP_DCHECK(this_thread.presence > 0);
   if (runtime.threads.has_orphans() && !is_shared_) [[unlikely]]
     runtime.threads.ReclaimOrphan();
   CoreSection::Enter(runtime.gate, block_->state);
+  // Relaxed: this thread's own, or the empty ones of who trims it.
+  const bool had_bins = this_thread.bins.LoadRelaxed() == &block_->bins;
   this_thread.bins.StoreRelaxed(
       const_cast<ThreadBins*>(&kEmptyBins));            // relaxed: this thread's own
   std::atomic_signal_fence(std::memory_order_seq_cst);  // before the section touches the bins
   // Relaxed: who trims this thread's caches waits until the section is over.
   if (block_->idle.trimmed.LoadRelaxed()) block_->idle.trimmed.StoreRelaxed(false);
   is_direct_ = is_shared_ || options.verify >= 2;
+  // The level was raised: what waits in bins would pass for live.
+  if (is_direct_ && had_bins) [[unlikely]]
+    cache().Flush();
 }
 
 void HeapSection::Leave() NO_THREAD_SAFETY_ANALYSIS {

@@ -105,8 +105,14 @@ bool IdleCaches::TryTrim(ThreadBlock& block) {
 
 bool IdleCaches::TrimClaimed(ThreadBlock& block) {
   // A thread may end without a word: killed by a filter, by a bare system call, or when the last
-  // round of its destructors was its first use of the heap. Its variables are gone then.
-  if (!os::IsThere(ThreadIdOf(block))) block.idle.anchor.StoreRelease(nullptr);
+  // round of its destructors was its first use of the heap. Its variables are gone then, so its
+  // anchor is not looked at; the registry takes the block back when it next goes through its list,
+  // unless the block has another owner by then.
+  const uint32_t owner = block.idle.owner.LoadAcquire();
+  if (!os::IsThere(ThreadIdOf(block))) {
+    block.idle.lost_owner.StoreRelaxed(owner);  // relaxed: a number; see ThreadRegistry
+    return true;
+  }
   ThreadAnchor* anchor = block.idle.anchor.LoadAcquire();
   // Relaxed: its owner, who is the only other writer, cannot write it now.
   if (anchor == nullptr || anchor->bins.LoadRelaxed() != &block.bins) return false;

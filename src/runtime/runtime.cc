@@ -24,7 +24,8 @@ constexpr size_t kBytesPerRecord = 4 * kPageSize.value;
 SPANHEAP_AT_START SpanRoom RoomForSpans(const PageHeap& pages, const os::MemoryLimits& limits) {
   constexpr size_t kLeast = 1 << 14;
   constexpr size_t kMostSparse = size_t{64} << 30;
-  constexpr size_t kMostLimited = size_t{16} << 40;
+  constexpr size_t kMostLimited = size_t{8} << 40;
+  static_assert(2 * (kMostLimited >> kPageShift) <= UINT32_MAX);
   size_t space = pages.tables().linear_bytes;
   if (limits.address_space != os::kUnlimited) {
     space = std::min(limits.address_space.value, kMostLimited);

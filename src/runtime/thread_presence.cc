@@ -54,7 +54,10 @@ void ThreadRegistry::EndAlone() {
 
 // What this thread has done is done: whoever is left may go on without atomics in mid-section.
 void ThreadRegistry::DepartLocked() {
-  if (--this_thread.presence > 0) return;
+  if (--this_thread.presence == 0) OneLessLocked();
+}
+
+void ThreadRegistry::OneLessLocked() {
   if (--present_ == 1 && IsWorthAloneLocked()) SetAlone(true);
 }
 

@@ -67,7 +67,10 @@ ThreadBlock* ThreadRegistry::NewBlockLocked() {
   ThreadCache(runtime_.spans, runtime_.cache_share, *block).Begin();
   block->orphaned = false;
   block->exit_rounds = 0;
+  block->in_limit_callback = false;
   block->thread_id.StoreRelaxed(os::ThreadId());  // relaxed: the list's lock is held
+  // After the number: who reads them the other way round has that of this owner or of a later one.
+  block->idle.owner.StoreRelease(block->idle.owner.LoadRelaxed() + 1);  // relaxed: as above
   StartSampling(*block);
   return block;
 }
@@ -253,6 +256,18 @@ void ThreadRegistry::AfterForkInChild() {
   SetAlone(true);
   shared_mutex_.ResetInChild();
   AfterForkInParent();
+}
+
+// A thread of the program only: the heap's own end in order, and rest without being present.
+void ThreadRegistry::MakeOrphanIfLostLocked(ThreadBlock& block) {
+  const IdleWatch& idle = block.idle;
+  // Relaxed: owners change under this lock, and whoever finds one gone says so at some time.
+  if (idle.lost_owner.LoadRelaxed() != idle.owner.LoadRelaxed()) return;
+  if (block.orphaned || !block.of_program) return;
+  block.orphaned = true;
+  orphans_.AddOwned(1);
+  of_program_.AddOwned(-1U);
+  OneLessLocked();
 }
 
 ThreadBlock* ThreadRegistry::ClaimOrphan() {

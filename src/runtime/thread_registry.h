@@ -6,12 +6,14 @@
 //             end; blocks are recycled. What a thread does after that, in its last destructors,
 //             goes through one shared block under a lock. Fork's child keeps the forking thread's
 //             block; those of the threads it lost become orphans, which are emptied one by one as
-//             the child goes on. The registry counts the threads that may open sections: one that
-//             is attached may, unless it rests; with a single one the heap needs no atomic
-//             read-modify-writes (sync/alone.h). For the second one to arrive the gate is closed
-//             until the first is outside; where one comes after the other that is not begun again
-//             each time.
-// Invariants. Every block in the list belongs to one running thread or is an orphan.
+//             the child goes on. So does the block of a thread that is found to have ended without
+//             a word (runtime/idle_caches.h). The registry counts the threads that may open
+//             sections: one that is attached may, unless it rests; with a single one the heap needs
+//             no atomic read-modify-writes (sync/alone.h). For the second one to arrive the gate is
+//             closed until the first is outside; where one comes after the other that is not begun
+//             again each time.
+// Invariants. Every block in the list belongs to one thread, which runs or ended without a word, or
+//             is an orphan.
 // Threads.    The list is under the registry's lock, which is taken outside of core sections only.
 // Fails.      Attach returns null when there is no memory for a block, or libc is past the last
 //             destructor of the thread: the shared one serves then. Without a hook a block stays
@@ -106,6 +108,7 @@ class ThreadRegistry {
     const Occupied occupied;
     MutexLock lock(mutex_);
     for (ThreadBlock* block = first_; block != nullptr; block = block->next) {
+      MakeOrphanIfLostLocked(*block);
       if (!block->orphaned && block != this_thread.block) look(*block);
     }
   }
@@ -135,6 +138,7 @@ class ThreadRegistry {
   bool Rest() EXCLUDES(mutex_);
   void ArriveLocked() REQUIRES(mutex_);
   void DepartLocked() REQUIRES(mutex_);
+  void OneLessLocked() REQUIRES(mutex_);
   void EndAlone() REQUIRES(mutex_);
   void NoteVisitLocked() REQUIRES(mutex_);
   bool IsWorthAloneLocked() const REQUIRES(mutex_);
@@ -154,6 +158,7 @@ class ThreadRegistry {
   void UnlinkLocked(ThreadBlock* block) REQUIRES(mutex_);
   void RecycleLocked(ThreadBlock* block, bool is_cold) REQUIRES(mutex_);
   void HandOverDeferred(ThreadBlock& block);
+  void MakeOrphanIfLostLocked(ThreadBlock& block) REQUIRES(mutex_);
   ThreadBlock* ClaimOrphan();
 
   Runtime& runtime_;
@@ -171,7 +176,7 @@ class ThreadRegistry {
   uint32_t short_visits_ GUARDED_BY(mutex_) = 0;
   Totals totals_ GUARDED_BY(mutex_);
   Atomic<uint32_t> of_program_;  // written under mutex_
-  Atomic<uint32_t> orphans_;
+  Atomic<uint32_t> orphans_;     // likewise
   Mutex shared_mutex_{LockRank::kThreadBlock};
   ThreadBlock& shared_;
 };

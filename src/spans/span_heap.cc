@@ -401,7 +401,8 @@ Span* SpanHeap::SpanOf(Address p) const {
   return index == 0 ? nullptr : &table_.At(index);
 }
 
-void SpanHeap::Verify(uint64_t (&used)[kMallocClassCount]) const {
+void SpanHeap::Verify(uint64_t (&used)[kMallocClassCount]) {
+  shelf_.Verify();
   for (uint32_t index = 1; index < table_.end(); ++index) {
     const Span& span = table_.At(index);
     if (span.state.LoadAcquire() != SpanState::kSmall) continue;

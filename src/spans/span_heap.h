@@ -132,7 +132,7 @@ class SpanHeap {
   uint64_t solo_count() const { return solo_count_.LoadRelaxed(); }    // relaxed: a statistic
 
   // Checks every span of a quiet heap; `used` receives set bits per class.
-  void Verify(uint64_t (&used)[kMallocClassCount]) const;
+  void Verify(uint64_t (&used)[kMallocClassCount]);
   void ResetInChild();
 
  private:

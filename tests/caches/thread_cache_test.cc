@@ -86,6 +86,7 @@ class CacheUser {
       }
     }
     EXPECT_EQ(block_->kept_bytes, kept + held);
+    cache_.Verify();
     EXPECT_LE(held, CacheShare::kMostForOne);
     EXPECT_LE(block_->small_bytes, kMaxSmallBytes);
   }
@@ -432,6 +433,25 @@ TEST(ThreadCacheTest, TheFirstBlockOfAnotherThreadGoesBackWhereItSharesLines) {
   }
   one.ExpectSound();
   other.ExpectSound();
+}
+
+// The first one goes past the bin, which has to stay closed for the second to be seen.
+TEST(ThreadCacheTest, ABlockThatComesTwiceToAClosedBinIsNoticed) {
+  for (const size_t size : {16U, 48U, 64U, 1024U, 1152U}) {
+    EXPECT_DEATH(
+        {
+          CacheFixture fixture;
+          CacheUser one(fixture);
+          CacheUser other(fixture);
+          const unsigned c = MallocClassFor(size);
+          void* const block = one.Take(c);
+          other.Give(c, block);
+          if (*other.block().bins.tops[c].LoadRelaxed() == block) FatalDoubleFree("test", {}, {});
+          other.Give(c, block);
+        },
+        "double free")
+        << size;
+  }
 }
 
 TEST(ThreadCacheTest, HeldRunsComeBackLastInFirstOutWithinTheirBudget) {

@@ -142,6 +142,40 @@ TEST_F(ThreadRegistryTest, LastDestructorsCanAllocateWithAndWithoutABlock) {
   ExpectLive(0);
 }
 
+// Comes back in every round of destructors, and is at the heap in the last one only: too late for
+// the heap to be called when the thread ends.
+class LastMoment {
+ public:
+  LastMoment() { pthread_key_create(&key_, &Use); }
+  ~LastMoment() { pthread_key_delete(key_); }
+  void Arm() { pthread_setspecific(key_, this); }
+
+ private:
+  static void Use(void* value) {
+    auto* self = static_cast<LastMoment*>(value);
+    if (++self->rounds_ < kRounds) return self->Arm();
+    for (size_t n = 16; n < 100'000; n *= 2) heap::Free(heap::Allocate(n), "late");
+  }
+
+  pthread_key_t key_{};
+  std::atomic<int> rounds_{0};
+};
+
+TEST_F(ThreadRegistryTest, TheBlockOfAThreadThatEndedWithoutAWordIsTakenBack) {
+  heap::Free(heap::Allocate(10), "test");
+  const uint64_t threads = Report().threads;
+  for (int i = 0; i < 5; ++i) {
+    LastMoment moment;
+    std::thread([&moment] { moment.Arm(); }).join();
+  }
+  // The first time finds who is gone; at the second the blocks are orphans.
+  for (int i = 0; i < 100 && Report().threads != threads; ++i) heap::Trim(0);
+  EXPECT_EQ(Report().threads, threads);
+  std::thread([] { heap::Free(heap::Allocate(10), "test"); }).join();
+  EXPECT_EQ(Report().threads, threads);
+  ExpectLive(0);
+}
+
 TEST_F(ThreadRegistryTest, AQuiescedHeapShowsEachBlockOnce) {
   struct Visitor {
     std::multiset<ThreadBlock*> blocks;

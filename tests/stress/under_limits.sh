@@ -3,7 +3,8 @@
 #
 # Real programs in 256 MiB of address space (ulimit -v) and in 256 MiB of data (ulimit -d), each with
 # libc's malloc and with the library preloaded: all end well and print the same. A limit is set before
-# the shell starts that does the work, or (late) by that shell itself, when its heap has started.
+# the shell starts that does the work, or (late) by that shell itself, when its heap has started. One
+# of 16 TiB is hardly any (wide).
 # usage: under_limits.sh LIBRARY
 set -euo pipefail
 
@@ -46,13 +47,16 @@ print(sums)
 PYTHON
 }
 
-# Runs work_$2 under the limit of the kind $1 (v, d or late), with $3 preloaded if it is not empty.
+# Runs work_$2 under the limit of the kind $1 (v, d, late or wide), with $3 preloaded if it is not empty.
 run_limited() (
   if [[ $1 == late ]]; then
     export LD_PRELOAD=$3
     exec "$BASH" "$self" --work "$2" late
   fi
-  ulimit "-$1" 262144
+  case $1 in
+    wide) ulimit -v $((16 << 30)) ;;
+    *) ulimit "-$1" 262144 ;;
+  esac
   export LD_PRELOAD=$3
   exec "$BASH" "$self" --work "$2"
 )
@@ -90,6 +94,7 @@ for program in bash git python3; do
   compare "$program" v || failed=1
   compare "$program" d || failed=1
   compare "$program" late || failed=1
+  compare "$program" wide || failed=1
 done
 [[ $failed == 0 ]] && echo "under_limits: ok"
 exit "$failed"
