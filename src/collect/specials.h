@@ -102,8 +102,9 @@ class Specials {
   bool has_destructors() const { return has_destructors_.LoadAcquire() != 0; }  // or had
   // The object is given up by the program: its finalizer is forgotten, all else takes effect now.
   // Returns its destructors, to be run by RunDestructor and given to Finish, linked by `next`; adds
-  // to `external` what it held outside of the heap.
-  Special* GiveUp(ObjectRef object, const Mutator* runner, uint64_t& external);
+  // to `external` what it held outside of the heap. `is_shared`: others may lie in its slot, unless
+  // it has a destructor; what is known of them and of it waits for the slot's end.
+  Special* GiveUp(ObjectRef object, bool is_shared, const Mutator* runner, uint64_t& external);
   // A destructor or finalizer of an object of its span waits or runs: it comes upon the object yet.
   bool IsAwaited(ObjectRef object) const {
     return ObjectFinder(*store_).SpanOf(object).waiting.LoadAcquire() != 0;
@@ -159,6 +160,7 @@ class Specials {
   Special* NewLocked() REQUIRES(mutex_);
   bool AddBlockLocked() REQUIRES(mutex_);
   void FreeLocked(Special* special) REQUIRES(mutex_);
+  bool HasDestructorLocked(const CollectedSpan& span, uintptr_t object) REQUIRES(mutex_);
   Special* FindLocked(const CollectedSpan& span, uintptr_t object, SpecialKind kind)
       REQUIRES(mutex_);
   Special* AttachLocked(ObjectRef object, SpecialKind kind, void* function, uintptr_t closure)

@@ -212,13 +212,20 @@ int64_t Specials::ExternalOfMarked(uint32_t block) {
 
 // ---- by hand
 
-Special* Specials::GiveUp(ObjectRef object, const Mutator* runner, uint64_t& external) {
+bool Specials::HasDestructorLocked(const CollectedSpan& span, uintptr_t object) {
+  return FindLocked(span, object, SpecialKind::kDestructLater) != nullptr ||
+         FindLocked(span, object, SpecialKind::kDestructAtSweep) != nullptr;
+}
+
+Special* Specials::GiveUp(ObjectRef object, bool is_shared, const Mutator* runner,
+                          uint64_t& external) {
   const ObjectFinder finder(*store_);
   CollectedSpan& span = finder.SpanOf(object);
   const uintptr_t low = finder.BaseOf(object).value;
   const uintptr_t high = low + finder.SizeOf(object);
   Special* destructors = nullptr;
   MutexLock lock(mutex_);
+  if (is_shared && !HasDestructorLocked(span, low)) return nullptr;
   const auto is_its = [&](const Special& special) {
     return special.object >= low && special.object < high;
   };

@@ -25,4 +25,10 @@ void EndNestedBlocking(Mutator& self) {
   if (--self.blocking_depth == 0) Unpark(self);
 }
 
+void EndAllBlocking(Mutator& self) {
+  if (self.blocking_depth == 0) return;
+  self.blocking_depth = 0;
+  Unpark(self);
+}
+
 }  // namespace spanheap

@@ -29,6 +29,8 @@ void EndBlocking(bool was_running);
 // The same for calls that nest, with the first address on the stack that the caller's caller owns.
 void BeginNestedBlocking(Mutator& self, const void* frame);
 void EndNestedBlocking(Mutator& self);
+// However many there are: the thread ends in one. It may wait, as at any end.
+void EndAllBlocking(Mutator& self);
 
 class BlockingRegion {
  public:

@@ -150,15 +150,14 @@ bool Handshake::HasAnswered(Mutator& target) const {
 
 void Handshake::Signal(Mutator& target) {
   if (HasAnswered(target)) return;
-  const os::Sent sent = target.registry->Signal(target);
-  SPANHEAP_CHECK(sent != os::Sent::kRefused && "the stop signal can be sent");
-  if (sent == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
+  // Where it is refused (the queue of real-time signals is full) the thread may still answer by
+  // itself, and is reminded.
+  if (target.registry->Signal(target) == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
 }
 
 void Handshake::Remind(Mutator& target) {
-  if (HasAnswered(target)) return;
-  if (complains_) Complain(target);
-  if (target.registry->Signal(target) == os::Sent::kNoSuchThread) target.registry->NoteDead(target);
+  if (complains_ && !HasAnswered(target)) Complain(target);
+  Signal(target);
 }
 
 void Handshake::Complain(const Mutator& target) {

@@ -32,6 +32,7 @@ void Mutator::AddInterruptedStack(WordRanges& words, uintptr_t low, uintptr_t hi
     const uintptr_t start = os::StackStart(older);
     if (const StackRecord* stack = StackThatHolds(start)) {
       words.Add(start, stack->bounds.high.value);
+      if (stack != current_stack) current_stack->AddTo(words);
       return;
     }
     low = reinterpret_cast<uintptr_t>(older);
@@ -51,17 +52,21 @@ WordRanges Mutator::Words() const {
     words.Add(os::VectorRegisters(context));
   }
   frames.AddTo(words);
-  if (const StackRecord* stack = StackThatHolds(start)) {
+  // This first: it may be part of a stack.
+  if (alternate.low.value <= start && start < alternate.high.value) {
+    words.Add(start, alternate.high.value);
+    AddInterruptedStack(words, start, alternate.high.value);
+  } else if (const StackRecord* stack = StackThatHolds(start)) {
     words.Add(start, stack->bounds.high.value);
     // About to switch: what waits on the other side is its, too.
     if (stack != current_stack) current_stack->AddTo(words);
-  } else if (alternate.low.value <= start && start < alternate.high.value) {
-    words.Add(start, alternate.high.value);
-    AddInterruptedStack(words, start, alternate.high.value);
   } else {
     const os::StackBounds unknown{Address(start), Address(start + kUnknownReach)};
     words.Add(start, os::HighestReadable(unknown).value);
     words.Add(os::LowestMapped(own_stack.bounds).value, own_stack.bounds.high.value);
+    if (current_stack == &own_stack) return words;
+    // A fiber that called whoever made that stack.
+    words.Add(os::LowestMapped(current_stack->bounds).value, current_stack->bounds.high.value);
   }
   return words;
 }

@@ -135,7 +135,7 @@ bool CollectedHeap::Delete(void* object) {
     destructors = nullptr;
     is_object |= WithObject(object, [&](ObjectRef ref, Marker* marking) {
       uint64_t external = 0;
-      destructors = collector.specials.GiveUp(ref, this_mutator, external);
+      destructors = collector.specials.GiveUp(ref, MayBeShared(ref), this_mutator, external);
       collector.NoteFreed(external);
       const bool is_in_use = destructors != nullptr || collector.specials.IsAwaited(ref);
       if (is_in_use || marking != nullptr || MayBeShared(ref)) return true;

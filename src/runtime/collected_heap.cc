@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <new>
 
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/platform.h"
 #include "layout/geometry.h"
@@ -225,6 +226,8 @@ void CollectedHeap::Leave() {
 void CollectedHeap::DetachThread() {
   if (this_mutator == nullptr) return;
   auto& record = static_cast<HeapThread&>(*this_mutator);
+  EndAllBlocking(record);  // what follows is work on the heap
+  SPANHEAP_DCHECK(record.state.LoadAcquire() == MutatorState::kRunning);
   record.attaches = 0;
   SetInlineWords(nullptr);
   {

@@ -185,10 +185,10 @@ void CollectorThread::Sweep(bool forced) {
 
 void CollectorThread::ResetInChild() {
   start_mutex_.ResetInChild();
+  due_.StoreRelease(0);  // who was about to serve it may be gone
   if (!is_running_ && !is_served_here_) return;
   is_running_ = is_served_here_ = false;
   is_lost_.StoreRelease(1);
-  due_.StoreRelease(0);
   taken_.StoreRelease(requested_.LoadAcquire());
   served_.StoreRelease(requested_.LoadAcquire());
 }

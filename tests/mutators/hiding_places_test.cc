@@ -79,21 +79,19 @@ bool FindsWhatIsHiddenBy(Hide hide) {
   return found;
 }
 
-// Waits with the word in this frame only.
-[[gnu::noinline]] void WaitWithWordInFrame(Hider& hider) {
-  const WordInFrame word;
+void Wait(Hider& hider) {
   __atomic_store_n(&hider.is_hidden, 1, __ATOMIC_RELEASE);
   while (__atomic_load_n(&hider.may_go, __ATOMIC_ACQUIRE) == 0) os::SpinHint();
+}
+// With the word in this frame only.
+[[gnu::noinline]] void WaitWithWordInFrame(Hider& hider) {
+  const WordInFrame word;
+  Wait(hider);
 }
 
 TEST(HidingPlacesTest, AFrame) { EXPECT_TRUE(FindsWhatIsHiddenBy(WaitWithWordInFrame)); }
 
-TEST(HidingPlacesTest, NowhereIsNotFound) {
-  EXPECT_FALSE(FindsWhatIsHiddenBy([](Hider& hider) {
-    __atomic_store_n(&hider.is_hidden, 1, __ATOMIC_RELEASE);
-    while (__atomic_load_n(&hider.may_go, __ATOMIC_ACQUIRE) == 0) os::SpinHint();
-  }));
-}
+TEST(HidingPlacesTest, NowhereIsNotFound) { EXPECT_FALSE(FindsWhatIsHiddenBy(Wait)); }
 
 #if defined(__x86_64__)
 
@@ -226,19 +224,18 @@ void OnUser1(int) {
     WaitWithWordInFrame(*handler_hider);
     return;
   }
-  __atomic_store_n(&handler_hider->is_hidden, 1, __ATOMIC_RELEASE);
-  while (__atomic_load_n(&handler_hider->may_go, __ATOMIC_ACQUIRE) == 0) os::SpinHint();
+  Wait(*handler_hider);
 }
 
-// Raises a signal whose handler runs on a stack of its own.
-void RaiseOnAlternateStack(Hider& hider, bool handler_hides_it) {
+constexpr size_t kAlternateBytes = 64 << 10;
+
+// Raises a signal whose handler runs in `memory`.
+void RaiseIn(char* memory, Hider& hider, bool handler_hides_it) {
   handler_hider = &hider;
   handler_hides = handler_hides_it;
-  constexpr size_t kBytes = 64 << 10;
-  const auto memory = std::make_unique<char[]>(kBytes);
   stack_t stack = {};
-  stack.ss_sp = memory.get();
-  stack.ss_size = kBytes;
+  stack.ss_sp = memory;
+  stack.ss_size = kAlternateBytes;
   stack_t before = {};
   sigaltstack(&stack, &before);
   struct sigaction action = {};
@@ -249,6 +246,10 @@ void RaiseOnAlternateStack(Hider& hider, bool handler_hides_it) {
   sigaltstack(&before, nullptr);
 }
 
+void RaiseOnAlternateStack(Hider& hider, bool handler_hides_it) {
+  RaiseIn(std::make_unique<char[]>(kAlternateBytes).get(), hider, handler_hides_it);
+}
+
 TEST(HidingPlacesTest, TheAlternateStackOfAHandler) {
   EXPECT_TRUE(FindsWhatIsHiddenBy([](Hider& hider) { RaiseOnAlternateStack(hider, true); }));
 }
@@ -257,6 +258,18 @@ TEST(HidingPlacesTest, TheStackThatAHandlerOnAnotherStackInterrupted) {
   EXPECT_TRUE(FindsWhatIsHiddenBy([](Hider& hider) {
     const WordInFrame word;
     RaiseOnAlternateStack(hider, false);
+  }));
+}
+
+[[gnu::noinline]] void RaiseBelow(char* memory, Hider& hider) {
+  const WordInFrame word;
+  RaiseIn(memory, hider, false);
+}
+
+TEST(HidingPlacesTest, TheStackBelowAHandlersThatIsPartOfIt) {
+  EXPECT_TRUE(FindsWhatIsHiddenBy([](Hider& hider) {
+    char memory[kAlternateBytes];
+    RaiseBelow(memory, hider);
   }));
 }
 
@@ -297,16 +310,32 @@ struct Fiber {
 
 Fiber* the_fiber = nullptr;
 Hider* fiber_hider = nullptr;
-bool fiber_spins = false;
+void (*fiber_work)() = nullptr;
+
+void Spin() { WaitWithWordInFrame(*fiber_hider); }
+
+void Pause() {
+  const WordInFrame word;
+  SwitchTo(this_mutator->own_stack, the_fiber->context, the_fiber->back);
+}
+
+// Has a stack of its own, of which nobody is told.
+void CallLibrary() {
+  const WordInFrame word;
+  static ucontext_t caller;
+  static ucontext_t library;
+  const auto memory = std::make_unique<char[]>(Fiber::kBytes);
+  getcontext(&library);
+  library.uc_stack.ss_sp = memory.get();
+  library.uc_stack.ss_size = Fiber::kBytes;
+  library.uc_link = &caller;
+  makecontext(&library, [] { Wait(*fiber_hider); }, 0);
+  swapcontext(&caller, &library);
+}
 
 void FiberBody() {
   Fiber& fiber = *the_fiber;
-  if (fiber_spins) {
-    WaitWithWordInFrame(*fiber_hider);
-  } else {
-    const WordInFrame word;
-    SwitchTo(this_mutator->own_stack, fiber.context, fiber.back);
-  }
+  fiber_work();
   SwitchTo(this_mutator->own_stack, fiber.context, fiber.back);
 }
 
@@ -341,22 +370,28 @@ bool FindsInEpoch(uint64_t epoch) {
   return search.found;
 }
 
-TEST(HidingPlacesTest, TheStackOfAFiberThatRuns) {
-  EXPECT_TRUE(FindsWhatIsHiddenBy([](Hider& hider) {
+bool FindsWhatAFiberHidesBy(void (*work)()) {
+  fiber_work = work;
+  return FindsWhatIsHiddenBy([](Hider& hider) {
     Fiber fiber;
-    fiber_spins = true;
     fiber_hider = &hider;
     StartFiber(fiber);
     SwitchTo(*fiber.record, fiber.back, fiber.context);
     TestRegistry().stacks().Unregister(*this_mutator, *fiber.record);
-  }));
+  });
+}
+
+TEST(HidingPlacesTest, TheStackOfAFiberThatRuns) { EXPECT_TRUE(FindsWhatAFiberHidesBy(Spin)); }
+
+TEST(HidingPlacesTest, TheStackOfAFiberThatCalledWhoHasAStackOfItsOwn) {
+  EXPECT_TRUE(FindsWhatAFiberHidesBy(CallLibrary));
 }
 
 TEST(HidingPlacesTest, TheStackOfAFiberThatWaits) {
   std::thread thread([] {
     Attached attached;
     Fiber fiber;
-    fiber_spins = false;
+    fiber_work = Pause;
     StartFiber(fiber);
     SwitchTo(*fiber.record, fiber.back, fiber.context);
     bool found = false;
@@ -376,7 +411,7 @@ TEST(HidingPlacesTest, WhoSwitchesToAFiberDuringAMarkScansItFirst) {
   std::thread thread([] {
     Attached attached;
     Fiber fiber;
-    fiber_spins = false;
+    fiber_work = Pause;
     StartFiber(fiber);
     SwitchTo(*fiber.record, fiber.back, fiber.context);
     {

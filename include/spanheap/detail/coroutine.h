@@ -6,7 +6,7 @@
 //
 // Idea.    A frame is an object whose every word may be a pointer: only the compiler knows what it
 //          keeps where. It lives as long as its address is found: a std::coroutine_handle on a
-//          stack or in another such frame; in a collected object or a root it is kept as
+//          stack; everywhere else, a promise that knows its continuation among it, it is kept as
 //          Ptr<void> or Root<void> of handle.address(), and used by from_address().
 // Threads. As the coroutine.
 // Fails.   Throws std::bad_alloc; if the promise has get_return_object_on_allocation_failure, that
@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <new>
 
+#include "spanheap/detail/create.h"
 #include "spanheap/detail/throw.h"
 #include "spanheap/gc_c.h"
 
@@ -49,6 +50,15 @@ class CollectedFrame {
   static void operator delete(void* frame, std::size_t bytes) noexcept {
     sh_gc_store_many(static_cast<void**>(frame), nullptr, Words(bytes));
     sh_gc_delete(frame);
+  }
+
+ protected:
+  // The promise is made when the parameters are in the frame: of these no store has told.
+  CollectedFrame() noexcept {
+    if (sh_inline_v1.barrier_on == 0) [[likely]]
+      return;
+    void* const frame = sh_gc_base(this);  // null: the compiler did without the heap
+    if (frame != nullptr) detail::TellStored(frame, sh_gc_size(frame));
   }
 
  private:

@@ -149,6 +149,27 @@ TEST(CleanupTest, ArgumentsOfWhatHasRunEndOnce) {
   EXPECT_EQ(shared.use_count(), 1);
 }
 
+// Two small numbers share a slot: what is known of one ends with both.
+TEST(CleanupTest, ASmallObjectThatIsDeletedLeavesItsNeighbourAlone) {
+  std::atomic<int> calls{0};
+  Ptr<int> deleted[8];
+  Root<Vector<Ptr<int>>> kept = New<Vector<Ptr<int>>>();
+  Weak<int> weak[8];
+  for (int i = 0; i < 8; ++i) {
+    deleted[i] = New<int>(i);
+    kept->push_back(New<int>(i));
+    weak[i] = Weak<int>(kept->back());
+    AddCleanup(kept->back().get(), [](std::atomic<int>* count) { ++*count; }, &calls);
+  }
+  for (Ptr<int>& each : deleted) Delete(each.get());
+  ASSERT_TRUE(RunFinalizers());
+  EXPECT_EQ(calls, 0);
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_NE(weak[i].get(), nullptr);
+    EXPECT_EQ(*weak[i].get(), i);
+  }
+}
+
 TEST(CleanupTest, ANegativeTimeIsOver) {
   std::atomic<bool> may_end{false};
   auto* const pair = New<Pair>();

@@ -63,6 +63,39 @@ Generator Chain(int length) {
   }
 }
 
+// Its frame alone knows of it, by a parameter that cannot be a Ptr.
+struct Speaker {
+  Witness witness;
+  Generator Speak() {
+    for (;;) {
+      EXPECT_EQ(witness.self, ~reinterpret_cast<uintptr_t>(this));
+      co_yield nullptr;
+    }
+  }
+};
+[[gnu::noinline]] Generator NewSpeech() {
+  auto* const speaker = New<Speaker>();
+  speaker->witness.self = ~reinterpret_cast<uintptr_t>(speaker);
+  return speaker->Speak();
+}
+
+TEST(NativeCoroutineTest, AFrameKeepsWhomItIsAMemberOf) {
+  struct Held {
+    Generator generator;
+  };
+  Root<Vector<Ptr<Held>>> all = New<Vector<Ptr<Held>>>();
+  const Cycles cycles;
+  while (cycles.done() < 20) {
+    all->clear();
+    for (int i = 0; i < 50; ++i) {
+      all->push_back(New<Held>());
+      all->back()->generator = NewSpeech();
+    }
+    Overwrite();
+    for (const Ptr<Held>& each : *all) each->generator.Next();
+  }
+}
+
 TEST(NativeCoroutineTest, AFrameKeepsWhatItHolds) {
   struct Held {
     Generator generator;

@@ -56,6 +56,30 @@ TEST(LibcThreadsTest, ThreadsAreCancelledWhileTheWorldIsStopped) {
   sem_destroy(&never);
 }
 
+// A region without a scope stays open when its thread ends: giving back what the thread holds is
+// work on the heap none the less. Debug builds see that it runs; in others few rounds would fail.
+TEST(LibcThreadsTest, ThreadsEndInRegions) {
+  std::atomic<bool> is_over{false};
+  std::thread collector([&] {
+    while (!is_over.load()) Collect();
+  });
+  const auto end = [](void* ends_by_detaching) -> void* {
+    for (uint64_t i = 0; i < 300; ++i) NewCell(i);
+    sh_gc_blocking_begin();
+    sh_gc_blocking_begin();
+    if (ends_by_detaching != nullptr) sh_gc_detach();
+    return nullptr;
+  };
+  for (int i = 0; i < 1000; ++i) {
+    pthread_t thread;
+    ASSERT_EQ(pthread_create(&thread, nullptr, end, i % 2 == 0 ? &is_over : nullptr), 0);
+    pthread_join(thread, nullptr);
+  }
+  is_over.store(true);
+  collector.join();
+  Collect();
+}
+
 [[gnu::noinline]] int LostOf(uint64_t depth) {
   Cell* volatile mine = NewCell(depth);
   char frame[1000];
