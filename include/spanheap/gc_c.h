@@ -185,8 +185,8 @@ void sh_gc_remove_range(void* low, void* high) SH_NOTHROW;
  */
 
 /* The weak handle of `address` (in a live object, or null), an object of the heap of its own: keep
- * it as you keep any object. One for each address, until that dies. Null: no memory, or a null
- * address. */
+ * it as you keep any object. One for each address, until that dies. Null: a null address; or with
+ * errno ENOMEM, or EINVAL: no such object. */
 void* sh_gc_weak_handle(const void* address) SH_NOTHROW;
 /* The address again, or null once its object has been found unreachable. A null handle: null. May
  * sweep a span. */

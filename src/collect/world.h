@@ -23,6 +23,7 @@ struct HeapThread : Mutator {
   int64_t assist_balance = 0;      // bytes it may allocate before it must help; its own
   unsigned attaches = 0;           // calls of sh_gc_attach that are not undone; its own
   unsigned idle_waits = 0;         // for the collector, in a row, while it did nothing; its own
+  Atomic<bool> in_use;             // it may hold something: a thread's, or of one that is lost
   HeapThread* recycled = nullptr;  // of the list of records that no thread uses
   HeapThread* older = nullptr;     // of the list of all records; constant once it is in there
 };

@@ -179,6 +179,7 @@ HeapThread* CollectedHeap::NewRecord() {
 }
 
 void CollectedHeap::Recycle(HeapThread& record) {
+  record.in_use.StoreRelease(false);
   const Occupied occupied;
   MutexLock lock(records_mutex_);
   record.recycled = recycled_;
@@ -191,6 +192,7 @@ void CollectedHeap::Recycle(HeapThread& record) {
 HeapThread* CollectedHeap::AttachSlow() {
   HeapThread* record = NewRecord();
   if (record == nullptr) return nullptr;
+  record->in_use.StoreRelease(true);  // before it holds anything
   if (!mutators.Attach(*record)) {
     Recycle(*record);
     return nullptr;

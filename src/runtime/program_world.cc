@@ -62,7 +62,9 @@ void ProgramWorld::Stop() NO_THREAD_SAFETY_ANALYSIS {
 void ProgramWorld::Start() NO_THREAD_SAFETY_ANALYSIS { mutators_.StartWorld(); }
 
 void ProgramWorld::ForEach(Visit visit, void* context) {
-  for (HeapThread* at = records_.LoadAcquire(); at != nullptr; at = at->older) visit(context, *at);
+  for (HeapThread* at = records_.LoadAcquire(); at != nullptr; at = at->older) {
+    if (at->in_use.LoadAcquire()) visit(context, *at);
+  }
 }
 
 void ProgramWorld::Handshake(Visit visit, void* context) {

@@ -189,11 +189,12 @@ void Delete(const Holder& holder) {
 }
 
 // The object holds `bytes` more (or fewer) outside of the collected heap; they count for the pace
-// of collection until it dies. Throws std::bad_alloc.
+// of collection until it dies. Throws std::bad_alloc; std::invalid_argument if there is no such
+// object.
 template <class Holder>
 void AdjustExternal(const Holder& holder, int64_t bytes) {
   if (sh_gc_adjust_external(detail::Untyped(detail::AddressIn(holder)), bytes) != 0) {
-    detail::Throw(std::bad_alloc());
+    detail::ThrowWhy("bytes are held by a collected object");
   }
 }
 

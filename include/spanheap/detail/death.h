@@ -16,7 +16,6 @@
 #ifndef SPANHEAP_DETAIL_DEATH_H
 #define SPANHEAP_DETAIL_DEATH_H
 
-#include <cerrno>
 #include <functional>
 #include <new>
 #include <stdexcept>
@@ -138,12 +137,6 @@ void RefuseToKeep(const void* object, const Args&... args) {
   if ((is_in(KeptBy(args)) || ...)) {
     Throw(std::invalid_argument("an argument keeps the object alive whose death it is for"));
   }
-}
-
-// After a call that has failed.
-[[noreturn]] inline void ThrowWhy(const char* if_invalid) {
-  if (errno == EINVAL) Throw(std::invalid_argument(if_invalid));
-  Throw(std::bad_alloc());
 }
 
 }  // namespace detail

@@ -7,8 +7,11 @@
 #ifndef SPANHEAP_DETAIL_THROW_H
 #define SPANHEAP_DETAIL_THROW_H
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
+#include <stdexcept>
 
 namespace spanheap::detail {
 
@@ -28,6 +31,12 @@ template <class Exception>
 }
 }  // namespace without_exceptions
 #endif
+
+// After a call that has failed.
+[[noreturn]] inline void ThrowWhy(const char* if_invalid) {
+  if (errno == EINVAL) Throw(std::invalid_argument(if_invalid));
+  Throw(std::bad_alloc());
+}
 
 }  // namespace spanheap::detail
 

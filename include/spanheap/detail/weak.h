@@ -6,14 +6,13 @@
 //         empties at its death. So a Weak lives where a Ptr may: in collected objects and on
 //         stacks. Outside of these: WeakRoot<T>.
 // Threads. As Ptr and Root. get() may sweep the object's pages, or wait for who does.
-// Fails.   Throws std::bad_alloc.
+// Fails.   Throws std::bad_alloc; std::invalid_argument of what is no collected object.
 // Limits.  A stale word on some stack can keep an object for a while. A finalizer that gives its
 //          object a new life does not give its Weaks one.
 #ifndef SPANHEAP_DETAIL_WEAK_H
 #define SPANHEAP_DETAIL_WEAK_H
 
 #include <cstddef>
-#include <new>
 
 #include "spanheap/detail/pointer.h"
 #include "spanheap/detail/root.h"
@@ -28,7 +27,7 @@ template <class T>
 WeakCell* CellOf(T* object) {
   if (object == nullptr) return nullptr;
   void* const cell = sh_gc_weak_handle(Untyped(object));
-  if (cell == nullptr) Throw(std::bad_alloc());
+  if (cell == nullptr) ThrowWhy("a weak pointer is to a collected object");
   return static_cast<WeakCell*>(cell);
 }
 

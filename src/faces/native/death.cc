@@ -20,8 +20,13 @@ int ZeroOrNoMemory(bool done) {
 }  // namespace
 
 SPANHEAP_EXPORT void* sh_gc_weak_handle(const void* address) noexcept {
+  if (address == nullptr) return nullptr;
   CollectedHeap* const heap = CollectedHeap::GetIfStarted();
-  return address == nullptr || heap == nullptr ? nullptr : heap->WeakHandle(address);
+  void* const handle = heap == nullptr ? nullptr : heap->WeakHandle(address);
+  if (handle == nullptr) {
+    errno = heap != nullptr && heap->BaseOf(address) != nullptr ? ENOMEM : EINVAL;
+  }
+  return handle;
 }
 
 SPANHEAP_EXPORT void* sh_gc_weak_get(const void* handle) noexcept {

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -394,6 +395,10 @@ void* sh_gc_weak_handle(const void* pointer) SH_NOTHROW {
   Guard guard(heap().lock);
   const auto address = reinterpret_cast<uintptr_t>(pointer);
   if (pointer == nullptr) return nullptr;
+  if (Find(address) == heap().objects.end()) {
+    errno = EINVAL;
+    return nullptr;
+  }
   const auto known = heap().weak_handles.find(address);
   if (known != heap().weak_handles.end() &&
       Find(reinterpret_cast<uintptr_t>(known->second)) != heap().objects.end()) {

@@ -149,6 +149,13 @@ TEST(CleanupTest, ArgumentsOfWhatHasRunEndOnce) {
   EXPECT_EQ(shared.use_count(), 1);
 }
 
+TEST(CleanupTest, OnlyCollectedObjectsHaveWeakPointersAndBytesElsewhere) {
+  static int global = 0;
+  EXPECT_THROW(Weak<int>{&global}, std::invalid_argument);
+  EXPECT_THROW(AdjustExternal(&global, 100), std::invalid_argument);
+  EXPECT_EQ(Weak<int>(New<int>(1)).empty(), false);
+}
+
 // Two small numbers share a slot: what is known of one ends with both.
 TEST(CleanupTest, ASmallObjectThatIsDeletedLeavesItsNeighbourAlone) {
   std::atomic<int> calls{0};
