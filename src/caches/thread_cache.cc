@@ -393,8 +393,7 @@ void ThreadCache::Verify() const {
     small += capacity * BlockBytes(c);
     if (block_.spans[c] != nullptr) kept += BytesOf(RunPages(c)).value;
   }
-  SPANHEAP_CHECK(block_.small_bytes == small && small <= kMaxSmallBytes);
-  SPANHEAP_CHECK(block_.kept_bytes == kept);
+  SPANHEAP_CHECK(block_.small_bytes == small && block_.kept_bytes == kept);
 }
 
 }  // namespace spanheap

@@ -61,7 +61,7 @@ class ThreadCache {
   void Verify() const;
 
  private:
-  // What one thread may hold in bins of small classes.
+  // What one thread may hold in bins of small classes; more by what closed ones open with.
   static constexpr size_t kMaxSmallBytes = (4 << 20) + FirstSmallBytes();
   // Of so many visits at that bound one makes a bin grow. A prime: classes come in any rhythm.
   static constexpr unsigned kCrowdedVisits = 5;

@@ -27,10 +27,12 @@ constexpr size_t kMaskWords = 128;
 enum MembarrierState : uint32_t { kUnknown, kRegistered, kUnavailable };
 SPANHEAP_TOUCHED_AT_START constinit Atomic<uint32_t> membarrier_state{kUnknown};
 
+// More than a process can address is no limit.
 Bytes Limit(int resource) {
+  constexpr uint64_t kAddressable = uint64_t{1} << 47;
   rlimit limit{};
   if (prlimit(0, static_cast<__rlimit_resource>(resource), nullptr, &limit) != 0) return kUnlimited;
-  return limit.rlim_cur == RLIM_INFINITY ? kUnlimited : Bytes(limit.rlim_cur);
+  return limit.rlim_cur >= kAddressable ? kUnlimited : Bytes(limit.rlim_cur);
 }
 
 bool CallMembarrier(int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; }

@@ -165,15 +165,35 @@ bool ResizeInPlace(Address start, Bytes old_size, Bytes new_size) {
   return new_size == old_size || Drop(start + new_size, old_size - new_size);
 }
 
-// The source stays mapped (empty) throughout, so no other thread's mapping can land in it. Kernels
-// that cannot do that refuse, as does a range that has been split into several mappings.
+// A place below `target` for as many bytes, where page tables can be handed over whole; 0: none
+// comes to mind.
+Address PlaceBefore(Address target, Address start, Bytes size) {
+  constexpr Bytes kWholeTable = 2_MiB;
+  if (target.value < 2 * (size + kWholeTable).value) return Address();
+  const Address place = RoundDown(target - size, kWholeTable);
+  return place < start + size && start < place + size ? Address() : place;
+}
+
+// Stays mapped (empty) at the source, so no other thread's mapping can land in it. A move to where
+// nothing is, is refused as a whole: by limits, by kernels that cannot do that, of a range that has
+// been split into several mappings. One onto a mapping takes that away before it is refused: so it
+// comes second, when it is that of one mapping, which takes nothing that limits count.
+bool MoveOnto(Address start, Bytes size, Address target) {
+  void* const between =
+      mremap(PointerTo(start), size.value, size.value, MREMAP_MAYMOVE | kMremapDontUnmap,
+             PointerTo(PlaceBefore(target, start, size)));
+  if (between == MAP_FAILED) return false;
+  void* const p =
+      mremap(between, size.value, size.value, MREMAP_MAYMOVE | MREMAP_FIXED, PointerTo(target));
+  SPANHEAP_CHECK(p == PointerTo(target) && "a mapping moves onto another");
+  return true;
+}
+
 bool Move(Address start, Bytes old_size, Bytes new_size, Address target) {
   const Bytes moved = std::min(old_size, new_size);
   const Bytes added = new_size - moved;
   if (added.value != 0 && !MakeWritable(target + moved, added)) return false;
-  void* const p = mremap(PointerTo(start), moved.value, moved.value,
-                         MREMAP_MAYMOVE | MREMAP_FIXED | kMremapDontUnmap, PointerTo(target));
-  if (p == MAP_FAILED) {
+  if (!MoveOnto(start, moved, target)) {
     if (added.value != 0) Drop(target + moved, added);
     return false;
   }

@@ -33,9 +33,11 @@ void* Body(void* thread) {
   return nullptr;
 }
 
-// Whoever starts the thread may be one of real time; what the thread does is not.
+// Whoever starts the thread may be one of real time; what the thread does is not. Other policies it
+// inherits: not every process may leave them.
 void LeaveRealTime(pthread_attr_t& attributes) {
-  if (sched_getscheduler(0) == SCHED_OTHER) return;
+  const int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+  if (policy != SCHED_FIFO && policy != SCHED_RR && policy != SCHED_DEADLINE) return;
   const sched_param none{};
   pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
   pthread_attr_setschedpolicy(&attributes, SCHED_OTHER);

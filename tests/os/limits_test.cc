@@ -37,6 +37,16 @@ TEST(LimitsTest, ReadsTheLimitsOfTheProcess) {
   }));
 }
 
+TEST(LimitsTest, MoreThanCanBeAddressedIsUnlimited) {
+  EXPECT_TRUE(HoldsInChild([] {
+    rlimit limit{};
+    getrlimit(RLIMIT_DATA, &limit);
+    limit.rlim_cur = RLIM_INFINITY - 1;
+    setrlimit(RLIMIT_DATA, &limit);
+    return ReadMemoryLimits().data == kUnlimited;
+  }));
+}
+
 TEST(LimitsTest, NoLimitIsUnlimited) {
   rlimit now{};
   ASSERT_EQ(getrlimit(RLIMIT_AS, &now), 0);

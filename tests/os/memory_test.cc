@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -228,6 +229,34 @@ TEST_F(MemoryTest, AMoveThatIsRefusedChangesNothing) {
   EXPECT_EQ(errno, 66);
   EXPECT_EQ(At(base_)[PageSize().value], 4);
   EXPECT_EQ(MappingsIn(base_ + 8_MiB, 4_MiB), std::vector<std::string>{"---p"});
+}
+
+size_t DataBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    size_t kilobytes = 0;
+    if (word == "VmData:" && status >> kilobytes) return kilobytes << 10;
+  }
+  return 0;
+}
+
+// The target stays reserved, or another thread's mapping might land in it.
+TEST_F(MemoryTest, AMoveThatALimitRefusesChangesNothing) {
+  for (const bool is_split : {false, true}) {
+    ASSERT_TRUE(memory_.MakeReady(base_, 2_MiB));
+    memset(At(base_), 5, (2_MiB).value);
+    if (is_split) madvise(At(base_ + 1_MiB), (1_MiB).value, MADV_DONTFORK);
+    rlimit before{};
+    getrlimit(RLIMIT_DATA, &before);
+    const rlimit tight{DataBytes() + (1_MiB).value, before.rlim_max};
+    setrlimit(RLIMIT_DATA, &tight);
+    const Address moved = memory_.Resize(base_, 2_MiB, 2_MiB, base_ + 8_MiB);
+    setrlimit(RLIMIT_DATA, &before);
+    EXPECT_EQ(moved.value, 0U);
+    EXPECT_EQ(At(base_)[0], 5);
+    EXPECT_EQ(At(base_)[(2_MiB).value - 1], 5);
+    EXPECT_EQ(MappingsIn(base_ + 8_MiB, 2_MiB), std::vector<std::string>{"---p"});
+  }
 }
 
 TEST_F(MemoryTest, RefusalKeepsErrno) {

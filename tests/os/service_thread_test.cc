@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/auxv.h>
 
 #include <csignal>
@@ -45,6 +46,29 @@ TEST(ServiceThreadTest, HasItsNameAndHearsNoSignal) {
   sigset_t mask;
   pthread_sigmask(SIG_SETMASK, nullptr, &mask);
   EXPECT_EQ(sigismember(&mask, SIGTERM), 0);
+}
+
+struct Policy {
+  Atomic<uint32_t> done;
+  int of_thread = -1;
+};
+void LookAtPolicy(void* argument) {
+  auto& policy = *static_cast<Policy*>(argument);
+  policy.of_thread = sched_getscheduler(0);
+  policy.done.StoreRelease(1);
+  FutexWakeAll(policy.done);
+}
+
+// A process may enter them, and may not be allowed to leave them.
+TEST(ServiceThreadTest, InheritsPoliciesThatAreNotOfRealTime) {
+  static Policy policy;
+  static ServiceThread thread{LookAtPolicy, &policy, "tested"};
+  const sched_param none{};
+  ASSERT_EQ(sched_setscheduler(0, SCHED_BATCH, &none), 0);
+  ASSERT_TRUE(Start(thread));
+  sched_setscheduler(0, SCHED_OTHER, &none);
+  while (policy.done.LoadAcquire() == 0) FutexWait(policy.done, 0);
+  EXPECT_EQ(policy.of_thread, SCHED_BATCH);
 }
 
 TEST(ServiceThreadTest, AProcessThatHasHadAThreadDoesNotCountAsOne) {

@@ -89,9 +89,11 @@ SPANHEAP_EXPORT void* reallocarray(void* p, size_t count, size_t size) noexcept 
 
 // realloc that frees p when it fails.
 SPANHEAP_EXPORT void* reallocf(void* p, size_t n) noexcept {
-  void* moved = face::Reallocate(p, n, "reallocf");
-  if (moved == nullptr && n != 0) face::Free(p, "reallocf");
-  return moved;
+  const face::OtherMalloc other = face::FindOtherMalloc();
+  void* const moved = other ? other.reallocate(p, n) : face::Reallocate(p, n, "reallocf");
+  if (moved != nullptr || n == 0) return moved;
+  other ? other.release(p) : face::Free(p, "reallocf");
+  return nullptr;
 }
 
 SPANHEAP_EXPORT size_t malloc_usable_size(void* p) noexcept {

@@ -46,6 +46,7 @@ void* realloc(void* block, size_t size) {
 }
 
 void cfree(void* block) __attribute__((weak));
+void* reallocf(void* block, size_t size) __attribute__((weak));
 void free_sized(void* block, size_t size) __attribute__((weak));
 void free_aligned_sized(void* block, size_t alignment, size_t size) __attribute__((weak));
 
@@ -65,6 +66,8 @@ int main(void) {
   expect(reallocarray(text, many, 3) == NULL, "reallocarray took a product for a size");
   free(text);
   free(reallocarray(NULL, 2, 2));
+  expect(reallocf != NULL, "spanheap is not here");
+  free(reallocf(malloc(10), 20));
   const int before = frees;
   expect(cfree != NULL && free_sized != NULL && free_aligned_sized != NULL, "spanheap is not here");
   cfree(malloc(1));
