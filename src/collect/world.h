@@ -19,11 +19,13 @@ struct HeapThread : Mutator {
       : marker(store, layouts, queue) {}
 
   AllocationCache cache;
-  Marker marker;                   // for assists and for flushing the buffer; empty in between
-  int64_t assist_balance = 0;      // bytes it may allocate before it must help; its own
-  unsigned attaches = 0;           // calls of sh_gc_attach that are not undone; its own
-  unsigned idle_waits = 0;         // for the collector, in a row, while it did nothing; its own
-  Atomic<bool> in_use;             // it may hold something: a thread's, or of one that is lost
+  Marker marker;               // for assists and for flushing the buffer; empty in between
+  int64_t assist_balance = 0;  // bytes it may allocate before it must help; its own
+  unsigned attaches = 0;       // calls of sh_gc_attach that are not undone; its own
+  unsigned idle_waits = 0;     // for the collector, in a row, while it did nothing; its own
+  // It may hold something: a thread's, or of one that is lost. Written by who takes it and who
+  // gives it back; acquired by the collector, so that what it looks at has been made.
+  Atomic<bool> in_use;
   HeapThread* recycled = nullptr;  // of the list of records that no thread uses
   HeapThread* older = nullptr;     // of the list of all records; constant once it is in there
 };

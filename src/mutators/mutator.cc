@@ -23,6 +23,12 @@ const StackRecord* Mutator::StackThatHolds(uintptr_t address) const {
   return nullptr;
 }
 
+// Where the thread is about to switch, what waits on the other side is its, too.
+void Mutator::AddStackFrom(WordRanges& words, uintptr_t start, const StackRecord& stack) const {
+  words.Add(start, stack.bounds.high.value);
+  if (&stack != current_stack) current_stack->AddTo(words);
+}
+
 // The thread was in a handler on its alternate stack, [low, high) of it in use; where that
 // handler's signal came in, its proper stack begins. If the frame is not to be found, all of the
 // stack counts.
@@ -31,9 +37,7 @@ void Mutator::AddInterruptedStack(WordRanges& words, uintptr_t low, uintptr_t hi
   while (const void* older = os::FindContext(low, high, return_code)) {
     const uintptr_t start = os::StackStart(older);
     if (const StackRecord* stack = StackThatHolds(start)) {
-      words.Add(start, stack->bounds.high.value);
-      if (stack != current_stack) current_stack->AddTo(words);
-      return;
+      return AddStackFrom(words, start, *stack);
     }
     low = reinterpret_cast<uintptr_t>(older);
   }
@@ -57,16 +61,14 @@ WordRanges Mutator::Words() const {
     words.Add(start, alternate.high.value);
     AddInterruptedStack(words, start, alternate.high.value);
   } else if (const StackRecord* stack = StackThatHolds(start)) {
-    words.Add(start, stack->bounds.high.value);
-    // About to switch: what waits on the other side is its, too.
-    if (stack != current_stack) current_stack->AddTo(words);
+    AddStackFrom(words, start, *stack);
   } else {
     const os::StackBounds unknown{Address(start), Address(start + kUnknownReach)};
     words.Add(start, os::HighestReadable(unknown).value);
     words.Add(os::LowestMapped(own_stack.bounds).value, own_stack.bounds.high.value);
-    if (current_stack == &own_stack) return words;
-    // A fiber that called whoever made that stack.
-    words.Add(os::LowestMapped(current_stack->bounds).value, current_stack->bounds.high.value);
+    if (current_stack != &own_stack) {  // a fiber called whoever made that stack
+      words.Add(os::LowestMapped(current_stack->bounds).value, current_stack->bounds.high.value);
+    }
   }
   return words;
 }

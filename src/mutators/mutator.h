@@ -73,6 +73,7 @@ struct alignas(kCacheLine) Mutator {
 
  private:
   const StackRecord* StackThatHolds(uintptr_t address) const;
+  void AddStackFrom(WordRanges& words, uintptr_t start, const StackRecord& stack) const;
   void AddInterruptedStack(WordRanges& words, uintptr_t low, uintptr_t high) const;
 };
 

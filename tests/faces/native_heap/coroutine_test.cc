@@ -79,35 +79,34 @@ struct Speaker {
   return speaker->Speak();
 }
 
+struct Held {
+  Generator generator;
+};
+// Fifty new ones take the place of those that were there.
+template <class Make>
+void Renew(Vector<Ptr<Held>>& all, Make make) {
+  all.clear();
+  for (int i = 0; i < 50; ++i) {
+    all.push_back(New<Held>());
+    all.back()->generator = make();
+  }
+}
+
 TEST(NativeCoroutineTest, AFrameKeepsWhomItIsAMemberOf) {
-  struct Held {
-    Generator generator;
-  };
   Root<Vector<Ptr<Held>>> all = New<Vector<Ptr<Held>>>();
   const Cycles cycles;
   while (cycles.done() < 20) {
-    all->clear();
-    for (int i = 0; i < 50; ++i) {
-      all->push_back(New<Held>());
-      all->back()->generator = NewSpeech();
-    }
+    Renew(*all, NewSpeech);
     Overwrite();
     for (const Ptr<Held>& each : *all) each->generator.Next();
   }
 }
 
 TEST(NativeCoroutineTest, AFrameKeepsWhatItHolds) {
-  struct Held {
-    Generator generator;
-  };
   Root<Vector<Ptr<Held>>> all = New<Vector<Ptr<Held>>>();
   const Cycles cycles;
   while (cycles.done() < 20) {
-    all->clear();
-    for (int i = 0; i < 50; ++i) {
-      all->push_back(New<Held>());
-      all->back()->generator = Chain(20);
-    }
+    Renew(*all, [] { return Chain(20); });
     for (int step = 0; step < 20; ++step) {
       for (const Ptr<Held>& held : *all) ASSERT_TRUE(IsWhole(held->generator.Next()));
       Churn(200);
